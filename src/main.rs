@@ -1,0 +1,3 @@
+//! The `pyzpack` command.
+
+fn main() {}
