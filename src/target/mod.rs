@@ -1,0 +1,3 @@
+//! stub
+mod tags;
+pub use tags::WheelTag;
