@@ -1,8 +1,10 @@
 //! pyzpack turns a Python project and its wheels into one `.pyz` file: the same bytes on every machine, checked on the
 //! way in, checked again on the way out, and started like an installed program.
 
+pub mod application;
 pub mod archive;
 pub mod digest;
+pub mod evidence;
 pub mod names;
 pub mod status;
 pub mod target;

@@ -103,6 +103,22 @@ impl Unpacker {
         Ok(Contents { sha256, stream_sha256: stream_sha256.unwrap_or(sha256) })
     }
 
+    /// Hands the bytes of `entry` as they stand in the archive to `take`, piece by piece.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn for_each_stored_piece(
+        &mut self,
+        source: &Source,
+        entry: &ZipEntry,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), ReadError> {
+        source.for_each_piece(entry.data_offset, entry.compressed_size, &mut self.input, |piece| {
+            take(piece);
+            Ok(())
+        })
+    }
+
     /// The unpacked bytes of `entry`, whole, where it is not larger than `limit` bytes.
     ///
     /// # Errors

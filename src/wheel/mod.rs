@@ -10,6 +10,7 @@ pub use entry_points::{EntryPoints, EntryPointsError, ObjectReference, ObjectRef
 pub use filename::{WheelFilename, WheelFilenameError};
 pub use metadata::{Metadata, MetadataError};
 pub use record::RecordFault;
+pub(crate) use record::write_row;
 pub use verify::{
     BuiltFrom, Origin, VerifiedFile, VerifiedWheel, WheelError, WheelFault, WheelInput, verify_wheel, verify_wheels,
 };

@@ -1,3 +1,0 @@
-//! stub
-mod tags;
-pub use tags::WheelTag;
