@@ -3,4 +3,6 @@
 
 pub mod digest;
 pub mod names;
+pub mod redact;
 pub mod status;
+pub mod target;
