@@ -6,6 +6,7 @@ pub mod archive;
 pub mod digest;
 pub mod evidence;
 pub mod names;
+pub mod redact;
 pub mod status;
 pub mod target;
 pub mod wheel;
