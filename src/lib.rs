@@ -3,4 +3,5 @@
 
 pub mod digest;
 pub mod names;
+pub mod runtime;
 pub mod status;
