@@ -161,9 +161,12 @@ def run(entry, site):
 
 def print_exception(kind, value, trace):
     """Show the source lines of zipped modules too; before 3.13 the interpreter looks for files only."""
+    if not issubclass(kind, Exception):
+        # Importing traceback runs code that makes CPython forget to end by SIGINT after a KeyboardInterrupt.
+        return sys.__excepthook__(kind, value, trace)
     import traceback
 
-    traceback.print_exception(kind, value, trace)
+    return traceback.print_exception(kind, value, trace)
 
 
 def start():

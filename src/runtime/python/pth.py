@@ -7,8 +7,12 @@ def exists(path, site, loader):
     """Whether a path is there, be it inside the archive."""
     if os.path.exists(path):
         return True
+    if os.path.isdir(site):
+        return False
+    import zipimport
+
     inside = os.path.relpath(path, site) + os.sep
-    return os.path.isfile(site) and any(name.startswith(inside) for name in getattr(loader, "_files", ()))
+    return any(name.startswith(inside) for name in zipimport._zip_directory_cache.get(loader.archive, ()))
 
 
 def run_line(sitedir, line):
