@@ -7,6 +7,7 @@ pub mod digest;
 pub mod evidence;
 pub mod names;
 pub mod redact;
+pub mod runtime;
 pub mod status;
 pub mod target;
 pub mod wheel;

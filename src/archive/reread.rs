@@ -28,13 +28,15 @@ fn check_archive(source: &Source, prefix: &str, expected: &[Expected]) -> Result
     let limits = Limits { entries: u64::MAX, unpacked: u64::MAX, entry_unpacked: u64::MAX, ratio: u64::MAX };
     let structure = read_structure(source, Profile::Canonical { prefix: prefix.len() as u64 }, &limits)?;
     let contents = ReadError::entry;
-    let (planned_files, planned_directories): (Vec<_>, Vec<_>) = expected.iter().partition(|entry| entry.file.is_some());
+    let (planned_files, planned_directories): (Vec<_>, Vec<_>) =
+        expected.iter().partition(|entry| entry.file.is_some());
     if !structure.directories.iter().eq(planned_directories.iter().map(|entry| &entry.path))
         || !structure.files.iter().map(|entry| &entry.path).eq(planned_files.iter().map(|entry| &entry.path))
     {
         return Err(ReadError::archive(ZipFault::Contents));
     }
-    let pairs: Vec<_> = structure.files.iter().zip(planned_files.iter().filter_map(|entry| entry.file.as_ref())).collect();
+    let pairs: Vec<_> =
+        structure.files.iter().zip(planned_files.iter().filter_map(|entry| entry.file.as_ref())).collect();
     let results: Vec<Result<(), ReadError>> = pairs
         .into_par_iter()
         .map_init(Unpacker::default, |unpacker, (entry, planned)| {

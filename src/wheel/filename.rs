@@ -56,9 +56,8 @@ impl FromStr for WheelFilename {
         if build.is_some_and(|build| !build.starts_with(|first: char| first.is_ascii_digit())) {
             return Err(refuse("a build tag begins with a digit"));
         }
-        if tags.iter().any(|set| set.split('.').any(str::is_empty)) {
-            return Err(refuse("a tag is empty"));
-        }
+        let tags =
+            WheelTag::parse_set(&tags.map(|part| *part).join("-")).map_err(|_| refuse("its tags are malformed"))?;
         Ok(Self {
             text: filename.to_owned(),
             name: name.parse().map_err(|_| refuse("its first part is no distribution's name"))?,
@@ -68,7 +67,7 @@ impl FromStr for WheelFilename {
                 .parse()
                 .map_err(|_| refuse("its second part is no version (PEP 440)"))?,
             build: build.map(str::to_owned),
-            tags: expand_tags(tags[0], tags[1], tags[2]),
+            tags,
         })
     }
 }
@@ -77,20 +76,6 @@ impl fmt::Display for WheelFilename {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
     }
-}
-
-/// Every tag of a compressed tag set (PEP 425, "Compressed Tag Sets").
-pub(crate) fn expand_tags(python: &str, abi: &str, platform: &str) -> BTreeSet<WheelTag> {
-    let mut tags = BTreeSet::new();
-    for python in python.split('.') {
-        for abi in abi.split('.') {
-            for platform in platform.split('.') {
-                let lower = |part: &str| part.to_ascii_lowercase();
-                tags.insert(WheelTag { python: lower(python), abi: lower(abi), platform: lower(platform) });
-            }
-        }
-    }
-    tags
 }
 
 #[cfg(test)]
@@ -103,8 +88,7 @@ mod tests {
         assert_eq!(wheel.name.as_str(), "foo-bar");
         assert_eq!(wheel.version.to_string(), "1.0+local.1");
         assert_eq!(wheel.build.as_deref(), Some("2b"));
-        let tags: Vec<_> =
-            wheel.tags.iter().map(|tag| format!("{}-{}-{}", tag.python, tag.abi, tag.platform)).collect();
+        let tags: Vec<_> = wheel.tags.iter().map(ToString::to_string).collect();
         assert_eq!(tags, ["py2-none-any", "py3-none-any"]);
     }
 
@@ -116,7 +100,7 @@ mod tests {
             ("a-1.0-b1-py3-none-any.whl", "a build tag begins with a digit"),
             ("a-one-py3-none-any.whl", "its second part is no version (PEP 440)"),
             ("_-1.0-py3-none-any.whl", "its first part is no distribution's name"),
-            ("a-1.0-py3.-none-any.whl", "a tag is empty"),
+            ("a-1.0-py3.-none-any.whl", "its tags are malformed"),
             ("x/a-1.0-py3-none-any.whl", "it holds a path"),
         ] {
             let error = filename.parse::<WheelFilename>().unwrap_err();

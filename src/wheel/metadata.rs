@@ -7,8 +7,6 @@ use pep440_rs::{Version, VersionSpecifiers};
 use crate::names::{ExtraName, PackageName};
 use crate::target::WheelTag;
 
-use super::filename::expand_tags;
-
 /// Why a METADATA or WHEEL file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataError {
@@ -155,9 +153,7 @@ impl WheelFile {
         };
         let mut tags = BTreeSet::new();
         for tag in headers.all("Tag") {
-            let parts: Vec<&str> = tag.split('-').collect();
-            let [python, abi, platform] = parts.as_slice() else { return Err(malformed("Tag", tag)) };
-            tags.append(&mut expand_tags(python, abi, platform));
+            tags.append(&mut WheelTag::parse_set(tag).map_err(|_| malformed("Tag", tag))?);
         }
         if tags.is_empty() {
             return Err(MetadataError::Missing("Tag"));

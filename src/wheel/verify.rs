@@ -445,7 +445,7 @@ fn check_agreement(filename: &WheelFilename, metadata: &Metadata, wheel: &WheelF
     }
     if wheel.tags != filename.tags {
         let list = |tags: &BTreeSet<crate::target::WheelTag>| {
-            let tags: Vec<_> = tags.iter().map(|tag| format!("{}-{}-{}", tag.python, tag.abi, tag.platform)).collect();
+            let tags: Vec<_> = tags.iter().map(ToString::to_string).collect();
             tags.join(" ")
         };
         return Err(differ("tags", list(&filename.tags), "WHEEL", list(&wheel.tags)));
