@@ -3,4 +3,7 @@
 
 pub mod digest;
 pub mod names;
+pub mod process;
 pub mod status;
+pub mod surroundings;
+pub mod urls;
