@@ -4,6 +4,8 @@
 pub mod digest;
 pub mod names;
 pub mod process;
+pub mod project;
+pub mod python;
 pub mod status;
 pub mod surroundings;
 pub mod urls;

@@ -1,5 +1,6 @@
 //! URLs, as far as they are needed here: credentials told apart from the rest, and files by path.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// A URL taken apart at its credentials.
@@ -87,7 +88,7 @@ pub fn file_url(path: &Path) -> String {
         if byte.is_ascii_alphanumeric() || b"/-._~:+".contains(&byte) {
             url.push(char::from(byte));
         } else {
-            url.push_str(&format!("%{byte:02X}"));
+            write!(url, "%{byte:02X}").expect("a `String` takes every text");
         }
     }
     url
@@ -103,16 +104,8 @@ fn percent_decode(text: &str) -> Vec<u8> {
             let digits = std::str::from_utf8(&three[1..]).ok()?;
             digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u8::from_str_radix(digits, 16).ok())?
         });
-        match escape {
-            Some(byte) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            None => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
-        }
+        decoded.push(escape.unwrap_or(bytes[at]));
+        at += if escape.is_some() { 3 } else { 1 };
     }
     decoded
 }

@@ -88,7 +88,7 @@ fn url_logins(text: &str) -> Vec<(usize, usize)> {
         let end = text[start..].find(stops).map_or(text.len(), |length| start + length);
         if let Some(at) = text[start..end].rfind('@') {
             let ssh = text[..start - 3].ends_with("ssh");
-            if at > 0 && !(ssh && !text[start..start + at].contains(':')) {
+            if at > 0 && (!ssh || text[start..start + at].contains(':')) {
                 found.push((start, start + at));
             }
         }

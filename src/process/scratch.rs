@@ -68,10 +68,9 @@ impl ScratchDir {
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
         let path = builder.tempdir_in(directory)?.keep();
         let locked = File::create_new(path.join(LOCK)).and_then(|lock| match lock.try_lock() {
-            Ok(()) => Ok(lock),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            // A file system without locks: nobody can take the directory for an abandoned one either.
-            Err(TryLockError::Error(_)) => Ok(lock),
+            // On a file system without locks nobody can take the directory for an abandoned one either.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(lock),
         });
         match locked {
             Ok(lock) => Ok(Self { key: registry.add_path(path.clone()), path, _lock: lock }),
