@@ -1,0 +1,6 @@
+//! What is packed, where it comes from, and copies of it that may be built.
+
+pub mod clamp;
+pub mod git;
+pub mod sdist;
+pub mod sources;
