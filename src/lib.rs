@@ -6,6 +6,7 @@ pub mod archive;
 pub mod digest;
 pub mod evidence;
 pub mod names;
+pub mod output;
 pub mod process;
 pub mod project;
 pub mod python;

@@ -2,5 +2,8 @@
 
 pub mod clamp;
 pub mod git;
+pub mod pyproject;
+pub mod requirements;
+pub mod script;
 pub mod sdist;
 pub mod sources;
