@@ -3,6 +3,7 @@
 
 pub mod digest;
 pub mod names;
+pub mod python;
 pub mod redact;
 pub mod status;
 pub mod target;

@@ -23,7 +23,7 @@ pub struct PythonMinor {
 #[error("not a Python version of the form X.Y: `{0}`")]
 pub struct PythonMinorError(String);
 
-/// No CPython had as many patch releases: 3.8 ended with 3.8.20.
+/// No `CPython` had as many patch releases: 3.8 ended with 3.8.20.
 const LAST_PATCH: u64 = 40;
 
 impl PythonMinor {
