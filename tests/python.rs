@@ -242,6 +242,10 @@ fn real_interpreters_have_the_tags_and_markers_that_packaging_gives() {
         let code = "import json; from packaging import tags, markers; \
                     print(json.dumps([list(map(str, tags.sys_tags())), markers.default_environment()]))";
         let output = Command::new(&path).env("PYTHONPATH", &packaging).args(["-c", code]).output().unwrap();
+        if interpreter.target.python == PythonMinor::OLDEST && !output.status.success() {
+            println!("skipped: Python {name}, which is too old for this `packaging`");
+            continue;
+        }
         let (tags, environment): (Vec<String>, MarkerEnvironment) = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(interpreter.target.environment, environment, "{name}");
         assert_eq!(interpreter.target.tags.iter().map(|tag| tag.to_string()).collect::<Vec<_>>(), tags, "{name}");
