@@ -131,6 +131,40 @@ fn looks_behind_a_shim_that_does_not_run() {
 }
 
 #[test]
+fn runs_what_a_shim_would_run_without_running_the_shim() {
+    let shelf = Shelf::new();
+    shelf.script("pyenv/shims/python3", "echo 'the shim ran' >&2; exit 1");
+    shelf.python("pyenv/versions/3.9.18/bin/python3", "3.9.18");
+    shelf.python("pyenv/versions/3.12.1/bin/python3", "3.12.1");
+    fs::create_dir_all(shelf.path("pyenv/versions/empty/bin")).unwrap();
+    let shim = "\n  DIR/pyenv/shims/python3: the shim ran";
+    for (global, variable, expected) in [
+        ("3.9.18\n", "", found("pyenv/versions/3.9.18/bin/python3")),
+        ("3.9.18\n", "3.12.1", found("pyenv/versions/3.12.1/bin/python3")),
+        ("empty\n3.12.1\n", "", found("pyenv/versions/3.12.1/bin/python3")),
+        ("system", "", Err(format!("no Python was found{shim}"))),
+        ("3.12", "", Err(format!("no Python was found{shim}"))),
+        ("3.12.1", "../versions/3.9.18", Err(format!("no Python was found{shim}"))),
+    ] {
+        fs::write(shelf.path("pyenv/version"), global).unwrap();
+        let mut environment = own_environment();
+        environment.insert("PYENV_VERSION".into(), variable.into());
+        environment.insert("PWD".into(), env::current_dir().unwrap().into());
+        let result = find(None, &[shelf.path("pyenv/shims")], None, &environment);
+        let root = shelf.directory.path();
+        let result = result
+            .map(|interpreter| interpreter.executable.strip_prefix(root).unwrap().to_owned())
+            .map_err(|error| error.to_string().replace(root.to_str().unwrap(), "DIR"));
+        assert_eq!(result, expected, "{global:?} {variable:?}");
+    }
+    let mut elsewhere = own_environment();
+    elsewhere.remove("PYENV_VERSION".as_ref() as &std::ffi::OsStr);
+    elsewhere.insert("PWD".into(), "/".into());
+    fs::write(shelf.path("pyenv/version"), "3.12.1").unwrap();
+    assert!(find(None, &[shelf.path("pyenv/shims")], None, &elsewhere).is_err(), "PWD is not believed");
+}
+
+#[test]
 fn takes_a_venv_by_its_root() {
     let shelf = Shelf::new();
     shelf.python("venv/bin/python3", "3.11.9");
@@ -159,6 +193,28 @@ fn says_why_each_did_not_fit() {
         shelf.find(Some(missing.to_str().unwrap()), None),
         Err("no usable Python was found\n  DIR/nothing: cannot be run: No such file or directory (os error 2)".into())
     );
+}
+
+#[test]
+fn errors_name_the_program() {
+    let shelf = Shelf::new();
+    let missing = shelf.path("missing");
+    let failing =
+        shelf.script("failing", "echo 'Traceback (most recent call last):' >&2; echo 'OSError: x' >&2; exit 3");
+    let silent = shelf.script("silent", "exit 0");
+    let solaris = shelf.python("solaris", "3.11.0");
+    let text = fs::read_to_string(&solaris).unwrap();
+    fs::write(&solaris, text.replace("\"Linux\"", "\"SunOS\"").replace("\"linux\"", "\"sunos5\"")).unwrap();
+    for (path, message) in [
+        (&missing, "cannot run `PATH`"),
+        (&failing, "`PATH` failed (exit status: 3): OSError: x"),
+        (&silent, "`PATH` does not answer as a Python interpreter"),
+        (&solaris, "`PATH` runs on `sunos5`, for which no wheel tags are known"),
+    ] {
+        let error = Interpreter::probe(path, &own_environment()).unwrap_err();
+        assert_eq!(error.to_string(), message.replace("PATH", path.to_str().unwrap()));
+        assert_eq!(error.status(), Status::Machine);
+    }
 }
 
 /// Every real interpreter, by pyenv's layout and the system's: (minor version, path).

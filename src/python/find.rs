@@ -9,6 +9,7 @@ use std::str::FromStr;
 use pep440_rs::VersionSpecifiers;
 
 use super::interpreter::{Interpreter, ProbeError};
+use super::pyenv;
 use crate::status::{Explain, Status};
 use crate::target::{PythonMinor, Threading};
 
@@ -164,7 +165,7 @@ pub fn find(
                 version.commands().iter().filter_map(|name| on_path(search_path, name).next()).collect();
             search
                 .first_of(named)
-                .or_else(|| search.first_of(pyenv_versions(search_path, |found| version_matches(*version, found))))
+                .or_else(|| search.first_of(pyenv::installed(search_path, |found| version_matches(*version, found))))
         }
         None => {
             let newest = numbered(search_path);
@@ -175,7 +176,7 @@ pub fn find(
                         newest.into_iter().filter(|(python, _)| may_fit(*python, requires)).map(|(_, path)| path),
                     )
                 })
-                .or_else(|| search.first_of(pyenv_versions(search_path, |found| may_fit(found.0, requires))))
+                .or_else(|| search.first_of(pyenv::installed(search_path, |found| may_fit(found.0, requires))))
         }
     };
     found.ok_or_else(|| {
@@ -203,7 +204,8 @@ impl Search<'_> {
             if self.looked_at.iter().any(|seen| seen.path == path) {
                 continue;
             }
-            match Interpreter::probe(&path, self.environment) {
+            let program = pyenv::behind_shim(&path, self.environment).unwrap_or_else(|| path.clone());
+            match Interpreter::probe(&program, self.environment) {
                 Ok(interpreter) => match self.refuse(&interpreter) {
                     None => return Some(interpreter),
                     Some(reason) => self.looked_at.push(LookedAt { path, reason }),
@@ -272,45 +274,20 @@ fn numbered(search_path: &[PathBuf]) -> Vec<(PythonMinor, PathBuf)> {
     found
 }
 
-/// A version that pyenv has installed, by its directory's name: minor version and the name.
-type PyenvVersion = (PythonMinor, String);
-
-/// The interpreters of pyenv's installed versions that are wanted, the newest first.
-fn pyenv_versions(search_path: &[PathBuf], wanted: impl Fn(&PyenvVersion) -> bool) -> Vec<PathBuf> {
-    let shims = search_path.iter().filter(|directory| directory.ends_with("shims"));
-    let mut found = Vec::new();
-    for versions in shims.filter_map(|directory| Some(directory.parent()?.join("versions"))) {
-        let Ok(entries) = versions.read_dir() else { continue };
-        for entry in entries.filter_map(Result::ok) {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let mut numbers = name.split(|character: char| !character.is_ascii_digit()).map(str::parse::<u8>);
-            let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else { continue };
-            let patch = numbers.next().and_then(Result::ok);
-            let version = (PythonMinor::new(major, minor), name);
-            let executable = entry.path().join("bin").join(format!("python{major}.{minor}"));
-            if wanted(&version) && is_executable(&executable) {
-                found.push((version.0, patch, executable));
-            }
-        }
-    }
-    found.sort();
-    found.into_iter().rev().map(|(_, _, executable)| executable).collect()
-}
-
-fn version_matches(request: VersionRequest, (python, name): &PyenvVersion) -> bool {
+fn version_matches(request: VersionRequest, (python, name): &pyenv::Installed) -> bool {
     python.major == request.major
         && request.minor.is_none_or(|minor| minor == python.minor)
         && (request.patch.is_none() || name.trim_end_matches('t') == request.numbers())
 }
 
 #[cfg(unix)]
-fn is_executable(path: &Path) -> bool {
+pub(super) fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
-fn is_executable(path: &Path) -> bool {
+pub(super) fn is_executable(path: &Path) -> bool {
     path.is_file()
 }
 

@@ -2,6 +2,7 @@
 
 mod find;
 mod interpreter;
+mod pyenv;
 
 pub use find::{FindError, LookedAt, PythonRequest, PythonRequestError, VersionRequest, find};
 pub use interpreter::{Interpreter, ProbeError, VenvTools};
