@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::platform::Platform;
 use super::version::PythonMinor;
+use crate::status::{Explain, Status};
 
 /// One tag of a wheel, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +38,12 @@ pub enum TagError {
         /// The number of tags.
         count: usize,
     },
+}
+
+impl Explain for TagError {
+    fn status(&self) -> Status {
+        Status::Refused
+    }
 }
 
 /// More than any published wheel has, and few enough to hold.
