@@ -231,3 +231,59 @@ fn reads_a_legacy_platform_as_its_numbered_one() {
     let platform = Platform::Linux { architecture: "x86_64".into(), libc: Libc::Glibc(2, 17), machine: Machine::Any };
     assert_eq!("manylinux2014_x86_64".parse(), Ok(platform));
 }
+
+#[test]
+fn errors_of_evaluation_name_the_comparison() {
+    let cases: MarkerCases = read("markers");
+    let sets = cases.contexts.iter().find(|context| context.groups.is_some()).unwrap();
+    let message = |text: &str| {
+        let marker: Marker = text.parse().unwrap();
+        let groups = sets.groups.as_ref().unwrap();
+        let activation = Activation::LockFile { extras: &sets.extras, groups };
+        marker.evaluate(&sets.environment, activation).unwrap_err().to_string()
+    };
+    assert_eq!(message("extra == 'A_b'"), "marker `extra == \"a-b\"`: `extra` is not defined in lock files");
+    assert_eq!(
+        message("os_name == 'nt' or extras == 'x'"),
+        "marker `extras == \"x\"`: `extras` is a set, usable only as in `\"name\" in extras`"
+    );
+    assert_eq!(
+        message("'x' ~= platform_machine"),
+        "marker `\"x\" ~= platform_machine`: `~=` is not defined for `x` and `x86_64`, which are not versions"
+    );
+}
+
+#[test]
+fn errors_of_tags_name_the_text() {
+    let many = format!("{}-none-any", vec!["py3"; 5000].join("."));
+    for (text, message) in [
+        ("py3-none", "invalid wheel tag `py3-none`: expected python-abi-platform"),
+        ("py3-none-", "invalid wheel tag `py3-none-`: an empty part"),
+        ("3py-none-any", "invalid wheel tag `3py-none-any`: `3py` is not a Python tag"),
+        (&many, &format!("invalid wheel tag `{many}`: 5000 tags, at most 4096 are taken")),
+    ] {
+        assert_eq!(WheelTag::parse_set(text).unwrap_err().to_string(), message);
+    }
+}
+
+#[test]
+fn canonical_markers_are_written_one_way() {
+    for (text, canonical) in [
+        ("( python_implementation=='CPython' )", "platform_python_implementation == \"CPython\""),
+        (
+            "(os.name=='nt' and 'x'in sys.platform)and extra=='A.b'",
+            "os_name == \"nt\" and \"x\" in sys_platform and extra == \"a-b\"",
+        ),
+        (
+            "os_name=='a' and(os_name=='b'or os_name=='c')",
+            "os_name == \"a\" and (os_name == \"b\" or os_name == \"c\")",
+        ),
+        (
+            "(os_name=='a' and os_name=='b')or os_name  not  in'c'",
+            "os_name == \"a\" and os_name == \"b\" or os_name not in \"c\"",
+        ),
+        ("os_name == 'say \"x\"'", "os_name == 'say \"x\"'"),
+    ] {
+        assert_eq!(text.parse::<Marker>().unwrap().to_string(), canonical);
+    }
+}

@@ -174,7 +174,12 @@ enum Purpose {
 pub(crate) fn looks_like_path(text: &str) -> bool {
     let bare = text.split('[').next().unwrap_or(text);
     let named = [".whl", ".tar.gz", ".zip", ".py"].iter().any(|end| bare.ends_with(end)) && !text.contains('@');
-    text == "." || text == ".." || text.starts_with("./") || text.starts_with("../") || text.starts_with('/') || named
+    text == "."
+        || text == ".."
+        || text.starts_with("./")
+        || text.starts_with("../")
+        || text.starts_with('/')
+        || named
         || (bare.contains('/') && !text.contains('@') && !text.contains("://"))
 }
 
@@ -274,10 +279,7 @@ mod tests {
         };
         assert_eq!(message("a\n--frobnicate\n"), "`DIR/r.txt`, line 2: the option is not understood: `--frobnicate`");
         assert_eq!(message("\n-r\n"), "`DIR/r.txt`, line 2: the option lacks its value: `-r`");
-        assert_eq!(
-            message("a --hash=sha256:12\n"),
-            "`DIR/r.txt`, line 1: not a sha256 digest: `a --hash=sha256:12`"
-        );
+        assert_eq!(message("a --hash=sha256:12\n"), "`DIR/r.txt`, line 1: not a sha256 digest: `a --hash=sha256:12`");
         assert_eq!(message("-r r.txt\n"), "requirements file `DIR/r.txt` includes itself");
     }
 }

@@ -66,7 +66,8 @@ impl Script {
         let malformed = |reason: String| ScriptError::Metadata { path: shown(), reason };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let block = find_block(&text).map_err(|reason| malformed(reason.to_owned()))?.unwrap_or_default();
-        let table: toml::Table = block.parse().map_err(|error: toml::de::Error| malformed(error.message().to_owned()))?;
+        let table: toml::Table =
+            block.parse().map_err(|error: toml::de::Error| malformed(error.message().to_owned()))?;
         let dependencies = match table.get("dependencies") {
             None => Vec::new(),
             Some(toml::Value::Array(items)) => items

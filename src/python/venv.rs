@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Interpreter;
 use crate::process::{Child, ProcessError};
 use crate::status::{Explain, Status};
+use crate::target::PythonMinor;
 
 /// How long making a virtual environment may take: it takes a fiftieth of a second.
 const TIMEOUT: Duration = Duration::from_mins(2);
@@ -87,7 +88,7 @@ impl Venv {
         root: &Path,
         environment: &BTreeMap<OsString, OsString>,
     ) -> Result<Self, VenvError> {
-        if interpreter.has_venv {
+        if interpreter.tools.venv {
             let parent = root.parent().unwrap_or(root);
             let ended = Child::new(&interpreter.executable, environment, parent, TIMEOUT)
                 .args(["-I", "-m", "venv", "--without-pip"])
@@ -128,7 +129,7 @@ impl Venv {
 /// What PEP 405 asks for: `pyvenv.cfg` beside a link to the interpreter, and the directory of modules.
 #[cfg(unix)]
 fn make_by_hand(interpreter: &Interpreter, root: &Path) -> Result<(), VenvError> {
-    let (major, minor) = interpreter.minor;
+    let PythonMinor { major, minor } = interpreter.target.python;
     let make = || {
         let base = base_of(&interpreter.executable);
         fs_err::create_dir_all(root.join(format!("lib/python{major}.{minor}/site-packages")))?;

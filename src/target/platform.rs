@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::status::{Explain, Status};
+
 /// A platform, as precise as a wheel's tag is about one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Platform {
@@ -55,11 +57,14 @@ pub enum Machine {
 #[error("unknown platform tag `{0}`")]
 pub struct PlatformError(String);
 
-impl PlatformError {
-    /// What to write instead.
-    pub fn hint(&self) -> String {
-        "write a wheel's platform tag, such as manylinux_2_28_x86_64, musllinux_1_2_aarch64, macosx_11_0_arm64 or win_amd64"
-            .to_owned()
+impl Explain for PlatformError {
+    fn status(&self) -> Status {
+        Status::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        let examples = "manylinux_2_28_x86_64, musllinux_1_2_aarch64, macosx_11_0_arm64 or win_amd64";
+        Some(format!("write a wheel's platform tag, such as {examples}"))
     }
 }
 

@@ -13,6 +13,7 @@ use super::cursor::{Cursor, Expected};
 use super::marker::{Marker, parse_marker};
 use crate::names::{ExtraName, PackageName};
 use crate::redact::redact_url;
+use crate::status::{Explain, Status};
 
 /// A requirement on a distribution.
 ///
@@ -53,6 +54,17 @@ pub struct RequirementError {
     pub position: usize,
     /// What should have stood there.
     pub expected: &'static str,
+}
+
+impl Explain for RequirementError {
+    /// As an argument; a stage that reads requirements from a file has its own error around this one.
+    fn status(&self) -> Status {
+        Status::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("write a requirement as in \"name[extra]>=1.0; python_version >= '3.8'\"".to_owned())
+    }
 }
 
 impl Requirement {

@@ -1,10 +1,11 @@
-//! Wheel tags (PEP 425): what a wheel says it fits, and what a CPython on a platform takes, the best first.
+//! Wheel tags (PEP 425): what a wheel says it fits, and what a `CPython` on a platform takes, the best first.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use super::platform::Platform;
 use super::version::PythonMinor;
+use crate::status::{Explain, Status};
 
 /// One tag of a wheel, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +38,12 @@ pub enum TagError {
         /// The number of tags.
         count: usize,
     },
+}
+
+impl Explain for TagError {
+    fn status(&self) -> Status {
+        Status::Refused
+    }
 }
 
 /// More than any published wheel has, and few enough to hold.
@@ -85,7 +92,7 @@ fn is_identifier(text: &str) -> bool {
     !text.starts_with(|first: char| first.is_ascii_digit()) && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// How a CPython was built, as far as its ABI goes.
+/// How a `CPython` was built, as far as its ABI goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct PythonAbi {
     /// Whether it has a global interpreter lock.
@@ -94,7 +101,7 @@ pub struct PythonAbi {
     pub build: PythonBuild,
 }
 
-/// Whether a CPython has a global interpreter lock (PEP 703).
+/// Whether a `CPython` has a global interpreter lock (PEP 703).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Threading {
     /// The usual build.
@@ -104,7 +111,7 @@ pub enum Threading {
     Free,
 }
 
-/// Whether a CPython was configured for debugging.
+/// Whether a `CPython` was configured for debugging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum PythonBuild {
     /// The usual build.
@@ -138,7 +145,7 @@ enum RowPlatforms {
     Any,
 }
 
-/// The tags that CPython `python`, built as `abi` says, takes on `platform`.
+/// The tags that `CPython` `python`, built as `abi` says, takes on `platform`.
 pub fn supported_tags(platform: &Platform, python: PythonMinor, abi: PythonAbi) -> SupportedTags {
     let PythonMinor { major, minor } = python;
     let free = abi.threading == Threading::Free && python >= PythonMinor::new(3, 13);
@@ -185,10 +192,11 @@ impl SupportedTags {
     pub fn rank(&self, tag: &WheelTag) -> Option<usize> {
         let mut before = 0;
         for row in &self.rows {
-            if row.python == tag.python && row.abi == tag.abi {
-                if let Some(index) = self.platforms_of(row).position(|platform| platform == tag.platform) {
-                    return Some(before + index);
-                }
+            if row.python == tag.python
+                && row.abi == tag.abi
+                && let Some(index) = self.platforms_of(row).position(|platform| platform == tag.platform)
+            {
+                return Some(before + index);
             }
             before += match row.platforms {
                 RowPlatforms::Listed => self.platforms.len(),

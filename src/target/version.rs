@@ -7,6 +7,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 use serde::{Deserialize, Serialize};
 
 use super::specifier::specifiers_contain;
+use crate::status::{Explain, Status};
 
 /// Major and minor version of a Python; `Display` and serde write `3.11`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,7 +24,17 @@ pub struct PythonMinor {
 #[error("not a Python version of the form X.Y: `{0}`")]
 pub struct PythonMinorError(String);
 
-/// No CPython had as many patch releases: 3.8 ended with 3.8.20.
+impl Explain for PythonMinorError {
+    fn status(&self) -> Status {
+        Status::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("write major and minor version, such as 3.12".to_owned())
+    }
+}
+
+/// No `CPython` had as many patch releases: 3.8 ended with 3.8.20.
 const LAST_PATCH: u64 = 40;
 
 impl PythonMinor {

@@ -9,6 +9,7 @@ use pep440_rs::{Operator as VersionOperator, Version, VersionPattern, VersionSpe
 
 use super::{Comparison, Expression, Marker, MarkerEnvironment, Operator, Variable, VariableSide};
 use crate::names::{ExtraName, GroupName};
+use crate::status::{Explain, Status};
 use crate::target::specifier::specifier_contains;
 
 /// Which names a marker may ask for besides the environment's, and what is active.
@@ -62,6 +63,12 @@ pub enum EvaluationError {
         /// The variable.
         variable: Variable,
     },
+}
+
+impl Explain for EvaluationError {
+    fn status(&self) -> Status {
+        Status::Refused
+    }
 }
 
 impl Marker {

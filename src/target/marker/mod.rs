@@ -10,6 +10,8 @@ mod parse;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 pub use environment::MarkerEnvironment;
 pub use evaluate::{Activation, EvaluationError};
 pub use parse::MarkerError;
@@ -19,7 +21,8 @@ pub(super) use parse::parse_marker;
 ///
 /// `Display` gives the canonical text: double quotes where possible, today's names of variables, normalised names of
 /// extras, parentheses only around an `or` inside an `and`. It parses to an equal marker.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Marker(Expression);
 
 /// A condition or several, joined.
@@ -121,6 +124,20 @@ impl Expression {
             Self::Or(parts) | Self::And(parts) => Box::new(parts.iter().flat_map(Self::comparisons)),
             Self::Comparison(comparison) => Box::new(std::iter::once(comparison)),
         }
+    }
+}
+
+impl TryFrom<String> for Marker {
+    type Error = MarkerError;
+
+    fn try_from(text: String) -> Result<Self, MarkerError> {
+        text.parse()
+    }
+}
+
+impl From<Marker> for String {
+    fn from(marker: Marker) -> Self {
+        marker.to_string()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::{Comparison, Expression, Marker, Operator, Variable, VariableSide};
+use crate::status::{Explain, Status};
 use crate::target::cursor::{Cursor, Expected};
 
 /// Why a text is not a marker.
@@ -15,6 +16,12 @@ pub struct MarkerError {
     pub position: usize,
     /// What should have stood there.
     pub expected: &'static str,
+}
+
+impl Explain for MarkerError {
+    fn status(&self) -> Status {
+        Status::Refused
+    }
 }
 
 /// Names of variables, and what they are called today. The dotted ones and `python_implementation` come from
