@@ -6,6 +6,8 @@ pub mod names;
 pub mod process;
 pub mod project;
 pub mod python;
+pub mod resolve;
 pub mod status;
 pub mod surroundings;
 pub mod urls;
+pub mod wheel;
