@@ -11,6 +11,7 @@ pub mod process;
 pub mod project;
 pub mod python;
 pub mod redact;
+pub mod resolve;
 pub mod runtime;
 pub mod status;
 pub mod surroundings;

@@ -48,12 +48,12 @@ impl PendingFile {
         &mut self.file
     }
 
-    /// Gives the file its name, replacing what had it.
+    /// Gives the file its name, replacing what had it. What must outlive a power failure is synced before
+    /// (`file().sync_all()`).
     ///
     /// # Errors
-    /// Writing or renaming fails; the old file is as it was.
+    /// Renaming fails; the old file is as it was.
     pub fn persist(mut self) -> io::Result<File> {
-        self.file.flush()?;
         let handle = self.file.try_clone()?;
         let mut registry = Registry::lock();
         std::fs::rename(&self.path, &self.target)?;
