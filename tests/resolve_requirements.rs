@@ -32,18 +32,13 @@ fn paths() -> Vec<(&'static str, String)> {
     paths
 }
 
+#[derive(Default)]
 struct Case<'a> {
     requirements: &'a [&'a str],
     index: IndexOptions,
     offline: bool,
     target: Option<Target>,
     environment: &'a [(&'a str, &'a str)],
-}
-
-impl Default for Case<'_> {
-    fn default() -> Self {
-        Self { requirements: &[], index: IndexOptions::default(), offline: false, target: None, environment: &[] }
-    }
 }
 
 fn run(case: &Case<'_>, python: &Interpreter, path: &str) -> Result<Resolution, ResolveError> {
