@@ -247,6 +247,24 @@ fn stops_a_build_at_its_time_limit() {
 }
 
 #[test]
+fn tells_which_entries_hold_the_path_of_the_build_directory() {
+    let Some(python) = interpreters().into_iter().next() else {
+        eprintln!("SKIPPED: no Python here");
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let bench = Bench::new(directory.path(), &python, &[]);
+    let body = "import os, zipfile; z = zipfile.ZipFile(directory + '/own-1-py3-none-any.whl', 'w'); \
+                z.writestr('here.txt', 'at ' + os.getcwd()); z.writestr('x.txt', 'x'); z.close(); \
+                return 'own-1-py3-none-any.whl'";
+    let project = own_backend(directory.path(), body);
+    let source = Source::Directory { root: &project, project: Path::new("") };
+    let wheel = bench.workshop().build(&source, None, &[]).unwrap();
+    let Origin::Built { path_dependent, .. } = wheel.origin else { panic!("it was built") };
+    assert_eq!(path_dependent, ["here.txt"]);
+}
+
+#[test]
 fn refuses_sockets_to_builds_offline() {
     let Some(python) = interpreters().into_iter().next() else {
         eprintln!("SKIPPED: no Python here");

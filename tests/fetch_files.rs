@@ -13,7 +13,8 @@ use pyzpack::resolve::Location;
 use pyzpack::status::{Explain, Status};
 use pyzpack::surroundings::Surroundings;
 use pyzpack::wheel::access::Access;
-use pyzpack::wheel::fetch::{Client, Download, FetchError, Fetched};
+use pyzpack::wheel::fetch::{Client, Download, Fetched};
+use pyzpack::wheel::fetch_error::FetchError;
 
 /// A server that gives its answers in turn, the last one again and again, and remembers what it was asked.
 struct Server {

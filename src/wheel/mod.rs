@@ -5,6 +5,7 @@ pub mod build;
 pub mod build_error;
 pub mod collect;
 pub mod fetch;
+pub mod fetch_error;
 pub mod install;
 mod telling;
 
