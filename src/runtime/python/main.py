@@ -13,7 +13,7 @@ WHOLE = 946684800
 def support(name):
     """Run a file of _pyzpack/ under its real name, for tracebacks, and hand back what it defines."""
     path = os.path.join(__loader__.archive, "_pyzpack", name)
-    names = {"__name__": "_pyzpack." + name[:-3], "__file__": path, "__loader__": __loader__}
+    names = {"__name__": "_pyzpack_" + name[:-3], "__file__": path, "__loader__": __loader__}
     exec(compile(__loader__.get_data(path), path, "exec"), names)
     return names
 
