@@ -471,7 +471,10 @@ class PlaceTest(Case):
 class ReplaceTest(Case):
     @unittest.skipUnless(POSIX, "no replacing of open files")
     def test_replaced_while_running(self):
-        code = "import sys\ndef main():\n    print('up', flush=True)\n    sys.stdin.read()\n    import late\n    print(late.A)"
+        code = (
+            "import sys\ndef main():\n    print('up', flush=True)\n    sys.stdin.read()\n"
+            "    from late import A\n    print(A)"
+        )
         path = self.pack({"tool.py": code, "late.py": "A = 'old'"})
         process = subprocess.Popen(
             [self.python, path], env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
