@@ -1,6 +1,5 @@
 """Unpacking: whole or not at all, whatever happens, and only where nobody else can write."""
 
-import glob
 import hashlib
 import os
 import signal
@@ -237,20 +236,22 @@ class CacheTest(Case):
     @unittest.skipUnless(POSIX, "signals")
     def test_killed_unpacking_starts_again_and_is_cleaned_up(self):
         path = self.pack(self.many_files(3000))
-        killed = 0
-        for delay in (0.05, 0.1, 0.15, 0.2, 0.3):
+        for _ in range(4):
             process = subprocess.Popen([self.python, path], env=self.env, stdout=subprocess.PIPE)
-            time.sleep(delay)
+            before = self.temporaries()
+            end = time.monotonic() + 30
+            while not self.temporaries() - before and process.poll() is None and time.monotonic() < end:
+                time.sleep(0.001)
             process.kill()
             process.communicate()
-            killed += any(name.startswith(".unpacking") for name in self.apps())
-        self.assertGreater(killed, 0)
-        if not self.trees():
-            self.assertTrue(glob.glob(os.path.join(self.cache, "apps", ".unpacking-*")))
-        else:
-            self.skipTest("this machine was too quick")
+            self.assertEqual(self.trees(), [])
+        self.assertEqual(len(self.temporaries()), 1)
         self.assert_ran(self.run_pyz(path), "ran\n")
         self.assertEqual(self.apps(), self.trees())
+        self.assertEqual(len(self.apps()), 1)
+
+    def temporaries(self):
+        return {name for name in self.apps() if name.startswith(".unpacking-")}
 
     def trees(self):
         return [name for name in self.apps() if not name.startswith(".")]

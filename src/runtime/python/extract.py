@@ -617,7 +617,7 @@ def unpack_into(apps, name, payloads, progress, thorough):
             remove_tree(tree)
         if not os.path.isdir(tree):
             extract(apps, tree, payloads, progress)
-            # Not whole: another process was quicker, and then somebody damaged its tree.
+            # Else another process's tree was damaged since, or the file system keeps no such times.
             if is_whole(tree):
                 return tree
         repair(tree, payloads, thorough)
