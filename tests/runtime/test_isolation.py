@@ -147,7 +147,9 @@ class IsolationTest(Case):
         for name in ("old", "more"):
             with open(os.path.join(extra, name + ".py"), "w") as file:
                 file.write("VERSION = 'path'\n")
-        code = "def main():\n    import old\n    try:\n        import more\n    except ImportError:\n        more = old\n"
+        code = (
+            "def main():\n    import old\n    try:\n        import more\n    except ImportError:\n        more = old\n"
+        )
         path = self.pack(self.files(code + "    print(old.VERSION, more.VERSION)"))
         env = {"PYTHONPATH": "extra"}
         self.assert_ran(self.run_pyz(path, env=env), "new path\n")
@@ -171,7 +173,9 @@ class IsolationTest(Case):
             "import sys, runpy, zipimport; runpy.run_path; "
             "print(sorted(n for n in sys.modules if not n.startswith('__')))"
         )
-        listed = self.run_command(sys.executable, "-S", "-c", before).stdout
+        with open(self.path("before.py"), "w") as file:  # With -c some versions load linecache.
+            file.write(before)
+        listed = self.run_command(sys.executable, "-S", "before.py").stdout
         after = self.run_pyz(path, python=[sys.executable, "-S"]).stdout
         self.assertEqual(sorted(set(eval(listed)) - set(eval(after))), [])
 
