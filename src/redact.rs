@@ -1,50 +1,125 @@
-//! Credentials in URLs: taken out before a URL is shown anywhere.
+//! Credentials taken out of everything that is kept or shown: those of URLs wherever a URL stands, and those that are
+//! known by themselves wherever they stand.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::urls;
+
+/// What stands in place of a credential.
+const MASK: &str = "****";
+
+/// The shortest text that is replaced wherever it occurs: a shorter one would deface every message. Inside a URL every
+/// credential is replaced, however short.
+const SHORTEST: usize = 4;
 
 /// `text` with the user information of every URL in it (RFC 3986, 3.2.1) replaced by `****`.
 ///
 /// `https://user:secret@host/` becomes `https://****@host/`. It works on any text, such as a line of another program's
-/// output; a URL without user information is left alone. User information ends at the last `@` before a `/`, a
-/// blank or a quote, so that a password which should have been escaped is hidden too.
+/// output; a URL without user information is left alone, and so is the lone user name of `ssh://git@host`, which is
+/// none and without which a repository is not found again. User information ends at the last `@` before a `/`, a blank
+/// or a quote, so that a password which should have been escaped is hidden too.
 pub fn redact_url(text: &str) -> Cow<'_, str> {
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("://").map(|index| index + 3) {
-        let (before, after) = rest.split_at(start);
-        let authority_end = after.find(ends_authority).unwrap_or(after.len());
-        shown.push_str(before);
-        let host = after[..authority_end].rfind('@').map_or(0, |at| {
-            shown.push_str("****");
-            at
-        });
-        shown.push_str(&after[host..authority_end]);
-        rest = &after[authority_end..];
-    }
-    if shown.is_empty() {
+    let logins = url_logins(text);
+    if logins.is_empty() {
         return Cow::Borrowed(text);
     }
-    shown.push_str(rest);
+    let mut shown = String::with_capacity(text.len());
+    let mut from = 0;
+    for login in logins {
+        shown.push_str(&text[from..login.start]);
+        shown.push_str(MASK);
+        from = login.end;
+    }
+    shown.push_str(&text[from..]);
     Cow::Owned(shown)
+}
+
+/// Where the credentials of URLs stand in `text`, as byte ranges.
+fn url_logins(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(start) = text[from..].find("://").map(|offset| from + offset + 3) {
+        let end = text[start..].find(ends_authority).map_or(text.len(), |length| start + length);
+        if let Some(length) = text[start..end].rfind('@').filter(|length| *length > 0) {
+            let ssh = text[..start - 3].ends_with("ssh");
+            if !ssh || text[start..start + length].contains(':') {
+                found.push(start..start + length);
+            }
+        }
+        from = end;
+    }
+    found
 }
 
 /// `?` and `#` end an authority too, but a password may hold them unescaped: taking them in hides more.
 fn ends_authority(character: char) -> bool {
-    character == '/' || character == '\'' || character == '"' || character == '>' || character.is_whitespace()
+    matches!(character, '/' | '\'' | '"' | '>') || character.is_whitespace()
+}
+
+/// Texts that no log, message or report may hold.
+#[derive(Clone, Default)]
+pub struct Secrets(BTreeSet<String>);
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Secrets({})", self.0.len())
+    }
+}
+
+impl Secrets {
+    /// Adds a text.
+    pub fn add(&mut self, secret: &str) {
+        if secret.len() >= SHORTEST {
+            self.0.insert(secret.to_owned());
+        }
+    }
+
+    /// Adds the credentials of every URL in `text` (a URL, or a requirement that holds one), as written and decoded.
+    pub fn add_urls_of(&mut self, text: &str) {
+        for login in url_logins(text) {
+            let (user, password) = text[login.clone()].split_once(':').unwrap_or((&text[login], ""));
+            // A lone user name is a token (`https://TOKEN@host`); beside a password it is none.
+            let secret = if password.is_empty() { user } else { password };
+            self.add(secret);
+            self.add(&String::from_utf8_lossy(&urls::percent_decode(secret)));
+        }
+    }
+
+    /// The length of the longest of them.
+    pub(crate) fn longest(&self) -> usize {
+        self.0.iter().map(String::len).max().unwrap_or(0)
+    }
+
+    /// `text` with each of them, and the credentials of any URL, made `****`.
+    pub fn redact(&self, text: &str) -> String {
+        let mut kept = redact_url(text).into_owned();
+        // The longest first: one may be a part of another.
+        let mut secrets: Vec<&String> = self.0.iter().collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        for secret in secrets {
+            if kept.contains(secret.as_str()) {
+                kept = kept.replace(secret.as_str(), MASK);
+            }
+        }
+        kept
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::redact_url;
+    use super::*;
 
     #[test]
     fn hides_user_information_and_nothing_else() {
         for (text, shown) in [
             ("https://user:pass@host/a@b", "https://****@host/a@b"),
             ("https://token@host", "https://****@host"),
-            ("git+ssh://git@host/r.git@v1", "git+ssh://****@host/r.git@v1"),
+            ("git+ssh://git@host/r.git@v1", "git+ssh://git@host/r.git@v1"),
+            ("git+ssh://git:pw@host/r.git@v1", "git+ssh://****@host/r.git@v1"),
             ("https://u:p@ss@host/x", "https://****@host/x"),
             ("https://u:p?a#b@host/x", "https://****@host/x"),
             ("https://host/path?mail=a@b", "https://host/path?mail=a@b"),
@@ -54,6 +129,29 @@ mod tests {
         ] {
             assert_eq!(redact_url(text), shown);
         }
+    }
+
+    #[test]
+    fn masks_credentials_of_urls_and_listed_texts() {
+        let mut secrets = Secrets::default();
+        secrets.add_urls_of("pkg @ https://user:s%2Bcret@example.org/x");
+        assert_eq!(
+            secrets.redact("at 'https://a:b@h/x' and https://tok@h, s+cret, s%2Bcret; git+ssh://git@h/x user"),
+            "at 'https://****@h/x' and https://****@h, ****, ****; git+ssh://git@h/x user"
+        );
+    }
+
+    #[test]
+    fn leaves_what_is_no_credential() {
+        let text = "see https://example.org/a@b and me@example.org";
+        assert_eq!(Secrets::default().redact(text), text);
+    }
+
+    #[test]
+    fn knows_a_password_that_should_have_been_escaped() {
+        let mut secrets = Secrets::default();
+        secrets.add_urls_of("https://user:se?c#ret@example.org/x");
+        assert_eq!(secrets.redact("wrong password se?c#ret"), "wrong password ****");
     }
 
     proptest! {

@@ -95,7 +95,7 @@ pub fn file_url(path: &Path) -> String {
 }
 
 /// The bytes that a percent-encoded text stands for; what is no escape stays as it is.
-fn percent_decode(text: &str) -> Vec<u8> {
+pub(crate) fn percent_decode(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::interrupt::Registry;
 use super::keeper::Keeper;
-use super::redact::Secrets;
+use crate::redact::Secrets;
 use crate::status::{Explain, Status};
 
 /// How much of a captured standard output is kept; more is an error.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use super::redact::Secrets;
+use crate::redact::Secrets;
 
 /// How much of the end of a child's messages is kept in memory.
 const TAIL_LIMIT: usize = 256 * 1024;

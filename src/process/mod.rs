@@ -5,10 +5,8 @@ pub mod child;
 pub mod interrupt;
 mod keeper;
 pub mod pending;
-pub mod redact;
 pub mod scratch;
 
 pub use child::{Child, Ended, ProcessError};
 pub use pending::PendingFile;
-pub use redact::Secrets;
 pub use scratch::ScratchDir;

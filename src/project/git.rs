@@ -8,7 +8,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::process::{Child, Ended, ProcessError, Secrets};
+use crate::process::{Child, Ended, ProcessError};
+use crate::redact::{Secrets, redact_url};
 use crate::status::{Explain, Status};
 use crate::urls::{self, Login};
 
@@ -132,7 +133,7 @@ impl GitSource {
     /// # Errors
     /// Another scheme; a revision or directory that could pass for an option or leave the repository.
     pub fn parse(input: &str) -> Result<Self, GitError> {
-        let refuse = |rule| GitError::Input { input: crate::process::redact::redact_url(input), rule };
+        let refuse = |rule| GitError::Input { input: redact_url(input).into_owned(), rule };
         let url = input.strip_prefix("git+").ok_or_else(|| refuse("it begins with `git+`"))?;
         let (url, fragment) = url.split_once('#').unwrap_or((url, ""));
         let scheme = urls::scheme(url).ok_or_else(|| refuse("a URL has a scheme"))?;

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
-use crate::process::{ProcessError, Secrets};
+use crate::process::ProcessError;
 use crate::python::venv::VenvError;
 use crate::python::{Interpreter, environment};
+use crate::redact::{Secrets, redact_url};
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
 use crate::target::{ClosureError, PythonMinor};
@@ -158,7 +159,7 @@ impl Location {
     /// The location as it may be shown: without credentials.
     pub fn shown(&self) -> String {
         match self {
-            Self::Url(url) => crate::process::redact::redact_url(url),
+            Self::Url(url) => redact_url(url).into_owned(),
             Self::Path(path) => path.display().to_string(),
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
-use crate::process::Secrets;
+use crate::redact::Secrets;
 use crate::surroundings::Surroundings;
 use crate::urls::{self, Login};
 
@@ -107,7 +107,7 @@ impl Access {
         let Some(text) = (if scheme == "https" { &self.https_proxy } else { &self.http_proxy }) else {
             return Ok(None);
         };
-        let wrong = || crate::process::redact::redact_url(text);
+        let wrong = || crate::redact::redact_url(text).into_owned();
         let (bare, login) = urls::split_login(text);
         let protocol = match urls::scheme(&bare).as_deref() {
             None | Some("http") => ureq::ProxyProtocol::Http,

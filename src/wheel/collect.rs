@@ -13,10 +13,10 @@ use super::fetch_error::FetchError;
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::process::ScratchDir;
-use crate::process::redact::redact_url;
 use crate::project::sdist::Limits;
 use crate::python::Interpreter;
 use crate::python::venv::Venv;
+use crate::redact::redact_url;
 use crate::resolve::{Artifact, IndexOptions, Location, RemoteFile, Request, ResolveError, Resolved, Target, resolve};
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
@@ -211,7 +211,7 @@ impl Workshop<'_> {
                 Artifact::Wheel(file) => {
                     let fetched = fetched.next().expect("every file was fetched");
                     let origin = match &file.location {
-                        Location::Url(url) => Origin::Fetched(redact_url(url)),
+                        Location::Url(url) => Origin::Fetched(redact_url(url).into_owned()),
                         Location::Path(_) => Origin::Local,
                     };
                     CollectedWheel { name, filename: file.filename, path: fetched.path, sha256: fetched.sha256, origin }
