@@ -118,6 +118,10 @@ impl Observer for Terminal {
         self.say(&format!("warning: {message}"));
     }
 
+    fn note(&self, message: &str) {
+        self.say(&format!("note: {message}"));
+    }
+
     fn detail(&self, message: &str) {
         if self.loudness == Loudness::Verbose {
             self.say(message);

@@ -32,6 +32,7 @@ use crate::wheel::{
 };
 
 use super::inputs::{Inputs, SourceKind};
+use super::pins::{AllowedHashes, Unpinned, check, fixes_digest, is_commit};
 use super::{Observer, Stage};
 
 /// How long choosing versions may take.
@@ -62,6 +63,8 @@ pub struct Collected {
     pub recipe_inputs: Vec<RecipeInput>,
     /// What chose the versions.
     pub resolver: &'static str,
+    /// What another day could choose otherwise.
+    pub unpinned: Unpinned,
     /// Keeps fetched and built wheels until the archive is written.
     _scratch: ScratchDir,
 }
@@ -107,13 +110,15 @@ pub(super) fn collect(
             collected: CollectedBefore::default(),
         },
     };
-    let gathered = collector.gather(inputs)?;
+    let mut gathered = collector.gather(inputs)?;
     let requirements = collector.requirements(inputs, &gathered);
-    let (wheels, resolver) = collector.collect_rest(inputs, gathered.at_hand, &requirements)?;
+    let (wheels, resolver) = collector.collect_rest(inputs, &mut gathered, &requirements)?;
     let named = gathered.named.clone();
     let roots = requirements.roots;
     let wheels = select(wheels, &roots, &target, observer)?;
     let wheels = WheelSet::new(wheels)?;
+    let mut unpinned = gathered.unpinned;
+    unpinned.distributions.retain(|name| wheels.get(name).is_some());
     let first = gathered.named.first().and_then(|name| wheels.get(name)).filter(|_| gathered.first_is_distribution);
     let (name, version, requires_python) = match first {
         Some(wheel) => {
@@ -134,6 +139,7 @@ pub(super) fn collect(
         target,
         recipe_inputs: gathered.recipe_inputs,
         resolver,
+        unpinned,
         _scratch: scratch,
     })
 }
@@ -164,6 +170,7 @@ struct Gathered {
     first_is_distribution: bool,
     requires_python: Option<VersionSpecifiers>,
     recipe_inputs: Vec<RecipeInput>,
+    unpinned: Unpinned,
 }
 
 /// What is needed, once for the resolver and once for following it here.
@@ -172,8 +179,8 @@ struct Requirements {
     lines: Vec<String>,
     constraints: Vec<String>,
     roots: Vec<Requirement>,
-    /// The digests that a wheel may have, by distribution.
-    hashes: BTreeMap<PackageName, Vec<Sha256Digest>>,
+    /// The digests that a file may have, by distribution.
+    hashes: AllowedHashes,
 }
 
 struct Collector<'a> {
@@ -234,7 +241,7 @@ impl Collector<'_> {
                 self.observer.begin(Stage::Build, &format!("building {}", project.root.display()));
                 let source = Source::Directory { root: &project.root, project: Path::new("") };
                 gathered.recipe_inputs.push(RecipeInput::Requirement(".".to_owned()));
-                self.build(&source, BuiltFrom { uri: ".".to_owned(), sha256: None })?
+                self.build(&source, BuiltFrom { uri: ".".to_owned(), sha256: None }, &mut gathered.unpinned)?
             }
             SourceKind::Sdist(path) => {
                 let file = describe_file(path)?;
@@ -242,7 +249,7 @@ impl Collector<'_> {
                 let source = Source::Sdist { path, sha256: Some(file.sha256) };
                 let from = BuiltFrom { uri: file.filename.clone(), sha256: Some(file.sha256) };
                 gathered.recipe_inputs.push(RecipeInput::File(file));
-                self.build(&source, from)?
+                self.build(&source, from, &mut gathered.unpinned)?
             }
             SourceKind::Git(git) => {
                 self.observer.begin(Stage::Build, &format!("fetching {}", git.url));
@@ -256,7 +263,11 @@ impl Collector<'_> {
                 self.observer.begin(Stage::Build, &format!("building {}", git.url));
                 let project = checkout.project.strip_prefix(&checkout.root).unwrap_or(Path::new(""));
                 let source = Source::Directory { root: &checkout.root, project };
-                self.build(&source, BuiltFrom { uri: git.pinned(&checkout.commit), sha256: None })?
+                if !git.revision.as_deref().is_some_and(is_commit) {
+                    gathered.unpinned.repositories.insert(git.url.clone());
+                }
+                let from = BuiltFrom { uri: git.pinned(&checkout.commit), sha256: None };
+                self.build(&source, from, &mut gathered.unpinned)?
             }
         };
         let name = wheel.metadata.name.clone();
@@ -265,8 +276,11 @@ impl Collector<'_> {
         Ok((name.to_string(), true))
     }
 
-    fn build(&self, source: &Source<'_>, from: BuiltFrom) -> Result<VerifiedWheel, Error> {
+    fn build(&self, source: &Source<'_>, from: BuiltFrom, unpinned: &mut Unpinned) -> Result<VerifiedWheel, Error> {
         let built = self.workshop.build(source, None, &[]).map_err(Box::new)?;
+        if let workshop::Origin::Built { build_requirements, .. } = &built.origin {
+            unpinned.add_build_requirements(build_requirements);
+        }
         self.repack(&built, from)
     }
 
@@ -278,8 +292,12 @@ impl Collector<'_> {
 
     /// Everything that is needed, of all inputs.
     fn requirements(&self, inputs: &Inputs, gathered: &Gathered) -> Requirements {
-        let mut needed =
-            Requirements { lines: Vec::new(), constraints: Vec::new(), roots: Vec::new(), hashes: BTreeMap::new() };
+        let mut needed = Requirements {
+            lines: Vec::new(),
+            constraints: Vec::new(),
+            roots: Vec::new(),
+            hashes: AllowedHashes::default(),
+        };
         for wheel in &gathered.at_hand {
             let extras: Vec<ExtraName> =
                 self.settings.extras.iter().filter(|extra| wheel.metadata.extras.contains(extra)).cloned().collect();
@@ -301,8 +319,8 @@ impl Collector<'_> {
             _ => &[],
         });
         let from_files = inputs.files.iter().flat_map(|(_, file)| &file.requirements);
-        for hashed in from_files.clone().filter(|hashed| !hashed.hashes.is_empty()) {
-            needed.hashes.entry(hashed.requirement.name.clone()).or_default().extend(&hashed.hashes);
+        for hashed in from_files.clone() {
+            needed.hashes.allow(&hashed.requirement.name, &hashed.hashes);
         }
         let listed = from_files.map(|hashed| &hashed.requirement);
         for requirement in from_scripts.chain(listed).chain(&inputs.group_requirements) {
@@ -318,9 +336,10 @@ impl Collector<'_> {
     fn collect_rest(
         &self,
         inputs: &Inputs,
-        mut at_hand: Vec<VerifiedWheel>,
+        gathered: &mut Gathered,
         needed: &Requirements,
     ) -> Result<(Vec<VerifiedWheel>, &'static str), Error> {
+        let mut at_hand = std::mem::take(&mut gathered.at_hand);
         if needed.lines.is_empty() {
             return Ok((at_hand, "nothing"));
         }
@@ -349,16 +368,28 @@ impl Collector<'_> {
         let resolution =
             resolve::resolve(&request, self.world, self.scratch.path()).map_err(workshop::CollectError::from)?;
         let known: BTreeSet<PackageName> = at_hand.iter().map(|wheel| wheel.metadata.name.clone()).collect();
-        let packages: Vec<_> =
+        let mut packages: Vec<_> =
             resolution.packages.into_iter().filter(|package| !known.contains(&package.name)).collect();
+        needed.hashes.bind(&mut packages)?;
         self.observer.begin(Stage::Fetch, &format!("fetching {} distributions", packages.len()));
         let advance = |done, total| self.observer.advance(done, total);
         let collected = self.workshop.materialise(packages, &advance, &[])?;
         self.observer.begin(Stage::Verify, &format!("checking {} wheels", collected.len()));
         let mut given = Vec::new();
+        let fixed: BTreeSet<&PackageName> =
+            needed.roots.iter().filter(|root| fixes_digest(root)).map(|root| &root.name).collect();
         for wheel in collected {
+            let allowed = needed.hashes.of(&wheel.name);
+            let pinned = allowed.is_some() || fixed.contains(&wheel.name);
+            if !pinned && wheel.origin != workshop::Origin::Local {
+                gathered.unpinned.distributions.insert(wheel.name.clone());
+            }
             match &wheel.origin {
-                workshop::Origin::Built { source, sha256, .. } => {
+                workshop::Origin::Built { source, sha256, build_requirements, .. } => {
+                    if let (Some(allowed), Some(found)) = (allowed, *sha256) {
+                        check(source, allowed, found)?;
+                    }
+                    gathered.unpinned.add_build_requirements(build_requirements);
                     let from = BuiltFrom { uri: source.clone(), sha256: *sha256 };
                     at_hand.push(self.repack(&wheel, from)?);
                 }
@@ -371,22 +402,14 @@ impl Collector<'_> {
             .map(|(wheel, origin)| WheelInput { path: wheel.path, expected: wheel.sha256, origin })
             .collect();
         let verified = verify_wheels(&wheel_inputs, &self.settings.limits)?;
-        check_hashes(&verified, &needed.hashes)?;
+        for wheel in &verified {
+            if let Some(allowed) = needed.hashes.of(&wheel.metadata.name) {
+                check(&wheel.filename.to_string(), allowed, wheel.sha256)?;
+            }
+        }
         at_hand.extend(verified);
         Ok((at_hand, resolution.resolver))
     }
-}
-
-/// A wheel whose distribution has digests in a requirements file has one of them.
-fn check_hashes(wheels: &[VerifiedWheel], hashes: &BTreeMap<PackageName, Vec<Sha256Digest>>) -> Result<(), WheelError> {
-    for wheel in wheels {
-        let Some(allowed) = hashes.get(&wheel.metadata.name) else { continue };
-        if let (false, Some(expected)) = (allowed.contains(&wheel.sha256), allowed.first()) {
-            let fault = crate::wheel::WheelFault::Sha256 { expected: *expected, found: wheel.sha256 };
-            return Err(WheelError::Refused { wheel: wheel.filename.to_string(), fault });
-        }
-    }
-    Ok(())
 }
 
 /// Follows the requirements through what the checked wheels themselves say: what is needed is there and fits the target,

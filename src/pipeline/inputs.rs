@@ -16,6 +16,9 @@ use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 use crate::target::Requirement;
 
+/// What other tools write their choice of versions to.
+const LOCK_FILES: [&str; 5] = ["Pipfile.lock", "pdm.lock", "poetry.lock", "pylock.toml", "uv.lock"];
+
 /// Everything that is to be packed, as far as reading files tells.
 #[derive(Debug)]
 pub struct Inputs {
@@ -116,6 +119,18 @@ impl Inputs {
         let directories: Vec<PathBuf> = std::env::split_paths(path).filter(|path| path.is_absolute()).collect();
         let requires = if settings.target_python.is_none() { self.requires_python() } else { None };
         Ok(find(settings.python.as_ref(), &directories, requires.as_ref(), &world.environment)?)
+    }
+
+    /// Lock files beside what is packed, as they may be shown: another tool's choice that is not followed.
+    pub fn lock_files(&self, settings: &BuildSettings) -> Vec<String> {
+        let directories = self.sources.iter().filter_map(|source| match source {
+            SourceKind::Project(project) => Some(project.root.as_path()),
+            SourceKind::Modules { .. } => Some(settings.directory.as_path()),
+            _ => None,
+        });
+        let files = directories.flat_map(|directory| LOCK_FILES.iter().map(move |name| directory.join(name)));
+        let shown = |path: PathBuf| path.strip_prefix(&settings.directory).unwrap_or(&path).display().to_string();
+        files.filter(|path| path.is_file()).map(shown).collect()
     }
 
     /// Whether something has to be built before the wheels are known.

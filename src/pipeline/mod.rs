@@ -4,6 +4,7 @@
 
 mod collect;
 mod inputs;
+mod pins;
 mod start;
 
 use crate::application::{ApplicationOptions, ApplicationPlan, InstalledTree, Scripts, assemble};
@@ -16,6 +17,7 @@ use crate::surroundings::Surroundings;
 
 pub use collect::Collected;
 pub use inputs::{Inputs, SourceKind};
+pub use pins::Unpinned;
 
 /// A stage of a build, for progress and report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +63,9 @@ pub trait Observer: Sync {
 
     /// Something that the user should know.
     fn warn(&self, message: &str);
+
+    /// Something that is as it should be, and good to know.
+    fn note(&self, message: &str);
 
     /// Something that only a curious user wants to know.
     fn detail(&self, _message: &str) {}
@@ -111,7 +116,13 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
     observer.begin(Stage::Setup, "reading the inputs");
     let inputs = Inputs::read(settings)?;
     let interpreter = inputs.find_interpreter(settings, world)?;
+    for lock in inputs.lock_files(settings) {
+        observer.warn(&format!("`{lock}` is not read yet: versions are chosen anew"));
+    }
     let collected = collect::collect(settings, world, &inputs, &interpreter, observer)?;
+    if !collected.unpinned.is_empty() {
+        observer.note(&format!("not pinned, so that another day may choose others: {}", collected.unpinned));
+    }
     observer.begin(Stage::Plan, "planning the archive");
     let tree = InstalledTree::lay_out(&collected.wheels, &collected.loose, settings.on_conflict)?;
     let scripts = Scripts::collect(&collected.wheels, &tree);

@@ -58,6 +58,8 @@ pub struct BuildRequirement {
     pub version: String,
     /// Its wheel's digest, where that is known and the wheel was not itself built here.
     pub sha256: Option<Sha256Digest>,
+    /// Whether its wheel lay in a directory of this machine: then no index chose it.
+    pub at_hand: bool,
 }
 
 impl Workshop<'_> {
@@ -264,7 +266,8 @@ impl<'a> Build<'a> {
                 BuildError::Install { label: self.label.clone(), wheel: wheel.filename.clone(), source }
             })?;
             let version = wheel.filename.split('-').nth(1).unwrap_or_default().to_owned();
-            self.requirements.push(BuildRequirement { name: wheel.name, version, sha256: wheel.sha256 });
+            let at_hand = wheel.origin == Origin::Local;
+            self.requirements.push(BuildRequirement { name: wheel.name, version, sha256: wheel.sha256, at_hand });
         }
         self.requirements.sort();
         Ok(())

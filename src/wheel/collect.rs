@@ -133,6 +133,16 @@ pub enum CollectError {
         /// The digest that it has.
         found: Sha256Digest,
     },
+    /// A file that the requirements files do not allow.
+    #[error("wrong hash of `{file}`: the requirements file allows sha256 {allowed}; it has {found}")]
+    NotAllowed {
+        /// The file.
+        file: String,
+        /// The digests that are allowed.
+        allowed: String,
+        /// The digest that it has.
+        found: Sha256Digest,
+    },
     /// A source distribution cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
@@ -149,7 +159,7 @@ impl Explain for CollectError {
             Self::Resolve(error) => error.status(),
             Self::Fetch(error) => error.status(),
             Self::Build(error) => error.status(),
-            Self::WrongHash { .. } => Status::Refused,
+            Self::WrongHash { .. } | Self::NotAllowed { .. } => Status::Refused,
             Self::Read { .. } => Status::Machine,
         }
     }
@@ -159,6 +169,9 @@ impl Explain for CollectError {
             Self::Resolve(error) => error.hint(),
             Self::Fetch(error) => error.hint(),
             Self::Build(error) => error.hint(),
+            Self::NotAllowed { .. } => {
+                Some("list the hashes of all files of that version, as `pip-compile --generate-hashes` does".to_owned())
+            }
             Self::WrongHash { .. } | Self::Read { .. } => None,
         }
     }
@@ -285,6 +298,13 @@ impl Workshop<'_> {
 
 impl Artifact {
     fn file(&self) -> Option<&RemoteFile> {
+        match self {
+            Self::Wheel(file) | Self::Sdist(file) => Some(file),
+            Self::Git { .. } | Self::Directory(_) => None,
+        }
+    }
+
+    pub(crate) fn file_mut(&mut self) -> Option<&mut RemoteFile> {
         match self {
             Self::Wheel(file) | Self::Sdist(file) => Some(file),
             Self::Git { .. } | Self::Directory(_) => None,

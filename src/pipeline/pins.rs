@@ -1,0 +1,149 @@
+//! What nothing pins: choices that an index, a branch or a build backend could make otherwise on another day.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::digest::Sha256Digest;
+use crate::names::PackageName;
+use crate::resolve::Resolved;
+use crate::target::{Requirement, RequirementSource};
+use crate::wheel::build::BuildRequirement;
+use crate::wheel::collect::CollectError;
+
+/// Names in one message; the rest is counted.
+const LISTED: usize = 4;
+
+/// The digests that requirements files allow, by distribution.
+#[derive(Debug, Default)]
+pub(super) struct AllowedHashes(BTreeMap<PackageName, Vec<Sha256Digest>>);
+
+impl AllowedHashes {
+    pub(super) fn allow(&mut self, name: &PackageName, hashes: &[Sha256Digest]) {
+        if !hashes.is_empty() {
+            self.0.entry(name.clone()).or_default().extend(hashes);
+        }
+    }
+
+    /// The digests of a distribution; none where any will do.
+    pub(super) fn of(&self, name: &PackageName) -> Option<&[Sha256Digest]> {
+        self.0.get(name).map(Vec::as_slice)
+    }
+
+    /// Refuses files that the resolver chose and no digest allows, before any of them is fetched or built; gives those
+    /// whose digest the resolver does not know the only one that they may have.
+    pub(super) fn bind(&self, packages: &mut [Resolved]) -> Result<(), CollectError> {
+        for package in packages {
+            let (Some(allowed), Some(file)) = (self.of(&package.name), package.artifact.file_mut()) else { continue };
+            match (file.sha256, allowed) {
+                (Some(found), _) => check(&file.filename, allowed, found)?,
+                (None, [only]) => file.sha256 = Some(*only),
+                (None, _) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a file whose digest is none of those that are allowed.
+pub(super) fn check(filename: &str, allowed: &[Sha256Digest], found: Sha256Digest) -> Result<(), CollectError> {
+    if allowed.contains(&found) {
+        return Ok(());
+    }
+    let allowed = allowed.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+    Err(CollectError::NotAllowed { file: filename.to_owned(), allowed, found })
+}
+
+/// What could be another one tomorrow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unpinned {
+    /// Distributions that came from an index or a URL, and whose digest nothing said beforehand.
+    pub distributions: BTreeSet<PackageName>,
+    /// Distributions that sources were built with, and that did not come from a directory of this machine.
+    pub build_requirements: BTreeSet<PackageName>,
+    /// Repositories of which a branch or tag was taken.
+    pub repositories: BTreeSet<String>,
+}
+
+impl Unpinned {
+    /// Whether everything was pinned.
+    pub fn is_empty(&self) -> bool {
+        self.distributions.is_empty() && self.build_requirements.is_empty() && self.repositories.is_empty()
+    }
+
+    pub(super) fn add_build_requirements(&mut self, requirements: &[BuildRequirement]) {
+        let fetched = requirements.iter().filter(|requirement| !requirement.at_hand);
+        self.build_requirements.extend(fetched.map(|requirement| requirement.name.clone()));
+    }
+}
+
+/// `2 distributions (a, b), 1 build requirement (c)`.
+impl fmt::Display for Unpinned {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |names: &BTreeSet<PackageName>| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let parts = [
+            ("distribution", "distributions", names(&self.distributions)),
+            ("build requirement", "build requirements", names(&self.build_requirements)),
+            ("repository", "repositories", self.repositories.iter().cloned().collect()),
+        ];
+        let mut separator = "";
+        for (one, many, names) in parts.iter().filter(|(_, _, names)| !names.is_empty()) {
+            let noun = if names.len() == 1 { one } else { many };
+            // One name is not worth hiding behind "and 1 more".
+            let listed = if names.len() <= LISTED + 1 { names.len() } else { LISTED };
+            write!(formatter, "{separator}{} {noun} ({}", names.len(), names[..listed].join(", "))?;
+            if names.len() > listed {
+                write!(formatter, " and {} more", names.len() - listed)?;
+            }
+            formatter.write_str(")")?;
+            separator = ", ";
+        }
+        Ok(())
+    }
+}
+
+/// Whether a requirement fixes the bytes by itself: a URL with a sha256 in its fragment.
+pub(super) fn fixes_digest(requirement: &Requirement) -> bool {
+    match &requirement.source {
+        RequirementSource::Url(url) => {
+            let fragment = url.with_credentials().split_once('#').map_or("", |(_, fragment)| fragment);
+            fragment.split('&').any(|part| part.starts_with("sha256="))
+        }
+        RequirementSource::Versions(_) => false,
+    }
+}
+
+/// Whether a revision is a whole commit (SHA-1 or SHA-256), which no one can move.
+pub(super) fn is_commit(revision: &str) -> bool {
+    matches!(revision.len(), 40 | 64) && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_was_not_pinned_in_one_line() {
+        let names = |names: &str| names.split_whitespace().map(|name| name.parse().unwrap()).collect();
+        let mut unpinned = Unpinned { distributions: names("b a"), ..Unpinned::default() };
+        assert_eq!(unpinned.to_string(), "2 distributions (a, b)");
+        unpinned.build_requirements = names("w");
+        unpinned.repositories.insert("https://h.example/r".to_owned());
+        unpinned.distributions = names("a b c d e");
+        assert_eq!(
+            unpinned.to_string(),
+            "5 distributions (a, b, c, d, e), 1 build requirement (w), 1 repository (https://h.example/r)"
+        );
+        unpinned = Unpinned { distributions: names("a b c d e f"), ..Unpinned::default() };
+        assert_eq!(unpinned.to_string(), "6 distributions (a, b, c, d and 2 more)");
+    }
+
+    #[test]
+    fn tells_what_is_fixed_from_what_can_move() {
+        let requirement = |text: &str| fixes_digest(&text.parse().unwrap());
+        assert!(requirement("a @ https://h.example/a.zip#egg=a&sha256=00"));
+        assert!(!requirement("a @ https://h.example/a.zip#egg=sha256"));
+        assert!(!requirement("a==1"));
+        assert!(is_commit(&"0a".repeat(20)));
+        assert!(!is_commit("main") && !is_commit(&"0g".repeat(20)));
+    }
+}
