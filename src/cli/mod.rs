@@ -9,10 +9,12 @@ mod report;
 mod settings;
 mod world;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use clap::ArgMatches;
 
+use crate::redact::redact_url;
 use crate::status::Status;
 
 /// Runs the command that `arguments` ask for, and tells how it ended.
@@ -22,7 +24,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Err(error) => {
             // Help and version are answers, and go to standard output.
             let status = if error.use_stderr() { Status::Usage } else { Status::Done };
-            return if error.print().is_ok() { status } else { Status::Machine };
+            return if print_answer(&error).is_ok() { status } else { Status::Machine };
         }
     };
     match matches.subcommand() {
@@ -32,6 +34,15 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("completions", matches)) => complete(matches),
         Some(("man", _)) => write_manual(),
         _ => Status::Usage,
+    }
+}
+
+/// Prints what the parser of arguments answers. A value that it quotes may be a URL with a credential.
+fn print_answer(error: &clap::Error) -> io::Result<()> {
+    let text = error.render().to_string();
+    match redact_url(&text) {
+        Cow::Borrowed(_) => error.print(),
+        Cow::Owned(shown) => write!(io::stderr(), "{shown}"),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::pipeline::{Observer, Stage};
+use crate::redact::redact_url;
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +55,7 @@ impl Terminal {
     /// Says a line, unless told to be quiet.
     pub(super) fn say(&self, line: &str) {
         if self.loudness > Loudness::Quiet {
-            self.bar.suspend(|| eprintln!("{line}"));
+            self.bar.suspend(|| eprintln!("{}", redact_url(line)));
         }
     }
 

@@ -1,8 +1,8 @@
 //! What is said at the end: an error with its reason and the next step, or a result.
 
-use std::error::Error as _;
 use std::io;
 
+use crate::redact::redact_url;
 use crate::status::{Explain, Status};
 
 /// Says an error, its causes and its hint on standard error; gives the status to exit with.
@@ -18,9 +18,10 @@ pub(super) fn fail(error: &dyn Explain) -> Status {
         }
         cause = reason.source();
     }
-    eprintln!("error: {message}");
+    // Paths and values may be URLs that were meant for another place: no credential leaves by a message.
+    eprintln!("error: {}", redact_url(&message));
     if let Some(hint) = error.hint() {
-        eprintln!("hint: {hint}");
+        eprintln!("hint: {}", redact_url(&hint));
     }
     error.status()
 }
