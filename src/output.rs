@@ -49,6 +49,9 @@ pub enum OutputError {
     /// The directory of the output is not there.
     #[error("the directory of the output is missing: `{0}`")]
     NoDirectory(String),
+    /// The directory of the output is a file.
+    #[error("the directory of the output is not a directory: `{0}`")]
+    NotADirectory(String),
     /// The file system refuses.
     #[error("cannot write `{path}`: {error}")]
     Io {
@@ -98,6 +101,7 @@ impl Explain for OutputError {
         };
         match self {
             Self::Directory(_) => Some("name a file in it, with `-o FILE`"),
+            Self::NotADirectory(_) => Some("choose another with `-o FILE`"),
             Self::NoDirectory(_) => Some("make it first, or choose another with `-o FILE`"),
             Self::Io { error, .. } | Self::Write { error: WriteError::Io(error), .. } => of_io(error),
             Self::Write { error: WriteError::TooManyEntries(_) | WriteError::TooLarge, .. } => {
@@ -114,13 +118,32 @@ impl Explain for OutputError {
 /// Tells early whether `target` can be written, before minutes are spent on what goes into it.
 ///
 /// # Errors
-/// When it is a directory, or its own directory is missing.
+/// When it is a directory, or its own directory is missing or cannot be written to.
 pub fn check_target(target: &Path) -> Result<(), OutputError> {
     if target.is_dir() {
         return Err(OutputError::Directory(target.display().to_string()));
     }
     let directory = directory_of(target);
-    if directory.is_dir() { Ok(()) } else { Err(OutputError::NoDirectory(directory.display().to_string())) }
+    let shown = || directory.display().to_string();
+    match directory.metadata() {
+        Ok(metadata) if !metadata.is_dir() => Err(OutputError::NotADirectory(shown())),
+        Ok(_) => {
+            check_writable(directory).map_err(|error| OutputError::Io { path: target.display().to_string(), error })
+        }
+        Err(_) => Err(OutputError::NoDirectory(shown())),
+    }
+}
+
+/// Whether a file can be made in `directory`, as far as that can be told without making one.
+#[cfg(unix)]
+fn check_writable(directory: &Path) -> io::Result<()> {
+    use rustix::fs::{Access, access};
+    Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
+}
+
+#[cfg(not(unix))]
+fn check_writable(_directory: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Writes the archive of `plan`, reads it again, gives it the name `target`, and writes the evidence.
