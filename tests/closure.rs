@@ -183,7 +183,10 @@ fn errors_name_the_requirement_who_has_it_and_what_was_found() {
         "marker `os_name ~= \"x\"`: `~=` is not defined for `posix` and `x`, which are not versions"
     );
     assert_eq!(chain("h"), "marker `\"x\" in extras`: `extras` is not defined outside lock files");
-    assert_eq!(error("c").hint().unwrap(), "add a wheel of gone to the inputs");
+    assert_eq!(
+        error("c").hint().unwrap(),
+        "add a wheel of gone to the inputs, or the directory that holds one with `--find-links DIR`"
+    );
 }
 
 fn minors(pythons: &Pythons) -> String {

@@ -21,7 +21,7 @@ pub struct Source {
 /// What the file system knows of an open file's state; two equal stamps of one file mean that nobody wrote to it
 /// between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     length: u64,
     modified: Option<SystemTime>,
     #[cfg(unix)]
@@ -32,15 +32,14 @@ impl Source {
     /// Opens the regular file at `path`, whole.
     ///
     /// # Errors
-    /// When it cannot be opened, or is not a regular file; the message names `path`.
+    /// When it cannot be opened, or is not a regular file.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = fs_err::File::open(path)?;
+        let file = File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            let reason = format!("`{}` is not a regular file", path.display());
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
-        Ok(Self { file: Arc::new(file.into_file()), start: 0, length: metadata.len() })
+        Ok(Self { file: Arc::new(file), start: 0, length: metadata.len() })
     }
 
     /// The whole of an open file.

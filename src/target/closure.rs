@@ -139,7 +139,10 @@ impl Explain for ClosureError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Ambiguous { name, .. } => Some(format!("name the version: \"{name}==VERSION\"")),
-            Self::Missing { demand } => Some(format!("add a wheel of {} to the inputs", demand.requirement.name)),
+            Self::Missing { demand } => Some(format!(
+                "add a wheel of {} to the inputs, or the directory that holds one with `--find-links DIR`",
+                demand.requirement.name
+            )),
             Self::UnfitPython { .. } => Some("choose another Python with --python or --target-python".to_owned()),
             Self::Unsatisfied { .. } | Self::Unsupported { .. } | Self::Marker { .. } => None,
         }
