@@ -94,7 +94,7 @@ impl Project {
             return Err(ProjectError::NotAProject(root.display().to_string()));
         }
         let path = root.join("pyproject.toml");
-        let text = match fs_err::read_to_string(&path) {
+        let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Self { root: root.to_owned(), pyproject: None, settings: toml::Table::new() });
@@ -103,7 +103,8 @@ impl Project {
         };
         let malformed = |reason: String| ProjectError::Malformed { path: path.display().to_string(), reason };
         let settings = read_settings(&text).map_err(malformed)?;
-        let pyproject = PyProjectToml::new(&text).map_err(|error| malformed(error.message().to_owned()))?;
+        let pyproject =
+            PyProjectToml::new(&text).map_err(|error| malformed(locate_fault(&text, error.span(), error.message())))?;
         Ok(Self { root: root.to_owned(), pyproject: Some(pyproject), settings })
     }
 
@@ -149,10 +150,18 @@ pub fn has_packaging_metadata(root: &Path) -> bool {
 /// # Errors
 /// When the text is not TOML, or `tool.pyzpack` is not a table.
 pub fn read_settings(text: &str) -> Result<toml::Table, String> {
-    let document: toml::Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
+    let document: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| locate_fault(text, error.span(), error.message()))?;
     match document.get("tool").and_then(|tool| tool.get("pyzpack")) {
         None => Ok(toml::Table::new()),
         Some(toml::Value::Table(settings)) => Ok(settings.clone()),
         Some(_) => Err("`tool.pyzpack` is not a table".to_owned()),
     }
+}
+
+/// What is wrong with a TOML text, with the line where it is known.
+fn locate_fault(text: &str, span: Option<std::ops::Range<usize>>, message: &str) -> String {
+    let line = span.and_then(|span| Some(text.get(..span.start)?.matches('\n').count() + 1));
+    let message = message.trim().replace('\n', "; ");
+    line.map_or(message.clone(), |line| format!("line {line}: {message}"))
 }
