@@ -13,12 +13,11 @@ use crate::error::Error;
 use crate::evidence::{RecipeFile, RecipeInput};
 use crate::names::{ExtraName, PackageName};
 use crate::process::ScratchDir;
-use crate::project::requirements::RequirementsFile;
 use crate::project::sdist;
 use crate::python::Interpreter;
 use crate::python::environment::resolver_environment;
 use crate::python::venv::Venv;
-use crate::resolve::{self, IndexOptions, Request, local_requirement};
+use crate::resolve::{self, Request, local_requirement};
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 use crate::target::{DistributionFacts, Requirement, Target, close};
@@ -32,7 +31,7 @@ use crate::wheel::{
 };
 
 use super::inputs::{Inputs, SourceKind};
-use super::pins::{AllowedHashes, Unpinned, check, fixes_digest, is_commit};
+use super::pins::{AllowedHashes, Unpinned, check, fixes_source, is_commit};
 use super::{Observer, Stage};
 
 /// How long choosing versions may take.
@@ -78,7 +77,7 @@ pub(super) fn collect(
 ) -> Result<Collected, Error> {
     let platform = settings.platform.as_deref().map(str::parse).transpose()?;
     let target = interpreter.target.overridden(settings.target_python, platform.as_ref());
-    let index = index_options(settings, inputs);
+    let index = &inputs.index;
     let scratch = ScratchDir::create(&world.temporary)?;
     let urls: Vec<String> = index.index_url.iter().chain(&index.extra_index_urls).cloned().collect();
     let client = Client::new(Access::read(world, &urls), settings.offline);
@@ -99,7 +98,7 @@ pub(super) fn collect(
             scratch: &scratch,
             interpreter,
             tags: &own_tags,
-            index: &index,
+            index,
             client: &client,
             offline: settings.offline,
             epoch: settings.epoch.seconds(),
@@ -142,20 +141,6 @@ pub(super) fn collect(
         unpinned,
         _scratch: scratch,
     })
-}
-
-/// Index options of the settings and of all requirements files.
-fn index_options(settings: &BuildSettings, inputs: &Inputs) -> IndexOptions {
-    let mut index = settings.index.clone();
-    index.find_links = index.find_links.iter().map(|path| settings.directory.join(path)).collect();
-    for (_, file) in &inputs.files {
-        let RequirementsFile { index_url, extra_index_urls, find_links, no_index, .. } = file;
-        index.index_url = index.index_url.or_else(|| index_url.clone());
-        index.extra_index_urls.extend(extra_index_urls.iter().cloned());
-        index.find_links.extend(find_links.iter().map(|path| settings.directory.join(path)));
-        index.no_index |= no_index;
-    }
-    index
 }
 
 /// What the inputs gave by themselves.
@@ -307,11 +292,15 @@ impl Collector<'_> {
             let root = if listed.is_empty() { name.to_string() } else { format!("{name}[{listed}]") };
             needed.roots.push(root.parse().expect("a name and extras make a requirement"));
         }
-        let unknown = self.settings.extras.iter().filter(|extra| {
-            !gathered.at_hand.is_empty() && !gathered.at_hand.iter().any(|wheel| wheel.metadata.extras.contains(extra))
-        });
-        for extra in unknown {
-            self.observer.warn(&format!("no input has an extra `{extra}`"));
+        let has = |extra: &ExtraName| gathered.at_hand.iter().any(|wheel| wheel.metadata.extras.contains(extra));
+        for extra in self.settings.extras.iter().filter(|extra| !has(extra)) {
+            let requirement = inputs.sources.iter().find_map(|source| match source {
+                SourceKind::Requirement(requirement) => Some(&requirement.name),
+                _ => None,
+            });
+            // Its extras are known when it is resolved, and written where it is named.
+            let advice = requirement.map_or_else(String::new, |name| format!("; for `{name}` write `{name}[{extra}]`"));
+            self.observer.warn(&format!("no project or file among the inputs has an extra `{extra}`{advice}"));
         }
         let from_scripts = inputs.sources.iter().flat_map(|source| match source {
             SourceKind::Requirement(requirement) => std::slice::from_ref(requirement.as_ref()),
@@ -371,13 +360,13 @@ impl Collector<'_> {
         let mut packages: Vec<_> =
             resolution.packages.into_iter().filter(|package| !known.contains(&package.name)).collect();
         needed.hashes.bind(&mut packages)?;
-        self.observer.begin(Stage::Fetch, &format!("fetching {} distributions", packages.len()));
+        self.observer.begin(Stage::Fetch, &format!("fetching {}", count(packages.len(), "distribution")));
         let advance = |done, total| self.observer.advance(done, total);
         let collected = self.workshop.materialise(packages, &advance, &[])?;
-        self.observer.begin(Stage::Verify, &format!("checking {} wheels", collected.len()));
+        self.observer.begin(Stage::Verify, &format!("checking {}", count(collected.len(), "wheel")));
         let mut given = Vec::new();
         let fixed: BTreeSet<&PackageName> =
-            needed.roots.iter().filter(|root| fixes_digest(root)).map(|root| &root.name).collect();
+            needed.roots.iter().filter(|root| fixes_source(root)).map(|root| &root.name).collect();
         for wheel in collected {
             let allowed = needed.hashes.of(&wheel.name);
             let pinned = allowed.is_some() || fixed.contains(&wheel.name);
@@ -435,9 +424,13 @@ fn select(
 fn describe_file(path: &Path) -> Result<RecipeFile, Error> {
     let filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let unreadable = |error| WheelError::Unreadable { wheel: path.display().to_string(), error };
-    let file = fs_err::File::open(path).map_err(unreadable)?;
+    let file = std::fs::File::open(path).map_err(unreadable)?;
     let sha256 = Sha256Digest::of_reader(file).map_err(unreadable)?;
     Ok(RecipeFile { filename, sha256 })
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 fn absolute(path: &Path) -> PathBuf {

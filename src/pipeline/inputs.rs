@@ -12,9 +12,12 @@ use crate::project::pyproject::{Project, has_packaging_metadata};
 use crate::project::requirements::RequirementsFile;
 use crate::project::script::Script;
 use crate::python::{Interpreter, find};
+use crate::redact::redact_url;
+use crate::resolve::IndexOptions;
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 use crate::target::Requirement;
+use crate::urls;
 
 /// What other tools write their choice of versions to.
 const LOCK_FILES: [&str; 5] = ["Pipfile.lock", "pdm.lock", "poetry.lock", "pylock.toml", "uv.lock"];
@@ -28,6 +31,8 @@ pub struct Inputs {
     pub files: Vec<(PathBuf, RequirementsFile)>,
     /// Requirements of dependency groups.
     pub group_requirements: Vec<Requirement>,
+    /// Where distributions are looked for: what the settings say and all requirements files.
+    pub index: IndexOptions,
 }
 
 /// One input, read.
@@ -75,6 +80,7 @@ impl Inputs {
             let path = directory.join(name);
             files.push((path.clone(), RequirementsFile::read(&path)?));
         }
+        let index = index_options(settings, &files)?;
         let mut sources = Vec::new();
         for text in &settings.inputs {
             sources.push(SourceKind::read(Input::parse(text, directory)?)?);
@@ -98,7 +104,7 @@ impl Inputs {
                 group_requirements.extend(project.group(group)?);
             }
         }
-        Ok(Self { sources, files, group_requirements })
+        Ok(Self { sources, files, group_requirements, index })
     }
 
     /// The demand on Python's version of the first input, as far as it is known before anything is built.
@@ -139,6 +145,30 @@ impl Inputs {
             .iter()
             .any(|source| matches!(source, SourceKind::Project(_) | SourceKind::Sdist(_) | SourceKind::Git(_)))
     }
+}
+
+/// Index options of the settings and of the requirements files; every directory among them is there.
+fn index_options(settings: &BuildSettings, files: &[(PathBuf, RequirementsFile)]) -> Result<IndexOptions, InputError> {
+    let mut index = settings.index.clone();
+    for (_, file) in files {
+        let RequirementsFile { index_url, extra_index_urls, find_links, no_index, .. } = file;
+        index.index_url = index.index_url.or_else(|| index_url.clone());
+        index.extra_index_urls.extend(extra_index_urls.iter().cloned());
+        index.find_links.extend(find_links.iter().map(PathBuf::from));
+        index.no_index |= no_index;
+    }
+    for place in &mut index.find_links {
+        let text = place.to_string_lossy().into_owned();
+        let path = urls::path_of_file_url(&text).unwrap_or_else(|| place.clone());
+        if text.contains("://") && path == *place {
+            return Err(InputError::FindLinksUrl(redact_url(&text).into_owned()));
+        }
+        *place = settings.directory.join(path);
+        if !place.is_dir() {
+            return Err(InputError::FindLinks(text));
+        }
+    }
+    Ok(index)
 }
 
 /// What is packed when nothing is named: the project in this directory, else the modules that the entry point names.

@@ -121,7 +121,7 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
     }
     let collected = collect::collect(settings, world, &inputs, &interpreter, observer)?;
     if !collected.unpinned.is_empty() {
-        observer.note(&format!("not pinned, so that another day may choose others: {}", collected.unpinned));
+        observer.note(&format!("not pinned, so another day may choose otherwise: {}", collected.unpinned));
     }
     observer.begin(Stage::Plan, "planning the archive");
     let tree = InstalledTree::lay_out(&collected.wheels, &collected.loose, settings.on_conflict)?;

@@ -101,15 +101,13 @@ impl fmt::Display for Unpinned {
     }
 }
 
-/// Whether a requirement fixes the bytes by itself: a URL with a sha256 in its fragment.
-pub(super) fn fixes_digest(requirement: &Requirement) -> bool {
-    match &requirement.source {
-        RequirementSource::Url(url) => {
-            let fragment = url.with_credentials().split_once('#').map_or("", |(_, fragment)| fragment);
-            fragment.split('&').any(|part| part.starts_with("sha256="))
-        }
-        RequirementSource::Versions(_) => false,
-    }
+/// Whether a requirement leaves no choice: its URL has a sha256 in its fragment, names a commit, or is a file's.
+pub(super) fn fixes_source(requirement: &Requirement) -> bool {
+    let RequirementSource::Url(url) = &requirement.source else { return false };
+    let url = url.with_credentials();
+    let (bare, fragment) = url.split_once('#').unwrap_or((url, ""));
+    let commit = || bare.starts_with("git+") && bare.rsplit_once('@').is_some_and(|(_, revision)| is_commit(revision));
+    bare.starts_with("file:") || commit() || fragment.split('&').any(|part| part.starts_with("sha256="))
 }
 
 /// Whether a revision is a whole commit (SHA-1 or SHA-256), which no one can move.
@@ -139,7 +137,10 @@ mod tests {
 
     #[test]
     fn tells_what_is_fixed_from_what_can_move() {
-        let requirement = |text: &str| fixes_digest(&text.parse().unwrap());
+        let requirement = |text: &str| fixes_source(&text.parse().unwrap());
+        assert!(requirement("a @ file:///a.zip"));
+        assert!(requirement(&format!("a @ git+https://h.example/a@{}#egg=a", "0a".repeat(20))));
+        assert!(!requirement("a @ git+https://h.example/a@main"));
         assert!(requirement("a @ https://h.example/a.zip#egg=a&sha256=00"));
         assert!(!requirement("a @ https://h.example/a.zip#egg=sha256"));
         assert!(!requirement("a==1"));

@@ -42,6 +42,12 @@ pub enum InputError {
     /// Extras behind a file: given with `--extra`.
     #[error("`{0}`: extras of a file or directory are given with `--extra`")]
     Extras(String),
+    /// A directory that should hold distributions.
+    #[error("no such directory: `{0}` (from `--find-links`)")]
+    FindLinks(String),
+    /// A page of links, which pip reads and others do not.
+    #[error("`--find-links` takes a directory, and `{0}` is a URL")]
+    FindLinksUrl(String),
     /// Groups are a project's.
     #[error("`--group` needs a project directory among the inputs")]
     GroupsWithoutProject,
@@ -74,6 +80,9 @@ impl Explain for InputError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Missing(path) if !path.contains(['/', '\\']) => None,
+            Self::FindLinksUrl(_) => {
+                Some("download what it links to, or name an index with `--extra-index-url URL`".to_owned())
+            }
             Self::Missing(_) => Some("check the path; a distribution is named without `/`".to_owned()),
             Self::NothingToStart(_) | Self::NoModule { .. } => Some(
                 "name the module to start, as in `-e app:main`, and run it in the directory that holds it".to_owned(),
