@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
-use crate::application::{ApplicationPlan, Layout};
+use crate::application::{ApplicationPlan, EntryChoice, Layout, LayoutChoice};
 use crate::pipeline::{self, Built, Inputs, Observer, Planned, SourceKind};
 use crate::process::interrupt;
 use crate::settings::BuildSettings;
@@ -115,6 +115,7 @@ fn build_report(built: &Built, shown: &str, terminal: &Terminal) -> Value {
 fn describe(planned: &Planned) -> Value {
     let application = &planned.application;
     let manifest = &application.manifest;
+    let unpinned = &planned.collected.unpinned;
     json!({
         "name": manifest.name,
         "version": manifest.version,
@@ -125,6 +126,11 @@ fn describe(planned: &Planned) -> Value {
         "platform": manifest.platform,
         "runs_on": application.runs_on,
         "resolver": planned.collected.resolver,
+        "unpinned": {
+            "distributions": unpinned.distributions,
+            "build_requirements": unpinned.build_requirements,
+            "repositories": unpinned.repositories,
+        },
         "python": planned.interpreter.executable,
         "distributions": manifest.wheels,
         "files": manifest.files.len(),
@@ -206,7 +212,8 @@ fn outline(settings: &BuildSettings, world: &Surroundings) -> Result<Outline, cr
 fn phases(outline: &Outline, settings: &BuildSettings, planned: Option<&Planned>) -> Vec<(&'static str, String)> {
     let mut phases = vec![("setup", outline.setup.clone())];
     if !outline.sources.is_empty() {
-        phases.push(("build", format!("{} to a wheel each, in an isolated environment", outline.sources.join(", "))));
+        let each = if outline.sources.len() == 1 { "" } else { " each" };
+        phases.push(("build", format!("{} to a wheel{each}, in an isolated environment", outline.sources.join(", "))));
     }
     let resolve = match planned {
         Some(planned) => format!(
@@ -218,10 +225,15 @@ fn phases(outline: &Outline, settings: &BuildSettings, planned: Option<&Planned>
         None => "what the wheels require, by uv or pip where they leave a choice".to_owned(),
     };
     phases.push(("resolve", resolve));
-    phases.push((
-        "fetch",
-        if settings.offline { "nothing: --offline" } else { "what is not at hand, checked by sha256" }.to_owned(),
-    ));
+    let fetched = planned
+        .map(|planned| planned.application.manifest.wheels.iter().filter(|wheel| wheel.origin == "index").count());
+    let fetch = match fetched {
+        Some(0) => "nothing: all wheels are at hand".to_owned(),
+        Some(number) => format!("{}, checked by sha256", report::count(number, "wheel")),
+        None if settings.offline => "nothing: --offline".to_owned(),
+        None => "what is not at hand, checked by sha256".to_owned(),
+    };
+    phases.push(("fetch", fetch));
     match planned {
         Some(planned) => {
             let application: &ApplicationPlan = &planned.application;
@@ -234,8 +246,18 @@ fn phases(outline: &Outline, settings: &BuildSettings, planned: Option<&Planned>
             phases.push(("start", application.entry_point.to_string()));
         }
         None => {
-            phases.push(("pack", "all files, in the layout that fits them".to_owned()));
-            phases.push(("start", "the entry point, looked up in the wheels".to_owned()));
+            let layout = match settings.layout {
+                LayoutChoice::Auto => "the layout that fits them",
+                LayoutChoice::Zip => "layout zip",
+                LayoutChoice::Extract => "layout extract",
+            };
+            phases.push(("pack", format!("all files, in {layout}")));
+            let start = match &settings.entry {
+                EntryChoice::OnlyScript => "the only console script".to_owned(),
+                EntryChoice::ConsoleScript(name) => format!("the console script `{name}`"),
+                EntryChoice::Object(object) => object.to_string(),
+            };
+            phases.push(("start", format!("{start}, looked up in the wheels")));
         }
     }
     phases

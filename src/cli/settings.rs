@@ -65,6 +65,10 @@ impl Explain for SettingsError {
     }
 }
 
+/// Variables that are no option of a build: the cache's place, and what a `.pyz` reads when it starts.
+const OTHER_VARIABLES: [&str; 6] =
+    ["PYZPACK_CACHE", "PYZPACK_SCRIPT", "PYZPACK_INTERPRETER", "PYZPACK_INFO", "PYZPACK_VERIFY", "PYZPACK_QUIET"];
+
 /// The three layers of settings.
 struct Layers<'a> {
     arguments: &'a ArgMatches,
@@ -94,7 +98,7 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
     let (table, file) = find_table(&inputs, &directory)?;
     let layers = Layers { arguments, world, table, file };
     layers.check_keys()?;
-    let mut notes = Vec::new();
+    let mut notes = mistyped_variables(world);
     let epoch = layers.parse("source-date-epoch", |text| {
         let (epoch, clamped) = Epoch::parse(text).map_err(|error| error.to_string())?;
         if clamped {
@@ -167,6 +171,20 @@ fn find_table(inputs: &[String], directory: &Path) -> Result<(toml::Table, Strin
     }
 }
 
+/// Variables that no option has, but almost: what they were to set is left at its default.
+fn mistyped_variables(world: &Surroundings) -> Vec<String> {
+    let known: Vec<String> =
+        BUILD_OPTIONS.iter().map(BuildOption::variable).chain(OTHER_VARIABLES.map(str::to_owned)).collect();
+    let given = world.environment.keys().filter_map(|name| name.to_str());
+    given
+        .filter(|name| name.starts_with("PYZPACK_") && !known.iter().any(|known| known == name))
+        .filter_map(|name| {
+            let nearest = crate::application::nearest(name, known.iter().map(String::as_str))?;
+            Some(format!("environment variable {name} is not known; did you mean {nearest}?"))
+        })
+        .collect()
+}
+
 impl Layers<'_> {
     fn check_keys(&self) -> Result<(), SettingsError> {
         for (key, value) in &self.table {
@@ -178,12 +196,12 @@ impl Layers<'_> {
             let strings = |items: &[toml::Value]| items.iter().all(toml::Value::is_str);
             let (fits, wanted) = match (option.kind, value) {
                 (Kind::Flag, value) => (value.is_bool(), "true or false"),
-                (Kind::Text, value) => (value.is_str() || value.is_integer(), "a text"),
-                (Kind::List, toml::Value::Array(items)) => (strings(items), "a list of texts"),
-                (Kind::List, _) => (false, "a list of texts"),
+                (Kind::Text, value) => (value.is_str() || value.is_integer(), "a string"),
+                (Kind::List, toml::Value::Array(items)) => (strings(items), "a list of strings"),
+                (Kind::List, _) => (false, "a list of strings"),
             };
             if !fits {
-                return Err(self.refuse(self.key_place(key), format!("{wanted} is due")));
+                return Err(self.refuse(self.key_place(key), format!("expected {wanted}, found {}", value.type_str())));
             }
         }
         Ok(())
