@@ -2,6 +2,10 @@
 
 #![allow(dead_code, unreachable_pub, reason = "every test file uses a part of it")]
 
+#[cfg(unix)]
+pub mod place;
+pub mod wheels;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
