@@ -34,15 +34,13 @@ pub(super) fn fail_io(what: &str, error: &io::Error) -> Status {
 
 /// A number of bytes for people: `812 B`, `5.98 MB`, in powers of 1000.
 pub(super) fn size(bytes: u64) -> String {
-    let scaled = |unit: u64| {
-        let hundredths = (u128::from(bytes) * 100 + u128::from(unit) / 2) / u128::from(unit);
-        (hundredths / 100, hundredths % 100)
-    };
+    let hundredths = |unit: u64| (u128::from(bytes) * 100 + u128::from(unit) / 2) / u128::from(unit);
+    // What rounds to 1000 of a unit is one of the next.
     match bytes {
         0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{} kB", scaled(1_000).0),
-        1_000_000..1_000_000_000 => format!("{}.{:02} MB", scaled(1_000_000).0, scaled(1_000_000).1),
-        _ => format!("{}.{:02} GB", scaled(1_000_000_000).0, scaled(1_000_000_000).1),
+        1_000..999_500 => format!("{} kB", (bytes + 500) / 1_000),
+        999_500..999_995_000 => format!("{}.{:02} MB", hundredths(1_000_000) / 100, hundredths(1_000_000) % 100),
+        _ => format!("{}.{:02} GB", hundredths(1_000_000_000) / 100, hundredths(1_000_000_000) % 100),
     }
 }
 
@@ -57,8 +55,9 @@ mod tests {
 
     #[test]
     fn says_sizes_and_counts_as_people_do() {
-        let said = [0, 999, 1_000, 812_499, 5_980_000, 1_500_000_000].map(size);
-        assert_eq!(said, ["0 B", "999 B", "1 kB", "812 kB", "5.98 MB", "1.50 GB"]);
+        let said = [0, 999, 1_000, 812_499, 812_500, 999_499, 999_500, 5_980_000].map(size);
+        assert_eq!(said, ["0 B", "999 B", "1 kB", "812 kB", "813 kB", "999 kB", "1.00 MB", "5.98 MB"]);
+        assert_eq!([999_994_999, 999_995_000, 1_500_000_000].map(size), ["999.99 MB", "1.00 GB", "1.50 GB"]);
         assert_eq!((count(1, "file"), count(2, "file")), ("1 file".to_owned(), "2 files".to_owned()));
     }
 }

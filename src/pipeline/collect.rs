@@ -215,7 +215,8 @@ impl Collector<'_> {
                 return Ok((module.clone(), false));
             }
             SourceKind::Wheel(path) => {
-                self.observer.begin(Stage::Verify, &format!("checking {}", path.display()));
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                self.observer.begin(Stage::Verify, &format!("checking {name}"));
                 let input = WheelInput { path: path.clone(), expected: None, origin: Origin::Local };
                 let wheel = verify_wheel(&input, &self.settings.limits)?;
                 let file = RecipeFile { filename: wheel.filename.to_string(), sha256: wheel.sha256 };
@@ -360,6 +361,9 @@ impl Collector<'_> {
         let mut packages: Vec<_> =
             resolution.packages.into_iter().filter(|package| !known.contains(&package.name)).collect();
         needed.hashes.bind(&mut packages)?;
+        if packages.is_empty() {
+            return Ok((at_hand, resolution.resolver));
+        }
         self.observer.begin(Stage::Fetch, &format!("fetching {}", count(packages.len(), "distribution")));
         let advance = |done, total| self.observer.advance(done, total);
         let collected = self.workshop.materialise(packages, &advance, &[])?;
