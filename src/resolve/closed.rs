@@ -23,7 +23,7 @@ struct Shelf {
 /// What the requirements come to where wheels at hand leave no choice; `None` where a resolver has to decide.
 ///
 /// # Errors
-/// Where no index may be asked and what is at hand cannot be enough.
+/// Where no index may be asked and what is at hand cannot be enough, or a wheel that was named does not fit.
 pub(super) fn resolve(request: &Request<'_>, target: &Target) -> Result<Option<Vec<Resolved>>, ClosureError> {
     let Some((roots, local)) = read_requirements(request) else { return Ok(None) };
     let directories = if request.index.no_index { request.index.find_links.as_slice() } else { &[] };
@@ -33,9 +33,12 @@ pub(super) fn resolve(request: &Request<'_>, target: &Target) -> Result<Option<V
     }
     let Some((candidates, paths)) = shelf.reachable(&roots) else { return Ok(None) };
     let needs_source = |name: &PackageName| shelf.sources.contains(name);
+    let given_as_file = |name: &PackageName| local.iter().any(|(filename, _)| filename.name == *name);
     let closure = match close(&roots, &candidates, target) {
         Ok(closure) => closure,
         Err(ClosureError::Ambiguous { .. }) => return Ok(None),
+        // Nothing takes the place of a file that was named.
+        Err(error) if concerns(&error).is_some_and(given_as_file) => return Err(error),
         Err(error) if !request.index.no_index || concerns(&error).is_none_or(needs_source) => {
             // Another version, from an index or a source, may do.
             let _ = error;
@@ -68,8 +71,11 @@ fn concerns(error: &ClosureError) -> Option<&PackageName> {
     }
 }
 
+/// A wheel that a requirement names as a file.
+type NamedFile = (WheelFilename, PathBuf);
+
 /// The requirements and constraints, and the wheels that requirements name as files; `None` where one needs a resolver.
-fn read_requirements(request: &Request<'_>) -> Option<(Vec<Requirement>, Vec<(WheelFilename, PathBuf)>)> {
+fn read_requirements(request: &Request<'_>) -> Option<(Vec<Requirement>, Vec<NamedFile>)> {
     // A constraint can shut out a version: whether that matters is a resolver's to say.
     if !request.constraints.is_empty() {
         return None;
