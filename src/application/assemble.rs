@@ -328,7 +328,7 @@ fn find_shadows(tree: &InstalledTree) -> Vec<String> {
                 .find(|(path, _)| path.as_str().strip_prefix(module).is_some_and(|rest| rest.starts_with(['/', '.'])));
             let owner = path.and_then(|(_, file)| file.distribution.as_ref());
             let owner = owner.map_or_else(|| "the application".to_owned(), |name| format!("`{name}`"));
-            format!("{owner} brings a module `{module}`, which the standard library has too: that one is imported")
+            format!("{owner} brings a module `{module}`, but the one of the standard library is imported")
         })
         .collect()
 }
