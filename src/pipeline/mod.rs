@@ -116,8 +116,10 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
     observer.begin(Stage::Setup, "reading the inputs");
     let inputs = Inputs::read(settings)?;
     let interpreter = inputs.find_interpreter(settings, world)?;
-    for lock in inputs.lock_files(settings) {
-        observer.warn(&format!("`{lock}` is not read yet: versions are chosen anew"));
+    let locks: Vec<String> = inputs.lock_files(settings).iter().map(|lock| format!("`{lock}`")).collect();
+    if !locks.is_empty() {
+        let are = if locks.len() == 1 { "is" } else { "are" };
+        observer.warn(&format!("{} {are} not read yet: versions are chosen anew", locks.join(" and ")));
     }
     let collected = collect::collect(settings, world, &inputs, &interpreter, observer)?;
     if !collected.unpinned.is_empty() {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
-use crate::resolve::Resolved;
+use crate::resolve::{Location, Resolved};
 use crate::target::{Requirement, RequirementSource};
 use crate::wheel::build::BuildRequirement;
 use crate::wheel::collect::CollectError;
@@ -29,15 +29,22 @@ impl AllowedHashes {
         self.0.get(name).map(Vec::as_slice)
     }
 
-    /// Refuses files that the resolver chose and no digest allows, before any of them is fetched or built; gives those
-    /// whose digest the resolver does not know the only one that they may have.
+    /// Refuses files that the resolver chose and no digest allows, before any of them is fetched or built; those on a
+    /// server whose digest the resolver does not know get the only one that they may have.
     pub(super) fn bind(&self, packages: &mut [Resolved]) -> Result<(), CollectError> {
         for package in packages {
             let (Some(allowed), Some(file)) = (self.of(&package.name), package.artifact.file_mut()) else { continue };
-            match (file.sha256, allowed) {
-                (Some(found), _) => check(&file.filename, allowed, found)?,
-                (None, [only]) => file.sha256 = Some(*only),
-                (None, _) => {}
+            match (file.sha256, &file.location, allowed) {
+                (Some(found), _, _) => check(&file.filename, allowed, found)?,
+                (None, Location::Path(path), _) => {
+                    let read = |source| CollectError::Read { path: path.clone(), source };
+                    let opened = std::fs::File::open(path).map_err(read)?;
+                    let found = Sha256Digest::of_reader(opened).map_err(read)?;
+                    check(&file.filename, allowed, found)?;
+                    file.sha256 = Some(found);
+                }
+                (None, Location::Url(_), [only]) => file.sha256 = Some(*only),
+                (None, Location::Url(_), _) => {}
             }
         }
         Ok(())
