@@ -104,7 +104,7 @@ impl Place {
         assert!(names(&root.join("home")).is_subset(&[".cache".to_owned()].into()), "left in HOME");
         for entry in walkdir::WalkDir::new(self.work()) {
             let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-            assert!(!name.ends_with(".tmp"), "half-written: {name}");
+            assert_ne!(Path::new(&name).extension(), Some("tmp".as_ref()), "half-written: {name}");
         }
     }
 

@@ -2,7 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "every test file uses a part of it")]
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use pyzpack::digest::Sha256Digest;
@@ -38,12 +39,12 @@ impl Wheel {
 
     /// A line of METADATA.
     pub fn metadata(mut self, line: &str) -> Self {
-        self.metadata += &format!("{line}\n");
+        let _ = writeln!(self.metadata, "{line}");
         self
     }
 
     pub fn script(mut self, name: &str, object: &str) -> Self {
-        self.scripts += &format!("{name} = {object}\n");
+        let _ = writeln!(self.scripts, "{name} = {object}");
         self
     }
 
@@ -64,10 +65,11 @@ impl Wheel {
         }
         let mut record = String::new();
         for (path, text) in &files {
-            record += &format!("{path},sha256={},{}\n", base64(&Sha256Digest::of(text.as_bytes())), text.len());
+            let digest = base64(&Sha256Digest::of(text.as_bytes()));
+            let _ = writeln!(record, "{path},sha256={digest},{}", text.len());
         }
         let own = format!("{dist_info}/RECORD");
-        record += &format!("{own},,\n");
+        let _ = writeln!(record, "{own},,");
         files.push((own, record));
         std::fs::create_dir_all(directory).expect("a directory");
         let path = directory.join(format!("{name}-{version}-{tag}.whl"));
@@ -86,15 +88,14 @@ impl Wheel {
 fn base64(digest: &Sha256Digest) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let hexadecimal = digest.to_string();
-    let bits: String =
-        hexadecimal.chars().map(|digit| format!("{:04b}", digit.to_digit(16).expect("a digit"))).collect();
-    bits.as_bytes()
-        .chunks(6)
-        .map(|six| {
-            let padded = format!("{:0<6}", std::str::from_utf8(six).expect("digits"));
-            char::from(ALPHABET[usize::from_str_radix(&padded, 2).expect("six bits")])
-        })
-        .collect()
+    let digits: Vec<usize> =
+        hexadecimal.chars().map(|digit| digit.to_digit(16).expect("a digit") as usize).chain([0, 0]).collect();
+    // Three digits of four bits are two of six; 64 digits leave one, which zeros fill up.
+    let pairs = digits.chunks_exact(3).flat_map(|three| {
+        let bits = three[0] << 8 | three[1] << 4 | three[2];
+        [bits >> 6, bits & 63]
+    });
+    pairs.take(43).map(|index| char::from(ALPHABET[index])).collect()
 }
 
 /// A build backend that needs nothing but Python: it packs `*.py` of the project but itself, with the metadata that
