@@ -79,7 +79,7 @@ pub fn inspect(path: &Path) -> Result<Inspected, InspectError> {
     let io_error = |error| InspectError::Read { path: shown(), error };
     let not_ours = |error| match error {
         ReadError::Io(error) => io_error(error),
-        error => InspectError::NotOurs { path: shown(), error },
+        error @ ReadError::Fault { .. } => InspectError::NotOurs { path: shown(), error },
     };
     let source = Source::open(path).map_err(io_error)?;
     let head = source.read_vec(0, source.length().min(FIRST_LINE)).map_err(io_error)?;

@@ -234,31 +234,29 @@ fn phases(outline: &Outline, settings: &BuildSettings, planned: Option<&Planned>
         None => "what is not at hand, checked by sha256".to_owned(),
     };
     phases.push(("fetch", fetch));
-    match planned {
-        Some(planned) => {
-            let application: &ApplicationPlan = &planned.application;
-            let layout = match application.layout {
-                Layout::Zip => "zip",
-                Layout::Extract => "extract",
-            };
-            let files = report::count(application.manifest.files.len(), "file");
-            phases.push(("pack", format!("{files}, layout {layout}: {}", application.layout_reason)));
-            phases.push(("start", application.entry_point.to_string()));
-        }
-        None => {
-            let layout = match settings.layout {
-                LayoutChoice::Auto => "the layout that fits them",
-                LayoutChoice::Zip => "layout zip",
-                LayoutChoice::Extract => "layout extract",
-            };
-            phases.push(("pack", format!("all files, in {layout}")));
-            let start = match &settings.entry {
-                EntryChoice::OnlyScript => "the only console script".to_owned(),
-                EntryChoice::ConsoleScript(name) => format!("the console script `{name}`"),
-                EntryChoice::Object(object) => object.to_string(),
-            };
-            phases.push(("start", format!("{start}, looked up in the wheels")));
-        }
-    }
+    let layout = |layout: Layout| match layout {
+        Layout::Zip => "layout zip",
+        Layout::Extract => "layout extract",
+    };
+    let (pack, start) = if let Some(planned) = planned {
+        let application: &ApplicationPlan = &planned.application;
+        let files = report::count(application.manifest.files.len(), "file");
+        let pack = format!("{files}, {}: {}", layout(application.layout), application.layout_reason);
+        (pack, application.entry_point.to_string())
+    } else {
+        let layout = match settings.layout {
+            LayoutChoice::Auto => "the layout that fits them",
+            LayoutChoice::Zip => layout(Layout::Zip),
+            LayoutChoice::Extract => layout(Layout::Extract),
+        };
+        let start = match &settings.entry {
+            EntryChoice::OnlyScript => "the only console script".to_owned(),
+            EntryChoice::ConsoleScript(name) => format!("the console script `{name}`"),
+            EntryChoice::Object(object) => object.to_string(),
+        };
+        (format!("all files, in {layout}"), format!("{start}, looked up in the wheels"))
+    };
+    phases.push(("pack", pack));
+    phases.push(("start", start));
     phases
 }
