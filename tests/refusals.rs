@@ -4,9 +4,12 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use pyzpack::digest::Sha256Digest;
+use rustix::process::{Pid, Signal, kill_process};
 
 mod support;
 use support::place::{ANYWHERE, Ended, PROJECT, Place, names, tool};
@@ -412,4 +415,76 @@ fn no_credential_is_shown_or_kept() {
             assert!(!found, "a credential is in {}", entry.path().display());
         }
     }
+}
+
+#[test]
+fn a_signal_while_a_backend_runs_leaves_nothing() {
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let place = Place::new();
+        place.write(PROJECT);
+        let mark = place.root.path().join("began");
+        let backend = format!("import time\nopen({:?}, 'w').close()\ntime.sleep(60)\n", mark.to_str().unwrap());
+        place.write(&[
+            ("backend.py", &backend),
+            ("dist/my-app.pyz", "older"),
+            ("dist/my-app.pyz.sha256", "its digest"),
+        ]);
+        let mut process = Command::new(assert_cmd::cargo::cargo_bin("pyzpack"))
+            .args(["build", "--offline"])
+            .current_dir(place.work())
+            .env_clear()
+            .env("PATH", place.root.path().join("bin"))
+            .env("HOME", place.root.path().join("home"))
+            .env("TMPDIR", place.root.path().join("tmp"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let started = Instant::now();
+        while !mark.exists() {
+            assert!(started.elapsed() < Duration::from_secs(60), "the backend did not begin");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let pid = Pid::from_raw(i32::try_from(process.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+        assert_eq!(process.wait().unwrap().code(), Some(status));
+        place.check_clean();
+        assert_eq!(place.read("dist/my-app.pyz"), "older");
+        assert_eq!(names(&place.path("dist")), ["my-app.pyz", "my-app.pyz.sha256"].map(str::to_owned).into());
+    }
+}
+
+/// A small file system of its own, where this process may mount one.
+struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    fn mount(at: &'a Path) -> Option<Self> {
+        std::fs::create_dir_all(at).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(at).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_the_older_output() {
+    let place = Place::new();
+    let directory = place.path("disk");
+    let Some(_disk) = SmallDisk::mount(&directory) else {
+        eprintln!("SKIPPED: no file system can be mounted here");
+        return;
+    };
+    tool("tool").file("large.txt", &"0123456789abcdef".repeat(16_384)).write(&place.work());
+    place.write(&[("disk/a.pyz", "older"), ("disk/a.pyz.sha256", "its digest")]);
+    let wheel = "./tool-1.0-py3-none-any.whl";
+    let message = "error: cannot write `DIR/disk/a.pyz`: No space left on device (os error 28)\n\
+                   hint: make room on that file system\n";
+    assert_eq!(place.run(&["build", wheel, "-o", "disk/a.pyz", "--compression", "store"]), Ended::new(3, "", message));
+    assert_eq!(names(&directory), ["a.pyz", "a.pyz.sha256"].map(str::to_owned).into());
+    assert_eq!((place.read("disk/a.pyz"), place.read("disk/a.pyz.sha256")), ("older".into(), "its digest".into()));
 }
