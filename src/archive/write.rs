@@ -38,7 +38,7 @@ pub enum WriteError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The file cannot be written.
-    #[error("cannot write: {0}")]
+    #[error(transparent)]
     Io(io::Error),
 }
 

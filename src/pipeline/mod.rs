@@ -122,9 +122,6 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
         observer.warn(&format!("{} {are} not read yet: versions are chosen anew", locks.join(" and ")));
     }
     let collected = collect::collect(settings, world, &inputs, &interpreter, observer)?;
-    if !collected.unpinned.is_empty() {
-        observer.note(&format!("not pinned, so another day may choose otherwise: {}", collected.unpinned));
-    }
     observer.begin(Stage::Plan, "planning the archive");
     let tree = InstalledTree::lay_out(&collected.wheels, &collected.loose, settings.on_conflict)?;
     let scripts = Scripts::collect(&collected.wheels, &tree);
@@ -144,6 +141,9 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
     };
     let application = assemble(&collected.wheels, &tree, &scripts, entry_point, &collected.target, options)?;
     application.warnings.iter().for_each(|warning| observer.warn(warning));
+    if !collected.unpinned.is_empty() {
+        observer.note(&format!("not pinned, so another day may choose otherwise: {}", collected.unpinned));
+    }
     Ok(Planned { collected, interpreter, application })
 }
 

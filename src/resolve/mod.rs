@@ -209,6 +209,12 @@ pub enum ResolveError {
         /// What it said about it.
         telling: String,
     },
+    /// A file system is full.
+    #[error("{resolver} finds no space left on the file system of the temporary directory, or of its own cache")]
+    Full {
+        /// uv or pip.
+        resolver: &'static str,
+    },
     /// It took longer than it may.
     #[error("{resolver} did not resolve {requirements} within {} s{}", limit.as_secs(), after(telling))]
     TimedOut {
@@ -257,9 +263,11 @@ fn after(telling: &str) -> String {
 impl Explain for ResolveError {
     fn status(&self) -> Status {
         match self {
-            Self::NoResolver { .. } | Self::Network { .. } | Self::TimedOut { .. } | Self::Prepare(_) => {
-                Status::Machine
-            }
+            Self::NoResolver { .. }
+            | Self::Network { .. }
+            | Self::Full { .. }
+            | Self::TimedOut { .. }
+            | Self::Prepare(_) => Status::Machine,
             Self::ForeignTarget { .. } | Self::Unsatisfied { .. } | Self::Answer { .. } | Self::NothingFits { .. } => {
                 Status::Refused
             }
@@ -283,6 +291,7 @@ impl Explain for ResolveError {
             Self::Network { .. } => {
                 Some("check the network and the index, or use --offline with --find-links DIR".to_owned())
             }
+            Self::Full { .. } => Some("make room there, or name another directory with TMPDIR".to_owned()),
             Self::Closed(error) => error.hint(),
             Self::Venv(error) => error.hint(),
             _ => None,
@@ -360,6 +369,9 @@ impl<'a> Session<'a> {
 
     /// What became of a run that did not succeed.
     fn explain_failure(&self, resolver: &'static str, messages: &str, network: &[&str]) -> ResolveError {
+        if FULL.iter().any(|sign| messages.contains(sign)) {
+            return ResolveError::Full { resolver };
+        }
         let telling = telling_lines(messages);
         if !self.request.offline && network.iter().any(|sign| messages.contains(sign)) {
             return ResolveError::Network { resolver, telling };
@@ -396,6 +408,9 @@ fn write_lines(path: &Path, lines: &[String]) -> io::Result<()> {
     lines.iter().try_for_each(|line| writeln!(file, "{line}"))
 }
 
+/// What a program says when a file system is full (ENOSPC, EDQUOT).
+const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
+
 /// What a resolver said about its failure, in one line: its errors and causes without their decoration, else the end.
 fn telling_lines(messages: &str) -> String {
     const LAST: usize = 12;
@@ -408,6 +423,10 @@ fn telling_lines(messages: &str) -> String {
         .lines()
         .filter(|line| !line.trim().is_empty() && !line.starts_with("[notice]") && !line.contains("DEPRECATION:"))
         .collect();
+    // A resolver that broke down shows a traceback, which ends with the exception.
+    if let (true, Some(exception)) = (lines.contains(&"ERROR: Exception:"), lines.last()) {
+        return strip(exception);
+    }
     let errors: Vec<&str> = lines.iter().copied().filter(|line| line.starts_with("ERROR:")).collect();
     let chosen = if errors.is_empty() { &lines } else { &errors };
     let from = chosen.iter().position(|line| line.starts_with("error:")).unwrap_or(0);
@@ -416,4 +435,18 @@ fn telling_lines(messages: &str) -> String {
     let told = told.join("; ");
     let told = told.trim_end_matches('.');
     if told.is_empty() { "it said nothing".to_owned() } else { told.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::telling_lines;
+
+    #[test]
+    fn tells_the_errors_without_what_surrounds_them() {
+        assert_eq!(telling_lines("Collecting a\nERROR: No a.\n[notice] update pip\n"), "No a");
+        let traceback = "Collecting a\nERROR: Exception:\nTraceback (most recent call last):\n  x\nOSError: gone\n";
+        assert_eq!(telling_lines(traceback), "OSError: gone");
+        assert_eq!(telling_lines("  × No solution found\n  ╰─▶ Because a is b\n"), "No solution found; Because a is b");
+        assert_eq!(telling_lines(""), "it said nothing");
+    }
 }
