@@ -229,3 +229,27 @@ fn warns_of_what_may_surprise_at_the_start() {
     let arguments = ["build", "app", "--no-index", "--find-links", ".", "-o", "a.pyz"];
     place.builds(&arguments, "a.pyz", "2 distributions", &format!("{stderr}{ANYWHERE}"));
 }
+
+#[test]
+fn paths_of_a_table_start_from_its_file() {
+    let place = Place::new();
+    Wheel::new("dep", "1.0").file("dep.py", "").write(&place.path("app/wheels"));
+    support::write_tree(&place.path("app"), PROJECT);
+    let table = "[tool.pyzpack]\nno-index = true\nfind-links = [\"wheels\"]\nrequirement = [\"more.txt\"]\n\
+                 output = \"out.pyz\"\n";
+    place.write(&[("app/pyproject.toml", &format!("{PYPROJECT}{table}")), ("app/more.txt", "dep\n")]);
+    place.write(&[("job/job.py", "# /// script\n# [tool.pyzpack]\n# output = \"job.pyz\"\n# ///\n")]);
+    place.builds(&["build", "./app"], "app/out.pyz", "2 distributions", ANYWHERE);
+    place.builds(&["build", "./job/job.py"], "job/job.pyz", "0 distributions", ANYWHERE);
+}
+
+#[test]
+fn a_directory_is_not_mistaken_for_a_distribution_in_silence() {
+    let place = Place::new();
+    place.write(&[("tool/pyproject.toml", PYPROJECT)]);
+    tool("tool").write(&place.path("wheels"));
+    let stderr =
+        format!("warning: `tool` is a distribution's name; to pack the directory `tool` write `./tool`\n{ANYWHERE}");
+    let arguments = ["build", "tool", "--no-index", "--find-links", "wheels"];
+    place.builds(&arguments, "dist/tool.pyz", "1 distribution", &stderr);
+}

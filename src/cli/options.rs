@@ -79,6 +79,11 @@ impl BuildOption {
         format!("PYZPACK_{}", self.name.to_ascii_uppercase().replace('-', "_"))
     }
 
+    /// Whether its value is a path.
+    pub(super) fn takes_path(&self) -> bool {
+        matches!(self.value, "FILE" | "DIR")
+    }
+
     fn argument(&self) -> Arg {
         let mut argument = Arg::new(self.name).long(self.name).help(self.help);
         if let Some(short) = self.short {

@@ -159,16 +159,42 @@ fn find_table(inputs: &[String], directory: &Path) -> Result<(toml::Table, Strin
             let file = path.join("pyproject.toml");
             let shown = file.display().to_string();
             let Ok(text) = std::fs::read_to_string(&file) else { return Ok((toml::Table::new(), shown)) };
-            let table = read_settings(&text).map_err(|reason| SettingsError::File { file: shown.clone(), reason })?;
+            let mut table =
+                read_settings(&text).map_err(|reason| SettingsError::File { file: shown.clone(), reason })?;
+            anchor_paths(&mut table, &path, directory);
             Ok((table, shown))
         }
         Ok(Input::Script(path)) => {
             let shown = path.display().to_string();
-            let settings = Script::read(&path).map(|script| script.settings).unwrap_or_default();
-            Ok((settings, shown))
+            let mut table = Script::read(&path).map(|script| script.settings).unwrap_or_default();
+            anchor_paths(&mut table, path.parent().unwrap_or(directory), directory);
+            Ok((table, shown))
         }
         // What is wrong with an input is said when it is read.
         _ => Ok((toml::Table::new(), String::new())),
+    }
+}
+
+/// Makes the relative paths of a table start from the directory of its file: it means the same wherever it is used from.
+fn anchor_paths(table: &mut toml::Table, base: &Path, directory: &Path) {
+    if base == directory {
+        return;
+    }
+    for option in BUILD_OPTIONS.iter().filter(|option| option.takes_path()) {
+        let values = match table.get_mut(option.name) {
+            Some(toml::Value::Array(items)) => items.iter_mut().collect(),
+            Some(value) => vec![value],
+            None => Vec::new(),
+        };
+        for value in values {
+            if let toml::Value::String(path) = value
+                && !path.contains("://")
+            {
+                // Without the `.` of `./project`, and as short as the user would write it.
+                let anchored: PathBuf = base.join(&*path).components().collect();
+                *path = anchored.strip_prefix(directory).unwrap_or(&anchored).display().to_string();
+            }
+        }
     }
 }
 
