@@ -127,6 +127,15 @@ impl Inputs {
         Ok(find(settings.python.as_ref(), &directories, requires.as_ref(), &world.environment)?)
     }
 
+    /// Distributions that were named as a directory here is called: a name without `/` never means a directory.
+    pub fn mistakable_names(&self, settings: &BuildSettings) -> Vec<String> {
+        let names = self.sources.iter().filter_map(|source| match source {
+            SourceKind::Requirement(requirement) => Some(requirement.to_string()),
+            _ => None,
+        });
+        names.filter(|name| has_packaging_metadata(&settings.directory.join(name))).collect()
+    }
+
     /// Lock files beside what is packed, as they may be shown: another tool's choice that is not followed.
     pub fn lock_files(&self, settings: &BuildSettings) -> Vec<String> {
         let directories = self.sources.iter().filter_map(|source| match source {

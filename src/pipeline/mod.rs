@@ -116,6 +116,9 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
     observer.begin(Stage::Setup, "reading the inputs");
     let inputs = Inputs::read(settings)?;
     let interpreter = inputs.find_interpreter(settings, world)?;
+    for name in inputs.mistakable_names(settings) {
+        observer.warn(&format!("`{name}` is a distribution's name; to pack the directory `{name}` write `./{name}`"));
+    }
     let locks: Vec<String> = inputs.lock_files(settings).iter().map(|lock| format!("`{lock}`")).collect();
     if !locks.is_empty() {
         let are = if locks.len() == 1 { "is" } else { "are" };

@@ -192,7 +192,7 @@ pub enum ResolveError {
         platform: String,
     },
     /// The requirements cannot be met.
-    #[error("{resolver} cannot resolve {requirements}: {telling}")]
+    #[error("{resolver} cannot resolve {requirements}{}: {telling}", if *offline { " with --offline" } else { "" })]
     Unsatisfied {
         /// uv or pip.
         resolver: &'static str,
@@ -200,6 +200,8 @@ pub enum ResolveError {
         requirements: String,
         /// What it said about it.
         telling: String,
+        /// Whether no index could be asked.
+        offline: bool,
     },
     /// The network is down, or an index does not answer.
     #[error("{resolver} cannot reach an index: {telling}")]
@@ -291,6 +293,9 @@ impl Explain for ResolveError {
             Self::Network { .. } => {
                 Some("check the network and the index, or use --offline with --find-links DIR".to_owned())
             }
+            Self::Unsatisfied { offline: true, .. } => {
+                Some("name a directory that holds what is needed with `--find-links DIR`".to_owned())
+            }
             Self::Full { .. } => Some("make room there, or name another directory with TMPDIR".to_owned()),
             Self::Closed(error) => error.hint(),
             Self::Venv(error) => error.hint(),
@@ -376,7 +381,8 @@ impl<'a> Session<'a> {
         if !self.request.offline && network.iter().any(|sign| messages.contains(sign)) {
             return ResolveError::Network { resolver, telling };
         }
-        ResolveError::Unsatisfied { resolver, requirements: self.shown_requirements(), telling }
+        let offline = self.request.offline;
+        ResolveError::Unsatisfied { resolver, requirements: self.shown_requirements(), telling, offline }
     }
 
     fn explain_process(&self, resolver: &'static str, error: ProcessError) -> ResolveError {
