@@ -222,7 +222,7 @@ pub fn assemble(
         entry_point: entry_point.to_string(),
         console_scripts: by_name
             .iter()
-            .filter(|(_, entry)| matches!(entry, EntryPoint::Object(_)))
+            .filter(|(name, _)| wheels.iter().any(|wheel| wheel.entry_points.console_scripts.contains_key(**name)))
             .map(|(name, entry)| ((*name).to_owned(), entry.to_string()))
             .collect(),
         requires_python: options.requires_python.as_ref().map(ToString::to_string),
