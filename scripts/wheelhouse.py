@@ -61,7 +61,6 @@ def download(lines: list[str], directory: Path) -> None:
         listing.flush()
         platforms = [option for platform in PLATFORMS for option in ("--platform", platform)]
         subprocess.run(
-            # fmt: off
             [
                 sys.executable,
                 "-m",
@@ -83,7 +82,6 @@ def download(lines: list[str], directory: Path) -> None:
                 "--requirement",
                 listing.name,
             ],
-            # fmt: on
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
