@@ -13,11 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from wheels import make_project, make_wheel
+from zipformat import read_archive
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTDATA = ROOT / "testdata/e2e"
 PYZPACK = Path(os.environ.get("PYZPACK_BIN") or ROOT / "target/release/pyzpack").resolve()
 TOOLS = ROOT / ".venv/bin"
+
+OLD = b"#!/bin/sh\necho the output of an earlier build\n"
+HELLO = {"hello.py": "def main():\n    print('hello')\n"}
 
 # The native wheels of testdata/ are for this one; pure ones serve every version.
 REFERENCE = (3, 11)
@@ -128,6 +133,34 @@ def pyzpack(tmp_path: Path, reference_python: Path) -> Pyzpack:
     return Pyzpack(cache, temporary, reference_python)
 
 
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """An output of an earlier build, with its checksum beside it."""
+    path = tmp_path / "out/tool.pyz"
+    path.parent.mkdir()
+    path.write_bytes(OLD)
+    (path.parent / "tool.pyz.sha256").write_text("of the earlier build\n")
+    return path
+
+
+@pytest.fixture
+def hello(tmp_path: Path) -> Path:
+    return make_wheel(tmp_path / "wheels", "hello", files=HELLO, scripts={"hello": "hello:main"})
+
+
+@pytest.fixture
+def sleeping_project(tmp_path: Path) -> Path:
+    return make_project(
+        tmp_path / "project", "hello", files=HELLO, scripts={"hello": "hello:main"}, backend="sleeping_backend"
+    )
+
+
+def assert_untouched(pyzpack: Pyzpack, output: Path) -> None:
+    assert output.read_bytes() == OLD
+    assert sorted(path.name for path in output.parent.iterdir()) == ["tool.pyz", "tool.pyz.sha256"]
+    assert list(pyzpack.temporary.iterdir()) == []
+
+
 @pytest.fixture(scope="session")
 def wheelhouse() -> Callable[[str], Path]:
     """The directory of the pinned wheels of testdata/e2e/NAME.txt or testdata/bench/NAME.txt, fetched once."""
@@ -153,8 +186,6 @@ def needs(*commands: str) -> str:
 
 def manifest_of(pyz: Path) -> dict:
     """The manifest, by the independent reader."""
-    from zipformat import read_archive
-
     return json.loads(read_archive(pyz.read_bytes()).content("_pyzpack/manifest.json"))
 
 

@@ -61,7 +61,9 @@ APPLICATIONS = [
         [
             Command(["--version"]),
             Command(["--help"]),
-            Command(["--offline", "--ignore-stdin", "--print=HB", "POST", "http://example.invalid/path", "a=1", "b:=[2]"]),
+            Command(
+                ["--offline", "--ignore-stdin", "--print=HB", "POST", "http://example.invalid/path", "a=1", "b:=[2]"]
+            ),
             Command(["--offline", "--print=B", "example.invalid"], stdin="body from standard input"),
             Command(["--no-such-option"], status=1),
             Command(["--ignore-stdin", "--timeout=2", "http://127.0.0.1:9/"], status=1),
@@ -77,7 +79,7 @@ APPLICATIONS = [
             Command(["--version"]),
             Command(["s3", "ls"], status=255),
             Command(["s3", "cp"], status=2),
-            Command(["ec2", "run-instances", "--generate-cli-skeleton"]),
+            Command(["sts", "assume-role", "--generate-cli-skeleton"]),
             Command(["no-such-service"], status=2),
         ],
         ONLY_3_11,
