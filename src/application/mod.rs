@@ -1,0 +1,14 @@
+//! The application: what is installed, what is started, and the plan of the archive that holds it.
+
+mod assemble;
+mod entry_point;
+mod stdlib;
+mod tree;
+
+pub use assemble::{
+    ApplicationOptions, ApplicationPlan, Compression, Layout, LayoutChoice, PlanError, assemble, facts_of,
+};
+pub use entry_point::{
+    EntryChoice, EntryPoint, EntryPointError, ModuleFile, Scripts, check_bound, find_module, locate,
+};
+pub use tree::{ConflictPolicy, FileSource, InstalledFile, InstalledTree, LooseFile, Owner, TreeError, WheelSet};

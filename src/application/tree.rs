@@ -1,0 +1,373 @@
+//! Wheels laid out as an installer would lay them out: one tree of files, each with its owner, without an installer's
+//! residue, and with a RECORD that is true for what is there.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::archive::{ArchivePath, Mode, PathFault};
+use crate::digest::Sha256Digest;
+use crate::names::PackageName;
+use crate::status::{Explain, Status};
+use crate::wheel::{VerifiedWheel, write_row};
+
+/// The checked wheels of an application, sorted by name: one for each distribution.
+#[derive(Debug, Clone)]
+pub struct WheelSet(Vec<VerifiedWheel>);
+
+/// What to do where two wheels bring different files under one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConflictPolicy {
+    /// Refuse.
+    #[default]
+    Error,
+    /// The distribution whose name comes first in the alphabet wins.
+    First,
+    /// The distribution whose name comes last in the alphabet wins.
+    Last,
+}
+
+/// A module that the user names and no wheel holds.
+#[derive(Debug, Clone)]
+pub struct LooseFile {
+    /// Where it goes.
+    pub path: ArchivePath,
+    /// Its bytes.
+    pub bytes: Arc<[u8]>,
+    /// Its permissions.
+    pub mode: Mode,
+}
+
+/// A file as it will be installed.
+#[derive(Debug, Clone)]
+pub struct InstalledFile {
+    /// Where its bytes come from.
+    pub source: FileSource,
+    /// Its permissions.
+    pub mode: Mode,
+    /// The digest of its bytes.
+    pub sha256: Sha256Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The distribution that it belongs to; none for a loose module.
+    pub distribution: Option<PackageName>,
+}
+
+/// Where an installed file's bytes come from.
+#[derive(Debug, Clone)]
+pub enum FileSource {
+    /// A file of a wheel: their places in the set and in the wheel.
+    Wheel {
+        /// The wheel's place in its [`WheelSet`].
+        wheel: usize,
+        /// The file's place in the wheel.
+        file: usize,
+    },
+    /// Bytes made or read here.
+    Bytes(Arc<[u8]>),
+}
+
+/// The files of an application as they will be installed, by path.
+#[derive(Debug, Clone)]
+pub struct InstalledTree {
+    /// The files.
+    pub files: BTreeMap<ArchivePath, InstalledFile>,
+}
+
+/// Why wheels cannot be laid out together.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// Two wheels of one distribution.
+    #[error("two wheels of `{name}`: `{first}` and `{second}`")]
+    TwoWheels {
+        /// The distribution.
+        name: PackageName,
+        /// One wheel's file name.
+        first: String,
+        /// The other's.
+        second: String,
+    },
+    /// Two distributions bring different files under one name.
+    #[error("{first} and {second} both bring `{path}`, with different {what}")]
+    Conflict {
+        /// The file.
+        path: ArchivePath,
+        /// One owner.
+        first: Owner,
+        /// The other.
+        second: Owner,
+        /// What differs: contents or permissions.
+        what: &'static str,
+    },
+    /// Two names that are one file where case is ignored.
+    #[error("`{path}` of {first} and `{other_path}` of {second} are one file where case is ignored")]
+    CaseClash {
+        /// One file.
+        path: String,
+        /// Its owner.
+        first: Owner,
+        /// The other file.
+        other_path: String,
+        /// Its owner.
+        second: Owner,
+    },
+    /// A file where another distribution has a directory.
+    #[error("{first} brings the file `{path}`, where {second} has a directory")]
+    FileAndDirectory {
+        /// The file.
+        path: String,
+        /// The file's owner.
+        first: Owner,
+        /// The directory's owner.
+        second: Owner,
+    },
+    /// The name that a file gets by installing is unsafe.
+    #[error("refused wheel `{wheel}`: entry `{entry}`: {fault} [zip-name]")]
+    InstalledName {
+        /// The wheel.
+        wheel: String,
+        /// The file.
+        entry: String,
+        /// What is wrong with the name.
+        fault: PathFault,
+    },
+}
+
+/// Whom a file belongs to, for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner(Option<PackageName>);
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(name) => write!(formatter, "`{name}`"),
+            None => formatter.write_str("the application itself"),
+        }
+    }
+}
+
+impl Explain for TreeError {
+    fn status(&self) -> Status {
+        Status::Refused
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::TwoWheels { .. } => "give one of them",
+                Self::Conflict { .. } => {
+                    "leave one of them out, or choose with `--on-conflict first` or `--on-conflict last` \
+                     (in the order of the distributions' names)"
+                }
+                Self::CaseClash { .. } | Self::FileAndDirectory { .. } => {
+                    "leave one of them out: no file system could hold both everywhere"
+                }
+                Self::InstalledName { .. } => "ask its publisher for one that follows the specification",
+            }
+            .to_owned(),
+        )
+    }
+}
+
+impl WheelSet {
+    /// Puts wheels in order.
+    ///
+    /// # Errors
+    /// When two of them are of one distribution.
+    pub fn new(mut wheels: Vec<VerifiedWheel>) -> Result<Self, TreeError> {
+        wheels.sort_by(|one, other| {
+            (&one.metadata.name, one.filename.as_str()).cmp(&(&other.metadata.name, other.filename.as_str()))
+        });
+        if let Some(pair) = wheels.windows(2).find(|pair| pair[0].metadata.name == pair[1].metadata.name) {
+            return Err(TreeError::TwoWheels {
+                name: pair[0].metadata.name.clone(),
+                first: pair[0].filename.to_string(),
+                second: pair[1].filename.to_string(),
+            });
+        }
+        Ok(Self(wheels))
+    }
+
+    /// The wheels, sorted by name.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &VerifiedWheel> {
+        self.0.iter()
+    }
+
+    /// The wheel of the distribution `name`.
+    pub fn get(&self, name: &PackageName) -> Option<&VerifiedWheel> {
+        self.0.iter().find(|wheel| wheel.metadata.name == *name)
+    }
+
+    /// The wheel at `place`.
+    pub(crate) fn at(&self, place: usize) -> &VerifiedWheel {
+        &self.0[place]
+    }
+}
+
+impl InstalledTree {
+    /// Lays out `wheels` and `loose` modules together.
+    ///
+    /// # Errors
+    /// When two of them cannot stand beside each other and `policy` does not decide.
+    pub fn lay_out(wheels: &WheelSet, loose: &[LooseFile], policy: ConflictPolicy) -> Result<Self, TreeError> {
+        let mut tree = Self { files: BTreeMap::new() };
+        let mut owned = Vec::with_capacity(wheels.0.len());
+        for (index, wheel) in wheels.iter().enumerate() {
+            owned.push(tree.add_wheel(index, wheel, policy)?);
+        }
+        for file in loose {
+            let installed = InstalledFile {
+                source: FileSource::Bytes(file.bytes.clone()),
+                mode: file.mode,
+                sha256: Sha256Digest::of(&file.bytes),
+                size: file.bytes.len() as u64,
+                distribution: None,
+            };
+            tree.add(file.path.clone(), installed, policy)?;
+        }
+        for (wheel, paths) in wheels.iter().zip(owned) {
+            tree.add_record(wheel, paths)?;
+        }
+        tree.check_names()?;
+        Ok(tree)
+    }
+
+    /// Adds a wheel's files but its RECORD; gives the paths that RECORD is to list.
+    fn add_wheel(
+        &mut self,
+        index: usize,
+        wheel: &VerifiedWheel,
+        policy: ConflictPolicy,
+    ) -> Result<BTreeSet<ArchivePath>, TreeError> {
+        let mut paths = BTreeSet::new();
+        for (file_index, file) in wheel.files.iter().enumerate() {
+            let path = &file.entry.path;
+            if is_residue(path.as_str(), &wheel.dist_info) {
+                continue;
+            }
+            let installed = wheel.installed_path(path).map_err(|fault| TreeError::InstalledName {
+                wheel: wheel.filename.to_string(),
+                entry: path.to_string(),
+                fault,
+            })?;
+            paths.insert(installed.clone());
+            let file = InstalledFile {
+                source: FileSource::Wheel { wheel: index, file: file_index },
+                mode: if file.entry.executable { Mode::Executable } else { Mode::Regular },
+                sha256: file.contents.sha256,
+                size: file.entry.size,
+                distribution: Some(wheel.metadata.name.clone()),
+            };
+            self.add(installed, file, policy)?;
+        }
+        Ok(paths)
+    }
+
+    /// Adds one file; one that is there already with the same bytes and permissions stays as it is.
+    fn add(&mut self, path: ArchivePath, file: InstalledFile, policy: ConflictPolicy) -> Result<(), TreeError> {
+        let Some(other) = self.files.get(&path) else {
+            self.files.insert(path, file);
+            return Ok(());
+        };
+        let what = match () {
+            () if other.sha256 != file.sha256 => "contents",
+            () if other.mode != file.mode => "permissions",
+            () => return Ok(()),
+        };
+        match policy {
+            ConflictPolicy::Error => Err(TreeError::Conflict {
+                first: Owner(other.distribution.clone()),
+                second: Owner(file.distribution),
+                path,
+                what,
+            }),
+            ConflictPolicy::First => Ok(()),
+            ConflictPolicy::Last => {
+                self.files.insert(path, file);
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds the RECORD of `wheel`, which lists `paths` as they are in the tree, sorted.
+    fn add_record(&mut self, wheel: &VerifiedWheel, mut paths: BTreeSet<ArchivePath>) -> Result<(), TreeError> {
+        let path = ArchivePath::new(format!("{}/RECORD", wheel.dist_info)).map_err(|fault| {
+            let (wheel, entry) = (wheel.filename.to_string(), wheel.dist_info.clone());
+            TreeError::InstalledName { wheel, entry, fault }
+        })?;
+        paths.insert(path.clone());
+        let mut record = String::new();
+        for listed in &paths {
+            let file = self.files.get(listed).map(|file| (&file.sha256, file.size));
+            write_row(&mut record, listed.as_str(), file);
+        }
+        let bytes: Arc<[u8]> = record.into_bytes().into();
+        let file = InstalledFile {
+            sha256: Sha256Digest::of(&bytes),
+            size: bytes.len() as u64,
+            source: FileSource::Bytes(bytes),
+            mode: Mode::Regular,
+            distribution: Some(wheel.metadata.name.clone()),
+        };
+        self.add(path, file, ConflictPolicy::Error)
+    }
+
+    /// No two files are one where case is ignored, and none stands where another needs a directory.
+    fn check_names(&self) -> Result<(), TreeError> {
+        let owner = |path: &ArchivePath| Owner(self.files[path].distribution.clone());
+        let mut folded: HashMap<String, &ArchivePath> = HashMap::with_capacity(self.files.len());
+        for path in self.files.keys() {
+            if let Some(other) = folded.insert(path.folded(), path) {
+                return Err(TreeError::CaseClash {
+                    path: other.to_string(),
+                    first: owner(other),
+                    other_path: path.to_string(),
+                    second: owner(path),
+                });
+            }
+        }
+        for path in self.files.keys() {
+            let whole = path.folded();
+            for (end, _) in whole.match_indices('/') {
+                if let Some(file) = folded.get(&whole[..end]) {
+                    return Err(TreeError::FileAndDirectory {
+                        path: file.to_string(),
+                        first: owner(file),
+                        second: owner(path),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of the `.pth` files at the root, which an installed Python would run or read at its start.
+    pub fn pth_files(&self) -> Vec<&str> {
+        let at_root = |path: &&str| path.ends_with(".pth") && !path.contains('/');
+        self.files.keys().map(ArchivePath::as_str).filter(at_root).collect()
+    }
+
+    /// The names of the modules and packages that can be imported from the root.
+    pub fn top_level_modules(&self) -> BTreeSet<&str> {
+        let module = |path: &str| -> Option<usize> {
+            match path.split_once('/') {
+                Some((root, _)) if !root.contains('.') && !matches!(root, "bin" | "include" | "share" | "etc") => {
+                    Some(root.len())
+                }
+                Some(_) => None,
+                None => [".py", ".so", ".pyd"].iter().any(|end| path.ends_with(end)).then(|| path.find('.')).flatten(),
+            }
+        };
+        self.files.keys().filter_map(|path| module(path.as_str()).map(|length| &path.as_str()[..length])).collect()
+    }
+}
+
+/// What installers and interpreters leave behind, and what no longer holds for a tree that was put together here.
+fn is_residue(path: &str, dist_info: &str) -> bool {
+    let in_dist_info = path.strip_prefix(dist_info).and_then(|rest| rest.strip_prefix('/'));
+    let residue = in_dist_info.is_some_and(|name| {
+        let installer = matches!(name, "INSTALLER" | "REQUESTED" | "direct_url.json" | "uv_cache.json");
+        // The new RECORD takes the old one's place; a signature over the old one says nothing of the new one.
+        installer || matches!(name, "RECORD" | "RECORD.jws" | "RECORD.p7s")
+    });
+    residue || path.split('/').any(|segment| segment == "__pycache__")
+}

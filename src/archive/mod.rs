@@ -1,0 +1,27 @@
+//! The zip: read strictly, planned as data, written canonically.
+
+mod deflate;
+mod encode;
+mod epoch;
+mod fault;
+mod path;
+mod plan;
+mod reread;
+mod shebang;
+mod source;
+mod structure;
+mod unpack;
+mod write;
+
+pub use epoch::{Epoch, EpochError};
+pub use fault::{ReadError, ZipFault};
+pub use path::{ArchivePath, PathFault};
+pub use plan::{ArchivePlan, EntrySource, Mode, Packing, PlannedEntry};
+pub(crate) use reread::check_written;
+pub use shebang::{Shebang, ShebangError};
+pub use source::Source;
+pub(crate) use source::Stamp;
+pub use structure::{Limits, Method, Profile, ZipEntry, ZipStructure, read_structure};
+pub use unpack::{Contents, Unpacker};
+pub use write::WriteError;
+pub(crate) use write::{MAX_ENTRIES, write_archive};

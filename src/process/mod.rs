@@ -1,0 +1,13 @@
+//! Running programs and leaving nothing behind: children, scratch directories, files that are renamed last, and the
+//! signals that end it all.
+
+pub mod child;
+pub mod interrupt;
+pub mod pending;
+pub mod redact;
+pub mod scratch;
+
+pub use child::{Child, Ended, ProcessError};
+pub use pending::PendingFile;
+pub use redact::Secrets;
+pub use scratch::ScratchDir;

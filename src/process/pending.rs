@@ -1,0 +1,148 @@
+//! Files that take their name last: written beside the target, renamed when they are whole.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::interrupt::Registry;
+
+/// A file under way to its target: `.NAME.*.tmp` in the target's directory until [`PendingFile::persist`], gone when
+/// dropped before that or when the process ends by a signal.
+#[derive(Debug)]
+pub struct PendingFile {
+    target: PathBuf,
+    path: PathBuf,
+    file: File,
+    key: Option<u64>,
+}
+
+impl PendingFile {
+    /// Begins a file that is to be `target`, with mode 0600; its directory exists.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn create(target: &Path) -> io::Result<Self> {
+        loop {
+            let mut registry = Registry::lock();
+            let named =
+                tempfile::Builder::new().prefix(&prefix_of(target)).suffix(".tmp").tempfile_in(directory_of(target))?;
+            let (file, path) = named.keep().map_err(|error| error.error)?;
+            // The lock tells `remove_abandoned` of another process that this one lives. Whoever was faster has the
+            // file removed; a new one is begun then.
+            let contended = matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)) || !path.exists();
+            if !contended {
+                let key = Some(registry.add_path(path.clone()));
+                return Ok(Self { target: target.to_owned(), path, file, key });
+            }
+        }
+    }
+
+    /// Where the bytes are until they are persisted.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file, open for reading and writing.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Gives the file its name, replacing what had it. What must outlive a power failure is synced before
+    /// (`file().sync_all()`).
+    ///
+    /// # Errors
+    /// Renaming fails; the old file is as it was.
+    pub fn persist(mut self) -> io::Result<File> {
+        let handle = self.file.try_clone()?;
+        let mut registry = Registry::lock();
+        std::fs::rename(&self.path, &self.target)?;
+        if let Some(key) = self.key.take() {
+            registry.forget_path(key);
+        }
+        Ok(handle)
+    }
+
+    /// Removes what killed builds left beside `target`: `.NAME.*.tmp` files that nobody holds.
+    pub fn remove_abandoned(target: &Path) {
+        let prefix = prefix_of(target);
+        let Ok(entries) = std::fs::read_dir(directory_of(target)) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let ours = name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes())
+                && name.as_encoded_bytes().ends_with(b".tmp")
+                && entry.file_type().is_ok_and(|kind| kind.is_file());
+            if ours && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+impl Drop for PendingFile {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            let mut registry = Registry::lock();
+            let _ = std::fs::remove_file(&self.path);
+            registry.forget_path(key);
+        }
+    }
+}
+
+impl Write for PendingFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn directory_of(target: &Path) -> &Path {
+    target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn prefix_of(target: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(target.file_name().unwrap_or_default());
+    prefix.push(".");
+    prefix
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appears_whole_or_not_at_all() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("a.pyz");
+        std::fs::write(&target, "old").unwrap();
+        let mut dropped = PendingFile::create(&target).unwrap();
+        dropped.write_all(b"half").unwrap();
+        drop(dropped);
+        assert_eq!(std::fs::read(&target).unwrap(), b"old");
+        let mut pending = PendingFile::create(&target).unwrap();
+        pending.write_all(b"new").unwrap();
+        pending.persist().unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"new");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn removes_what_a_killed_build_left_and_spares_the_living() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("a.pyz");
+        std::fs::write(directory.path().join(".a.pyz.dead.tmp"), "").unwrap();
+        std::fs::write(directory.path().join(".b.pyz.dead.tmp"), "").unwrap();
+        let living = PendingFile::create(&target).unwrap();
+        PendingFile::remove_abandoned(&target);
+        let mut left: Vec<PathBuf> =
+            std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        left.sort();
+        let mut expected = vec![living.path().to_owned(), directory.path().join(".b.pyz.dead.tmp")];
+        expected.sort();
+        assert_eq!(left, expected);
+    }
+}

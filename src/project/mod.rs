@@ -1,0 +1,9 @@
+//! What is packed, where it comes from, and copies of it that may be built.
+
+pub mod clamp;
+pub mod git;
+pub mod pyproject;
+pub mod requirements;
+pub mod script;
+pub mod sdist;
+pub mod sources;

@@ -1,0 +1,158 @@
+//! `pyproject.toml`: read for how to build, for dependency groups, and for `[tool.pyzpack]`. What the project is called
+//! and needs is told by its built wheel, because not every project has a `[project]` table.
+
+use std::path::{Path, PathBuf};
+
+use pyproject_toml::PyProjectToml;
+
+use crate::names::GroupName;
+use crate::status::{Explain, Status};
+use crate::target::{Requirement, RequirementError};
+
+/// A project's directory and its `pyproject.toml`, where it has one.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The directory.
+    pub root: PathBuf,
+    /// What `pyproject.toml` says of the project; none where there is no such file.
+    pub pyproject: Option<PyProjectToml>,
+    /// `[tool.pyzpack]`.
+    pub settings: toml::Table,
+}
+
+/// Why a directory cannot be packed as a project.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    /// It has nothing that a build needs.
+    #[error("`{0}` is not a Python project: it has no pyproject.toml, setup.py or setup.cfg")]
+    NotAProject(String),
+    /// A file cannot be read.
+    #[error("cannot read `{path}`: {error}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// `pyproject.toml` is not what its specifications say.
+    #[error("`{path}` cannot be used: {reason}")]
+    Malformed {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The group is not there.
+    #[error("`{path}` has no dependency group `{group}`{}", .known.as_ref().map(|known| format!(" (it has: {known})")).unwrap_or_default())]
+    NoGroup {
+        /// The file.
+        path: String,
+        /// The group.
+        group: GroupName,
+        /// The groups that it has.
+        known: Option<String>,
+    },
+    /// A group's requirement cannot be read.
+    #[error("`{path}`, dependency group `{group}`: {error}")]
+    Requirement {
+        /// The file.
+        path: String,
+        /// The group.
+        group: GroupName,
+        /// What is wrong.
+        error: RequirementError,
+    },
+}
+
+impl Explain for ProjectError {
+    fn status(&self) -> Status {
+        match self {
+            Self::Read { .. } => Status::Machine,
+            _ => Status::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotAProject(_) => Some(
+                "run it in a project's directory, or name what to pack: `pyzpack build httpie -c http`, \
+                 `pyzpack build -r requirements.txt -e app:main`"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+impl Project {
+    /// Reads the project in `root`.
+    ///
+    /// # Errors
+    /// When `root` is no project, or its `pyproject.toml` cannot be read or used.
+    pub fn read(root: &Path) -> Result<Self, ProjectError> {
+        if !has_packaging_metadata(root) {
+            return Err(ProjectError::NotAProject(root.display().to_string()));
+        }
+        let path = root.join("pyproject.toml");
+        let text = match fs_err::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self { root: root.to_owned(), pyproject: None, settings: toml::Table::new() });
+            }
+            Err(error) => return Err(ProjectError::Read { path: path.display().to_string(), error }),
+        };
+        let malformed = |reason: String| ProjectError::Malformed { path: path.display().to_string(), reason };
+        let settings = read_settings(&text).map_err(malformed)?;
+        let pyproject = PyProjectToml::new(&text).map_err(|error| malformed(error.message().to_owned()))?;
+        Ok(Self { root: root.to_owned(), pyproject: Some(pyproject), settings })
+    }
+
+    /// The requirements of a dependency group (PEP 735), those of the groups that it includes among them.
+    ///
+    /// # Errors
+    /// When there is no such group, or it cannot be read.
+    pub fn group(&self, group: &GroupName) -> Result<Vec<Requirement>, ProjectError> {
+        let path = || self.root.join("pyproject.toml").display().to_string();
+        let groups = match &self.pyproject {
+            Some(pyproject) => {
+                let resolved = pyproject.resolve();
+                resolved
+                    .map_err(|error| ProjectError::Malformed { path: path(), reason: error.to_string() })?
+                    .dependency_groups
+            }
+            None => Default::default(),
+        };
+        let found = groups.iter().find(|(name, _)| name.parse().is_ok_and(|name: GroupName| name == *group));
+        let Some((_, requirements)) = found else {
+            let known: Vec<&str> = groups.keys().map(String::as_str).collect();
+            let known = (!known.is_empty()).then(|| known.join(", "));
+            return Err(ProjectError::NoGroup { path: path(), group: group.clone(), known });
+        };
+        let error = |error| ProjectError::Requirement { path: path(), group: group.clone(), error };
+        requirements.iter().map(|requirement| requirement.to_string().parse().map_err(error)).collect()
+    }
+}
+
+/// Whether `root` has what a build backend needs.
+pub fn has_packaging_metadata(root: &Path) -> bool {
+    let pyproject = || {
+        let text = std::fs::read_to_string(root.join("pyproject.toml")).ok()?;
+        let Ok(table) = text.parse::<toml::Table>() else { return Some(true) };
+        let poetry = table.get("tool").and_then(|tool| tool.get("poetry")).is_some();
+        Some(poetry || table.contains_key("project") || table.contains_key("build-system"))
+    };
+    root.join("setup.py").is_file() || root.join("setup.cfg").is_file() || pyproject().unwrap_or(false)
+}
+
+/// `[tool.pyzpack]` of a `pyproject.toml`'s text.
+///
+/// # Errors
+/// When the text is not TOML, or `tool.pyzpack` is not a table.
+pub fn read_settings(text: &str) -> Result<toml::Table, String> {
+    let document: toml::Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
+    match document.get("tool").and_then(|tool| tool.get("pyzpack")) {
+        None => Ok(toml::Table::new()),
+        Some(toml::Value::Table(settings)) => Ok(settings.clone()),
+        Some(_) => Err("`tool.pyzpack` is not a table".to_owned()),
+    }
+}

@@ -1,0 +1,285 @@
+//! Requirements files, as pip reads them: requirements, files and directories, other such files, and index options.
+
+use std::path::{Path, PathBuf};
+
+use crate::digest::Sha256Digest;
+use crate::redact::redact_url;
+use crate::status::{Explain, Status};
+use crate::target::{Requirement, RequirementError};
+
+/// What a requirements file asks for, those that it includes among it.
+#[derive(Debug, Clone, Default)]
+pub struct RequirementsFile {
+    /// The requirements.
+    pub requirements: Vec<HashedRequirement>,
+    /// Versions that are wanted where the name is needed anyway.
+    pub constraints: Vec<Requirement>,
+    /// Files, directories and repositories, as written; relative ones made relative to the file that names them.
+    pub inputs: Vec<String>,
+    /// Index options.
+    pub index_url: Option<String>,
+    /// Further indexes.
+    pub extra_index_urls: Vec<String>,
+    /// Directories and pages with links to wheels.
+    pub find_links: Vec<String>,
+    /// Whether no index is asked.
+    pub no_index: bool,
+}
+
+/// A requirement, and the digests that its wheel may have; none where the file does not say.
+#[derive(Debug, Clone)]
+pub struct HashedRequirement {
+    /// The requirement.
+    pub requirement: Requirement,
+    /// The digests of which the wheel must have one.
+    pub hashes: Vec<Sha256Digest>,
+}
+
+/// Why a requirements file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RequirementsError {
+    /// It cannot be read.
+    #[error("cannot read the requirements file `{path}`: {error}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A line is no requirement.
+    #[error("`{path}`, line {line}: {error}")]
+    Requirement {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        error: RequirementError,
+    },
+    /// An option that is not understood, or lacks its value.
+    #[error("`{path}`, line {line}: {reason}: `{text}`")]
+    Option {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: &'static str,
+        /// The line's text.
+        text: String,
+    },
+    /// Files that include each other.
+    #[error("requirements file `{0}` includes itself")]
+    Cycle(String),
+}
+
+impl Explain for RequirementsError {
+    fn status(&self) -> Status {
+        Status::Usage
+    }
+}
+
+impl RequirementsFile {
+    /// Reads the file at `path` and those that it includes.
+    ///
+    /// # Errors
+    /// When one of them cannot be read or understood.
+    pub fn read(path: &Path) -> Result<Self, RequirementsError> {
+        let mut file = Self::default();
+        file.include(path, Purpose::Require, &mut Vec::new())?;
+        Ok(file)
+    }
+
+    fn include(&mut self, path: &Path, purpose: Purpose, open: &mut Vec<PathBuf>) -> Result<(), RequirementsError> {
+        let shown = path.display().to_string();
+        if open.iter().any(|other| other == path) {
+            return Err(RequirementsError::Cycle(shown));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| RequirementsError::Read { path: shown, error })?;
+        open.push(path.to_owned());
+        for (line, text) in logical_lines(&text) {
+            self.take_line(&text, line, path, purpose, open)?;
+        }
+        open.pop();
+        Ok(())
+    }
+
+    fn take_line(
+        &mut self,
+        text: &str,
+        line: usize,
+        path: &Path,
+        purpose: Purpose,
+        open: &mut Vec<PathBuf>,
+    ) -> Result<(), RequirementsError> {
+        let base = path.parent().unwrap_or(Path::new(""));
+        let refuse = |reason| RequirementsError::Option {
+            path: path.display().to_string(),
+            line,
+            reason,
+            text: redact_url(text).into_owned(),
+        };
+        if let Some((option, value)) = split_option(text) {
+            let value = || value.filter(|value| !value.is_empty()).ok_or_else(|| refuse("the option lacks its value"));
+            match option {
+                "-r" | "--requirement" => self.include(&base.join(value()?), Purpose::Require, open)?,
+                "-c" | "--constraint" => self.include(&base.join(value()?), Purpose::Constrain, open)?,
+                "-e" | "--editable" => self.inputs.push(relative_to(base, value()?)),
+                "-i" | "--index-url" | "--pypi-url" => self.index_url = Some(value()?.to_owned()),
+                "--extra-index-url" => self.extra_index_urls.push(value()?.to_owned()),
+                "-f" | "--find-links" => self.find_links.push(relative_to(base, value()?)),
+                "--no-index" => self.no_index = true,
+                // These steer an installer's choices that are not made here.
+                "--pre" | "--prefer-binary" | "--require-hashes" | "--only-binary" | "--no-binary"
+                | "--trusted-host" | "--use-feature" => {}
+                _ => return Err(refuse("the option is not understood")),
+            }
+            return Ok(());
+        }
+        let mut words = text.split(" --").map(str::trim);
+        let specification = words.next().unwrap_or_default();
+        let mut hashes = Vec::new();
+        for option in words {
+            let hash = option.strip_prefix("hash").map(|rest| rest.trim_start_matches(['=', ' ']));
+            match hash.and_then(|hash| hash.strip_prefix("sha256:")) {
+                Some(digest) => hashes.push(digest.trim().parse().map_err(|_| refuse("not a sha256 digest"))?),
+                // Another algorithm's digest beside a sha256 one says nothing more.
+                None if hash.is_some() => {}
+                None => return Err(refuse("the option is not understood")),
+            }
+        }
+        if looks_like_path(specification) || specification.starts_with("git+") {
+            self.inputs.push(relative_to(base, specification));
+            return Ok(());
+        }
+        let requirement: Requirement = specification.parse().map_err(|error| {
+            let path = path.display().to_string();
+            RequirementsError::Requirement { path, line, error }
+        })?;
+        match purpose {
+            Purpose::Require => self.requirements.push(HashedRequirement { requirement, hashes }),
+            Purpose::Constrain => self.constraints.push(requirement),
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Purpose {
+    Require,
+    Constrain,
+}
+
+/// Whether a word names a file or directory rather than a distribution.
+pub(crate) fn looks_like_path(text: &str) -> bool {
+    let bare = text.split('[').next().unwrap_or(text);
+    let named = [".whl", ".tar.gz", ".zip", ".py"].iter().any(|end| bare.ends_with(end)) && !text.contains('@');
+    text == "."
+        || text == ".."
+        || text.starts_with("./")
+        || text.starts_with("../")
+        || text.starts_with('/')
+        || named
+        || (bare.contains('/') && !text.contains('@') && !text.contains("://"))
+}
+
+fn relative_to(base: &Path, text: &str) -> String {
+    if text.contains("://") || base.as_os_str().is_empty() {
+        return text.to_owned();
+    }
+    base.join(text).display().to_string()
+}
+
+/// Lines without comments, joined where one ends in a backslash, with the number of their first line.
+fn logical_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines = Vec::new();
+    let mut pending: Option<(usize, String)> = None;
+    for (index, raw) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        let continued = raw.trim_end().strip_suffix('\\');
+        let bare = strip_comment(continued.unwrap_or(raw));
+        let (number, mut joined) = pending.take().unwrap_or((index + 1, String::new()));
+        joined.push_str(bare);
+        if continued.is_some() {
+            joined.push(' ');
+            pending = Some((number, joined));
+        } else if !joined.trim().is_empty() {
+            lines.push((number, joined.trim().to_owned()));
+        }
+    }
+    lines.extend(pending.map(|(number, text)| (number, text.trim().to_owned())).filter(|(_, text)| !text.is_empty()));
+    lines
+}
+
+/// A `#` begins a comment at the start of a line or behind a blank: URLs have fragments.
+fn strip_comment(line: &str) -> &str {
+    let mut previous = ' ';
+    for (at, character) in line.char_indices() {
+        if character == '#' && previous.is_whitespace() {
+            return &line[..at];
+        }
+        previous = character;
+    }
+    line
+}
+
+/// An option that a line begins with, and its value.
+fn split_option(text: &str) -> Option<(&str, Option<&str>)> {
+    if !text.starts_with('-') {
+        return None;
+    }
+    if !text.starts_with("--") && text.len() > 2 && !text[2..].starts_with([' ', '=', '\t']) {
+        return Some((&text[..2], Some(text[2..].trim())));
+    }
+    match text.split_once(|separator: char| separator == '=' || separator.is_whitespace()) {
+        Some((option, value)) => Some((option, Some(value.trim().trim_matches(['"', '\''])))),
+        None => Some((text, None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_pip_reads() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+        let digest = Sha256Digest::of(b"x");
+        write(
+            "requirements.txt",
+            &format!(
+                "# comment\n--index-url https://i.example/simple  # here\n-r more.txt\n-c limits.txt\n\
+                 a==1.0 \\\n    --hash=sha256:{digest} \\\n    --hash=sha512:00  # both\n./local[x]\n-e sub\n\
+                 b @ https://h.example/b.zip#egg=b ; python_version > '3'\n--find-links=wheels\n--no-index\n"
+            ),
+        );
+        write("more.txt", "c>=1\n");
+        write("limits.txt", "d<2\n");
+        let file = RequirementsFile::read(&directory.path().join("requirements.txt")).unwrap();
+        let shown: Vec<String> = file.requirements.iter().map(|one| one.requirement.to_string()).collect();
+        assert_eq!(shown.len(), 3);
+        assert_eq!((shown[0].as_str(), shown[1].as_str()), ("c>=1", "a==1.0"));
+        assert_eq!(file.requirements[1].hashes, [digest]);
+        assert_eq!(file.constraints[0].to_string(), "d<2");
+        let here = |name: &str| directory.path().join(name).display().to_string();
+        assert_eq!(file.inputs, [here("./local[x]"), here("sub")]);
+        assert_eq!(file.find_links, [here("wheels")]);
+        assert_eq!(file.index_url.as_deref(), Some("https://i.example/simple"));
+        assert!(file.no_index);
+    }
+
+    #[test]
+    fn names_file_and_line_of_what_it_cannot_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("r.txt");
+        let message = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let error = RequirementsFile::read(&path).unwrap_err().to_string();
+            error.replace(&directory.path().display().to_string(), "DIR")
+        };
+        assert_eq!(message("a\n--frobnicate\n"), "`DIR/r.txt`, line 2: the option is not understood: `--frobnicate`");
+        assert_eq!(message("\n-r\n"), "`DIR/r.txt`, line 2: the option lacks its value: `-r`");
+        assert_eq!(message("a --hash=sha256:12\n"), "`DIR/r.txt`, line 1: not a sha256 digest: `a --hash=sha256:12`");
+        assert_eq!(message("-r r.txt\n"), "requirements file `DIR/r.txt` includes itself");
+    }
+}

@@ -1,0 +1,329 @@
+//! Copies of source trees that may be built: the tree itself is only read.
+//!
+//! Where there is git, the copy holds its tracked and unignored files and the repository's own directory (for backends
+//! that take the version from it); without git everything but what tools are known to leave behind. Symbolic links that
+//! leave the tree, and what is neither file, directory nor link, are refused by name.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::clamp::{clamp_tree, make_link, resolve_link};
+use crate::process::{Child, Ended, ProcessError};
+use crate::status::{Explain, Status};
+
+/// Directories that tools make at any depth.
+const LEFT_BEHIND: &[&str] = &[
+    ".eggs",
+    ".git",
+    ".hg",
+    ".mypy_cache",
+    ".nox",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".svn",
+    ".tox",
+    ".venv",
+    "__pycache__",
+    "node_modules",
+];
+
+/// Directories that hold what was built, at the root of a project; a package may have the same name, which
+/// `__init__.py` tells.
+const BUILT: &[&str] = &["build", "dist", "target", "venv"];
+
+/// How long git may take to look at a tree.
+const TIMEOUT: Duration = Duration::from_mins(5);
+
+/// What version control says of a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revision {
+    /// There is no version control that is understood.
+    None,
+    /// A git work tree.
+    Git {
+        /// The commit, in hexadecimal digits; `None` before the first one.
+        commit: Option<String>,
+        /// Whether files differ from it.
+        dirty: bool,
+    },
+}
+
+/// A copy of a source tree.
+#[derive(Debug, Clone)]
+pub struct SourceCopy {
+    /// The copy's root.
+    pub root: PathBuf,
+    /// What version control says of the original.
+    pub revision: Revision,
+}
+
+/// Why a source tree is not copied.
+#[derive(Debug, thiserror::Error)]
+pub enum SourcesError {
+    /// It cannot be read, or the copy not be written.
+    #[error("cannot copy the source tree `{}`", tree.display())]
+    Copy {
+        /// The tree.
+        tree: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A symbolic link leads out of the tree.
+    #[error("source tree `{}`: the symbolic link `{}` leaves the tree (to `{}`)", tree.display(), link.display(), target.display())]
+    LinkLeaves {
+        /// The tree.
+        tree: PathBuf,
+        /// The link, relative to the tree.
+        link: PathBuf,
+        /// Its target.
+        target: PathBuf,
+    },
+    /// It is neither file, directory nor symbolic link.
+    #[error("source tree `{}`: `{}` is neither a file, a directory nor a symbolic link", tree.display(), path.display())]
+    Special {
+        /// The tree.
+        tree: PathBuf,
+        /// The path, relative to the tree.
+        path: PathBuf,
+    },
+    /// git failed.
+    #[error("git cannot list the source tree `{}` ({status}): {messages}", tree.display())]
+    Git {
+        /// The tree.
+        tree: PathBuf,
+        /// How it ended.
+        status: String,
+        /// What it said.
+        messages: String,
+    },
+    /// git did not run to its end.
+    #[error("cannot list the source tree `{}`", tree.display())]
+    Run {
+        /// The tree.
+        tree: PathBuf,
+        /// Why.
+        source: ProcessError,
+    },
+}
+
+impl Explain for SourcesError {
+    fn status(&self) -> Status {
+        match self {
+            Self::LinkLeaves { .. } | Self::Special { .. } | Self::Git { .. } => Status::Refused,
+            Self::Copy { .. } => Status::Machine,
+            Self::Run { source, .. } => source.status(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::LinkLeaves { link, .. } => Some(format!("replace `{}` by a copy of what it names", link.display())),
+            Self::Special { path, .. } => Some(format!("remove `{}`, or have git ignore it", path.display())),
+            _ => None,
+        }
+    }
+}
+
+/// Copies the source tree `tree` to `into`, which does not exist yet, with every time `epoch` and every mode 0644 or
+/// 0755. `git` is the program, where there is one, and `environment` what it sees.
+///
+/// # Errors
+/// [`SourcesError`].
+pub fn copy_sources(
+    tree: &Path,
+    into: &Path,
+    epoch: u64,
+    git: Option<&Path>,
+    environment: &BTreeMap<OsString, OsString>,
+) -> Result<SourceCopy, SourcesError> {
+    let fail = |source| SourcesError::Copy { tree: tree.to_owned(), source };
+    let tree = &fs_err::canonicalize(tree).map_err(fail)?;
+    let repository = Git { program: git, environment };
+    let listed = if in_work_tree(tree) { repository.list(tree)? } else { None };
+    fs_err::create_dir_all(into).map_err(fail)?;
+    let revision = if let Some(files) = listed {
+        for file in &files {
+            copy_entry(tree, file, into)?;
+        }
+        copy_repository(&tree.join(".git"), &into.join(".git")).map_err(fail)?;
+        repository.revision(tree)?
+    } else {
+        for entry in WalkDir::new(tree).min_depth(1).into_iter().filter_entry(|entry| !is_left_behind(entry)) {
+            let entry = entry.map_err(|error| fail(error.into()))?;
+            let path = entry.path().strip_prefix(tree).unwrap_or(entry.path());
+            copy_entry(tree, path, into)?;
+        }
+        Revision::None
+    };
+    clamp_tree(into, epoch).map_err(fail)?;
+    Ok(SourceCopy { root: into.to_owned(), revision })
+}
+
+/// Whether the tree, or one that it lies in, is git's.
+fn in_work_tree(tree: &Path) -> bool {
+    tree.ancestors().any(|ancestor| ancestor.join(".git").symlink_metadata().is_ok())
+}
+
+/// Whether a tool made this and no build needs it.
+fn is_left_behind(entry: &DirEntry) -> bool {
+    let name = entry.file_name().to_string_lossy();
+    if !entry.file_type().is_dir() {
+        return entry.file_type().is_file() && (name.ends_with(".pyc") || name == ".DS_Store" || name == ".git");
+    }
+    let path = entry.path();
+    LEFT_BEHIND.contains(&&*name)
+        || (entry.depth() == 1 && BUILT.contains(&&*name) && !path.join("__init__.py").exists())
+        // setuptools takes the file list of an earlier build from there.
+        || (name.ends_with(".egg-info") && path.join("SOURCES.txt").exists())
+        || path.join("pyvenv.cfg").exists()
+}
+
+/// Copies one file, link or directory of `tree`; what vanished meanwhile, or was deleted but is still tracked, is left
+/// out.
+fn copy_entry(tree: &Path, path: &Path, into: &Path) -> Result<(), SourcesError> {
+    let fail = |source| SourcesError::Copy { tree: tree.to_owned(), source };
+    let (from, to) = (tree.join(path), into.join(path));
+    let metadata = match fs_err::symlink_metadata(&from) {
+        Ok(metadata) => metadata,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
+        Err(error) => return Err(fail(error)),
+    };
+    if let Some(parent) = to.parent() {
+        fs_err::create_dir_all(parent).map_err(fail)?;
+    }
+    if metadata.is_symlink() {
+        let target = fs_err::read_link(&from).map_err(fail)?;
+        // Text alone does not tell where a link through another link leads; the file system does.
+        let stays = resolve_link(path, &target).is_some()
+            && from.canonicalize().map_or(true, |resolved| resolved.starts_with(tree));
+        if !stays {
+            return Err(SourcesError::LinkLeaves { tree: tree.to_owned(), link: path.to_owned(), target });
+        }
+        make_link(&target, &to).map_err(fail)
+    } else if metadata.is_dir() {
+        fs_err::create_dir_all(&to).map_err(fail)
+    } else if metadata.is_file() {
+        fs_err::copy(&from, &to).map_err(fail)?;
+        Ok(())
+    } else {
+        Err(SourcesError::Special { tree: tree.to_owned(), path: path.to_owned() })
+    }
+}
+
+/// Copies a repository's own directory without its objects, which are read where they are (gitrepository-layout(5):
+/// objects/info/alternates); a `.git` file, of a work tree or a submodule, is made to name its place absolutely.
+fn copy_repository(from: &Path, to: &Path) -> io::Result<()> {
+    let Ok(metadata) = from.symlink_metadata() else { return Ok(()) };
+    if metadata.is_file() {
+        let text = fs_err::read_to_string(from)?;
+        let place = text.trim_end().strip_prefix("gitdir: ").unwrap_or_default();
+        let place = from.parent().unwrap_or(from).join(place).canonicalize()?;
+        return fs_err::write(to, format!("gitdir: {}\n", place.display()));
+    }
+    if !metadata.is_dir() {
+        return Ok(());
+    }
+    let skipped = |entry: &DirEntry| {
+        // Hooks never run in a copy; objects are shared; locks belong to a process that works on the original.
+        entry.depth() == 1 && [OsStr::new("objects"), OsStr::new("hooks")].contains(&entry.file_name())
+            || entry.path().extension().is_some_and(|extension| extension == "lock")
+    };
+    fs_err::create_dir_all(to)?;
+    for entry in WalkDir::new(from).min_depth(1).into_iter().filter_entry(|entry| !skipped(entry)) {
+        let entry = entry?;
+        let target = to.join(entry.path().strip_prefix(from).unwrap_or(entry.path()));
+        if entry.file_type().is_dir() {
+            fs_err::create_dir_all(target)?;
+        } else if entry.file_type().is_file() {
+            fs_err::copy(entry.path(), target)?;
+        }
+    }
+    let objects = from.join("objects");
+    fs_err::create_dir_all(to.join("objects/info"))?;
+    fs_err::create_dir_all(to.join("objects/pack"))?;
+    let mut alternates = objects.as_os_str().as_encoded_bytes().to_vec();
+    alternates.push(b'\n');
+    fs_err::write(to.join("objects/info/alternates"), alternates)
+}
+
+/// git, looking at a tree without changing it.
+struct Git<'a> {
+    program: Option<&'a Path>,
+    environment: &'a BTreeMap<OsString, OsString>,
+}
+
+impl Git<'_> {
+    fn run(&self, program: &Path, tree: &Path, arguments: &[&str]) -> Result<Ended, SourcesError> {
+        Child::new(program, self.environment, tree, TIMEOUT)
+            // A tree of another user is read like any other; nothing that its configuration names is run.
+            .args([
+                "--no-optional-locks",
+                "-c",
+                "safe.directory=*",
+                "-c",
+                "core.fsmonitor=false",
+                "-c",
+                "core.quotePath=false",
+            ])
+            .args(arguments)
+            .capture_stdout()
+            .run()
+            .map_err(|source| SourcesError::Run { tree: tree.to_owned(), source })
+    }
+
+    /// Tracked and unignored files below the tree, relative to it; `None` where git knows nothing of the project (no
+    /// git, or a directory that a repository around it ignores).
+    fn list(&self, tree: &Path) -> Result<Option<Vec<PathBuf>>, SourcesError> {
+        let Some(program) = self.program else { return Ok(None) };
+        let ended = self.run(program, tree, &["ls-files", "-co", "--exclude-standard", "--deduplicate", "-z"])?;
+        if !ended.success() {
+            return Err(SourcesError::Git {
+                tree: tree.to_owned(),
+                status: ended.describe_status(),
+                messages: ended.messages.trim_end().to_owned(),
+            });
+        }
+        let mut files = Vec::new();
+        for name in ended.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+            let path = path_of_bytes(name);
+            // A submodule, or another repository inside: git names its directory only.
+            if tree.join(&path).symlink_metadata().is_ok_and(|found| found.is_dir()) {
+                if tree.join(&path).join(".git").exists() {
+                    let inner = self.list(&tree.join(&path))?.unwrap_or_default();
+                    files.extend(inner.into_iter().map(|file| path.join(file)));
+                }
+            } else {
+                files.push(path);
+            }
+        }
+        Ok((!files.is_empty()).then_some(files))
+    }
+
+    fn revision(&self, tree: &Path) -> Result<Revision, SourcesError> {
+        let Some(program) = self.program else { return Ok(Revision::None) };
+        let ended = self.run(program, tree, &["status", "--porcelain=v2", "--branch", "-z"])?;
+        if !ended.success() {
+            return Ok(Revision::None);
+        }
+        let text = String::from_utf8_lossy(&ended.stdout);
+        let lines = || text.split('\0').filter(|line| !line.is_empty());
+        let commit =
+            lines().find_map(|line| line.strip_prefix("# branch.oid ")).filter(|commit| *commit != "(initial)");
+        Ok(Revision::Git { commit: commit.map(str::to_owned), dirty: lines().any(|line| !line.starts_with('#')) })
+    }
+}
+
+#[cfg(unix)]
+fn path_of_bytes(bytes: &[u8]) -> PathBuf {
+    <OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).into()
+}
+
+#[cfg(not(unix))]
+fn path_of_bytes(bytes: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}

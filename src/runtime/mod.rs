@@ -1,0 +1,285 @@
+//! The Python that starts inside a `.pyz`, and its rendering.
+//!
+//! `main.py` becomes the archive's root `__main__.py`: every line as it stands in `python/`, but for the one that ends in
+//! [`MARKER`], which becomes a dictionary of constants. The files of [`support_files`] go under `_pyzpack/` unchanged and
+//! are read only when they are needed. Nothing here reads a file or the environment, and nothing fails: what a
+//! [`Bootstrap`] holds is rendered as safe ASCII literals, whatever its text.
+
+mod literal;
+mod platform;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use literal::{push_str, push_tuple};
+
+/// How the line of `main.py` ends that is replaced by the constants; the Python tests replace the same line.
+pub const MARKER: &str = "# pyzpack: constants";
+
+const MAIN: &str = include_str!("python/main.py");
+
+/// Everything that the start of one `.pyz` has to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bootstrap {
+    /// The application's name, for messages.
+    pub name: String,
+    /// The application's version, for messages.
+    pub version: String,
+    /// `requires-python` as its author wrote it, for messages.
+    pub requires_python: Option<String>,
+    /// The minor versions of Python that the file runs on.
+    pub pythons: Vec<(u8, u8)>,
+    /// Whether minor versions after `newest_known` are taken too.
+    pub open_ended: bool,
+    /// The newest minor version that was known when the file was built.
+    pub newest_known: (u8, u8),
+    /// `any`, or the one platform tag (PEP 425) whose wheels are inside; checked at the start. A tag that is none of
+    /// Linux, macOS or Windows fits no machine.
+    pub platform: String,
+    /// Where the application's files are.
+    pub layout: Layout,
+    /// What is started.
+    pub entry: Entry,
+    /// The console scripts that can be started instead, by name.
+    pub console_scripts: BTreeMap<String, Entry>,
+    /// Names of the `.pth` files at the tree's root, in the order in which they are run.
+    pub pth: Vec<String>,
+}
+
+/// Where the application's files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layout {
+    /// At the archive's root, imported in place.
+    Zip,
+    /// In payloads that are unpacked into the cache at the first start.
+    Extract {
+        /// The payloads, at least one, in the order in which they are unpacked.
+        payloads: Vec<Payload>,
+    },
+}
+
+/// A zip stored inside the `.pyz`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// The name of its entry, such as `_pyzpack/payload.zip`.
+    pub name: String,
+    /// The SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+}
+
+/// Something that can be started.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Entry {
+    /// A call without arguments, whose result is the exit status.
+    Object {
+        /// The module that holds it.
+        module: String,
+        /// Its name in the module, dotted for an attribute of an attribute.
+        attr: String,
+    },
+    /// A module run as `python -m` runs it.
+    Module {
+        /// Its name.
+        module: String,
+    },
+    /// A Python script of the tree, run as `__main__`.
+    PythonScript {
+        /// Its path in the tree, such as `bin/tool`.
+        path: String,
+    },
+    /// An executable of the tree, which takes the process over; needs [`Layout::Extract`].
+    Executable {
+        /// Its path in the tree, such as `bin/tool`.
+        path: String,
+    },
+}
+
+impl Entry {
+    fn parts(&self) -> Vec<&str> {
+        match self {
+            Self::Object { module, attr } => vec!["object", module, attr],
+            Self::Module { module } => vec!["module", module],
+            Self::PythonScript { path } => vec!["script", path],
+            Self::Executable { path } => vec!["executable", path],
+        }
+    }
+}
+
+/// The text of the archive's root `__main__.py`.
+///
+/// It is ASCII, the same for equal arguments, and of a length that does not depend on the values of the payloads' digests:
+/// it can be written in front of a payload with zeros and patched when the digest is known.
+pub fn render_main(bootstrap: &Bootstrap) -> Vec<u8> {
+    let mut text = String::with_capacity(MAIN.len() + 512);
+    for line in MAIN.lines() {
+        if line.ends_with(MARKER) {
+            push_constants(&mut text, bootstrap);
+        } else {
+            text.push_str(line);
+        }
+        text.push('\n');
+    }
+    text.into_bytes()
+}
+
+/// The further files of every archive, sorted by path.
+pub fn support_files() -> [(&'static str, &'static str); 5] {
+    [
+        ("_pyzpack/commands.py", include_str!("python/commands.py")),
+        ("_pyzpack/extract.py", include_str!("python/extract.py")),
+        ("_pyzpack/pth.py", include_str!("python/pth.py")),
+        ("_pyzpack/refuse.py", include_str!("python/refuse.py")),
+        ("_pyzpack/run.py", include_str!("python/run.py")),
+    ]
+}
+
+/// Writes the constants as one line of Python that 2.7 parses too.
+fn push_constants(text: &mut String, bootstrap: &Bootstrap) {
+    text.push_str("APP = {\"name\": ");
+    push_str(text, &bootstrap.name);
+    text.push_str(", \"version\": ");
+    push_str(text, &bootstrap.version);
+    text.push_str(", \"requires_python\": ");
+    match &bootstrap.requires_python {
+        Some(specifier) => push_str(text, specifier),
+        None => text.push_str("None"),
+    }
+    let mut pythons = bootstrap.pythons.clone();
+    pythons.sort_unstable();
+    text.push_str(", \"pythons\": ");
+    push_tuple(text, &pythons, |text, version| push_version(text, *version));
+    text.push_str(", \"newest\": ");
+    if bootstrap.open_ended {
+        push_version(text, bootstrap.newest_known);
+    } else {
+        text.push_str("None");
+    }
+    text.push_str(", \"platform\": ");
+    platform::push_platform(text, &bootstrap.platform);
+    text.push_str(", \"payloads\": ");
+    let payloads = match &bootstrap.layout {
+        Layout::Zip => &[][..],
+        Layout::Extract { payloads } => payloads,
+    };
+    push_tuple(text, payloads, |text, payload| {
+        let digest = payload.sha256.iter().fold(String::with_capacity(64), |mut digits, byte| {
+            let _ = write!(digits, "{byte:02x}");
+            digits
+        });
+        push_tuple(text, &[&payload.name, &digest], |text, part| push_str(text, part));
+    });
+    text.push_str(", \"entry\": ");
+    push_tuple(text, &bootstrap.entry.parts(), |text, part| push_str(text, part));
+    text.push_str(", \"scripts\": {");
+    for (index, (name, entry)) in bootstrap.console_scripts.iter().enumerate() {
+        text.push_str(if index == 0 { "" } else { ", " });
+        push_str(text, name);
+        text.push_str(": ");
+        push_tuple(text, &entry.parts(), |text, part| push_str(text, part));
+    }
+    text.push_str("}, \"pth\": ");
+    push_tuple(text, &bootstrap.pth, |text, name| push_str(text, name));
+    text.push('}');
+}
+
+fn push_version(text: &mut String, (major, minor): (u8, u8)) {
+    let _ = write!(text, "({major}, {minor})");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Bootstrap {
+        Bootstrap {
+            name: "tool".into(),
+            version: "1.0".into(),
+            requires_python: Some(">=3.8".into()),
+            pythons: vec![(3, 9), (3, 8)],
+            open_ended: true,
+            newest_known: (3, 9),
+            platform: "manylinux_2_28_x86_64".into(),
+            layout: Layout::Extract {
+                payloads: vec![Payload { name: "_pyzpack/payload.zip".into(), sha256: [0xa5; 32] }],
+            },
+            entry: Entry::Object { module: "tool.cli".into(), attr: "App.main".into() },
+            console_scripts: BTreeMap::from([
+                ("tool".into(), Entry::Object { module: "tool.cli".into(), attr: "App.main".into() }),
+                ("\u{e9}\"\\\n".into(), Entry::Executable { path: "bin/\u{1f600}".into() }),
+            ]),
+            pth: vec!["a.pth".into()],
+        }
+    }
+
+    fn constants(bootstrap: &Bootstrap) -> String {
+        let text = String::from_utf8(render_main(bootstrap)).expect("ASCII");
+        text.lines().find(|line| line.starts_with("APP = ")).expect("one line of constants").to_owned()
+    }
+
+    #[test]
+    fn renders_every_constant_on_one_line() {
+        let digest = "a5".repeat(32);
+        let expected = format!(
+            concat!(
+                r#"APP = {{"name": "tool", "version": "1.0", "requires_python": ">=3.8", "#,
+                r#""pythons": ((3, 8), (3, 9)), "newest": (3, 9), "#,
+                r#""platform": ("manylinux_2_28_x86_64", "linux", ("x86_64",), "glibc", (2, 28)), "#,
+                r#""payloads": (("_pyzpack/payload.zip", "{}"),), "#,
+                r#""entry": ("object", "tool.cli", "App.main"), "#,
+                r#""scripts": {{"tool": ("object", "tool.cli", "App.main"), "#,
+                r#""\u00e9\"\\\n": ("executable", "bin/\U0001f600")}}, "pth": ("a.pth",)}}"#,
+            ),
+            digest
+        );
+        assert_eq!(constants(&sample()), expected);
+    }
+
+    #[test]
+    fn renders_the_absent_as_none_and_empty() {
+        let bootstrap = Bootstrap {
+            requires_python: None,
+            open_ended: false,
+            platform: "any".into(),
+            layout: Layout::Zip,
+            entry: Entry::Module { module: "tool".into() },
+            console_scripts: BTreeMap::new(),
+            pth: Vec::new(),
+            ..sample()
+        };
+        let expected = concat!(
+            r#"APP = {"name": "tool", "version": "1.0", "requires_python": None, "pythons": ((3, 8), (3, 9)), "#,
+            r#""newest": None, "platform": None, "payloads": (), "entry": ("module", "tool"), "scripts": {}, "pth": ()}"#,
+        );
+        assert_eq!(constants(&bootstrap), expected);
+    }
+
+    #[test]
+    fn replaces_the_marked_line_and_no_other() {
+        let rendered = String::from_utf8(render_main(&sample())).expect("ASCII");
+        assert!(rendered.is_ascii());
+        assert!(!rendered.contains(MARKER));
+        let differing: Vec<_> = MAIN.lines().zip(rendered.lines()).filter(|(ours, theirs)| ours != theirs).collect();
+        assert_eq!(differing, [("APP = {}  # pyzpack: constants", constants(&sample()).as_str())]);
+        assert_eq!(MAIN.lines().count(), rendered.lines().count());
+    }
+
+    #[test]
+    fn has_a_length_independent_of_the_digest() {
+        let other = Bootstrap {
+            layout: Layout::Extract {
+                payloads: vec![Payload { name: "_pyzpack/payload.zip".into(), sha256: [0; 32] }],
+            },
+            ..sample()
+        };
+        let (ours, theirs) = (render_main(&sample()), render_main(&other));
+        assert_ne!(ours, theirs);
+        assert_eq!(ours.len(), theirs.len());
+    }
+
+    #[test]
+    fn support_files_are_ascii_and_sorted() {
+        let files = support_files();
+        assert!(files.iter().all(|(path, text)| path.starts_with("_pyzpack/") && text.is_ascii()));
+        assert!(files.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+}

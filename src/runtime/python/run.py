@@ -1,0 +1,34 @@
+"""Runs the kinds of entry points that few applications have."""
+
+import os
+import sys
+
+
+def run_script(main, site, target):
+    """Run a Python script of the tree as __main__."""
+    path = os.path.join(site, target)
+    if os.path.isfile(site):
+        source = __loader__.get_data(os.path.join(__loader__.archive, target))
+    else:
+        with open(path, "rb") as file:
+            source = file.read()
+        main["__file__"] = path
+    code = compile(source, path, "exec", dont_inherit=True)
+    for name in list(main):
+        if not name.startswith("__"):
+            del main[name]
+    exec(code, main)
+
+
+def run_executable(main, site, target):
+    """Become an executable of the tree."""
+    path = os.path.join(site, *target.split("/"))
+    try:
+        if os.name == "posix":
+            os.execv(path, [path] + sys.argv[1:])
+        import subprocess
+
+        sys.exit(subprocess.call([path] + sys.argv[1:]))
+    except OSError as error:
+        label = os.path.basename(sys.argv[0]) or main["APP"]["name"]
+        sys.exit("%s: cannot run %s: %s" % (label, path, error.strerror))

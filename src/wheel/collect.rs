@@ -1,0 +1,289 @@
+//! From requirements and sources to wheel files on disk: resolve, fetch, and build what has no wheel.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::build::{BuildRequirement, Source};
+use super::build_error::BuildError;
+use super::fetch::{Client, Download, FetchError, Progress};
+use crate::digest::Sha256Digest;
+use crate::names::PackageName;
+use crate::process::ScratchDir;
+use crate::process::redact::redact_url;
+use crate::project::sdist::Limits;
+use crate::python::Interpreter;
+use crate::python::venv::Venv;
+use crate::resolve::{Artifact, IndexOptions, Location, RemoteFile, Request, ResolveError, Resolved, Target, resolve};
+use crate::status::{Explain, Status};
+use crate::surroundings::Surroundings;
+
+/// Verifies a wheel and installs it into a scratch virtual environment. The digest is the one that the wheel must have,
+/// where one is known.
+pub type InstallWheel<'a> =
+    dyn Fn(&Path, Option<&Sha256Digest>, &Venv) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Sync + 'a;
+
+/// What collecting and building share: where, with which Python, from which indexes.
+pub struct Workshop<'a> {
+    /// Environment and directories.
+    pub surroundings: &'a Surroundings,
+    /// Where everything temporary is.
+    pub scratch: &'a ScratchDir,
+    /// The interpreter that resolves and builds.
+    pub interpreter: &'a Interpreter,
+    /// The interpreter's own tags, best first.
+    pub tags: &'a [String],
+    /// Where distributions are looked for.
+    pub index: &'a IndexOptions,
+    /// How files are fetched.
+    pub client: &'a Client,
+    /// Whether no internet socket may be opened.
+    pub offline: bool,
+    /// `SOURCE_DATE_EPOCH` of builds, in seconds since 1970.
+    pub epoch: u64,
+    /// How long one build may take.
+    pub build_timeout: Duration,
+    /// How long one resolution may take.
+    pub resolve_timeout: Duration,
+    /// How much a source distribution may unpack to.
+    pub limits: Limits,
+    /// Verifies and installs a build requirement.
+    pub install: &'a InstallWheel<'a>,
+    /// Build requirements that were collected before, by their lines.
+    pub collected: CollectedBefore,
+}
+
+/// Build requirements that one run collected already: most sources ask for the same ones.
+#[derive(Debug, Default)]
+pub struct CollectedBefore(Mutex<BTreeMap<Vec<String>, Vec<CollectedWheel>>>);
+
+/// What is to be collected.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Requirements, as in [`Request`].
+    pub requirements: &'a [String],
+    /// Constraints, as in [`Request`].
+    pub constraints: &'a [String],
+    /// What the wheels must run on, where that is not the interpreter itself.
+    pub target: Option<&'a Target>,
+    /// The target's tags, best first.
+    pub tags: &'a [String],
+    /// The directory whose resolver configuration counts.
+    pub directory: &'a Path,
+}
+
+/// A wheel file on disk, not verified yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectedWheel {
+    /// The distribution's name.
+    pub name: PackageName,
+    /// The file's own name.
+    pub filename: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// The digest that it must have, where one is known; that of a fetched file was checked.
+    pub sha256: Option<Sha256Digest>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a wheel comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// From a server; the URL, without credentials.
+    Fetched(String),
+    /// From a directory of this machine.
+    Local,
+    /// Built here.
+    Built {
+        /// The source: a file name, a pinned git input, or a directory's name.
+        source: String,
+        /// The source distribution's digest.
+        sha256: Option<Sha256Digest>,
+        /// What it was built with.
+        build_requirements: Vec<BuildRequirement>,
+    },
+}
+
+/// Why requirements do not come to wheels.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// They cannot be resolved.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// A file cannot be had.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// A wheel cannot be built.
+    #[error(transparent)]
+    Build(#[from] Box<BuildError>),
+    /// A source distribution is another than the one that was chosen.
+    #[error("wrong hash of `{file}`: expected sha256 {expected}, found {found}")]
+    WrongHash {
+        /// The file.
+        file: String,
+        /// The digest that was expected.
+        expected: Sha256Digest,
+        /// The digest that it has.
+        found: Sha256Digest,
+    },
+    /// A source distribution cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Explain for CollectError {
+    fn status(&self) -> Status {
+        match self {
+            Self::Resolve(error) => error.status(),
+            Self::Fetch(error) => error.status(),
+            Self::Build(error) => error.status(),
+            Self::WrongHash { .. } => Status::Refused,
+            Self::Read { .. } => Status::Machine,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Resolve(error) => error.hint(),
+            Self::Fetch(error) => error.hint(),
+            Self::Build(error) => error.hint(),
+            Self::WrongHash { .. } | Self::Read { .. } => None,
+        }
+    }
+}
+
+impl Workshop<'_> {
+    /// Collects the wheels of requirements and of all that they require.
+    ///
+    /// # Errors
+    /// [`CollectError`].
+    pub fn collect(&self, wanted: &Wanted<'_>, progress: Progress<'_>) -> Result<Vec<CollectedWheel>, CollectError> {
+        self.collect_for(wanted, progress, &[])
+    }
+
+    /// The same, on the way of building what `trail` names.
+    pub(super) fn collect_for(
+        &self,
+        wanted: &Wanted<'_>,
+        progress: Progress<'_>,
+        trail: &[String],
+    ) -> Result<Vec<CollectedWheel>, CollectError> {
+        let request = Request {
+            requirements: wanted.requirements,
+            constraints: wanted.constraints,
+            index: self.index,
+            interpreter: self.interpreter,
+            target: wanted.target,
+            tags: wanted.tags,
+            offline: self.offline,
+            directory: wanted.directory,
+            timeout: self.resolve_timeout,
+        };
+        let packages = resolve(&request, self.surroundings, self.scratch.path())?.packages;
+        self.materialise(packages, progress, trail)
+    }
+
+    /// Fetches what was resolved, and builds what has no wheel.
+    pub(super) fn materialise(
+        &self,
+        packages: Vec<Resolved>,
+        progress: Progress<'_>,
+        trail: &[String],
+    ) -> Result<Vec<CollectedWheel>, CollectError> {
+        let files: Vec<&RemoteFile> = packages.iter().filter_map(|package| package.artifact.file()).collect();
+        let downloads: Vec<Download> = files.iter().map(|file| self.download(file)).collect();
+        let mut fetched = self.client.fetch_all(&downloads, progress)?.into_iter();
+        let mut collected = Vec::with_capacity(packages.len());
+        for Resolved { name, artifact, .. } in packages {
+            let wheel = match artifact {
+                Artifact::Wheel(file) => {
+                    let fetched = fetched.next().expect("every file was fetched");
+                    let origin = match &file.location {
+                        Location::Url(url) => Origin::Fetched(redact_url(url)),
+                        Location::Path(_) => Origin::Local,
+                    };
+                    CollectedWheel { name, filename: file.filename, path: fetched.path, sha256: fetched.sha256, origin }
+                }
+                Artifact::Sdist(file) => {
+                    let path = fetched.next().expect("every file was fetched").path;
+                    self.build_sdist(&name, &path, file.sha256, trail)?
+                }
+                Artifact::Git { url, commit, subdirectory } => {
+                    self.build(&Source::Git { url, commit, subdirectory }, Some(&name), trail).map_err(Box::new)?
+                }
+                Artifact::Directory(path) => self
+                    .build(&Source::Directory { root: &path, project: Path::new("") }, Some(&name), trail)
+                    .map_err(Box::new)?,
+            };
+            collected.push(wheel);
+        }
+        Ok(collected)
+    }
+
+    fn build_sdist(
+        &self,
+        name: &PackageName,
+        path: &Path,
+        expected: Option<Sha256Digest>,
+        trail: &[String],
+    ) -> Result<CollectedWheel, CollectError> {
+        let read = |source| CollectError::Read { path: path.to_owned(), source };
+        let found = Sha256Digest::of_reader(fs_err::File::open(path).map_err(read)?).map_err(read)?;
+        if let Some(expected) = expected.filter(|expected| *expected != found) {
+            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            return Err(CollectError::WrongHash { file, expected, found });
+        }
+        Ok(self.build(&Source::Sdist { path, sha256: Some(found) }, Some(name), trail).map_err(Box::new)?)
+    }
+
+    /// Where a file is kept: by its digest in the cache, without one in the scratch directory.
+    fn download(&self, file: &RemoteFile) -> Download {
+        let target = match &file.sha256 {
+            Some(digest) => {
+                let digest = digest.to_string();
+                self.surroundings.cache.join("wheels").join(&digest[..2]).join(&digest).join(&file.filename)
+            }
+            None => self.scratch.path().join("fetched").join(&file.filename),
+        };
+        Download { location: file.location.clone(), sha256: file.sha256, target }
+    }
+
+    /// Collects build requirements, or takes those that were collected before for the same lines.
+    pub(super) fn collect_build_requirements(
+        &self,
+        requirements: &[String],
+        constraints: &[String],
+        trail: &[String],
+    ) -> Result<Vec<CollectedWheel>, CollectError> {
+        if requirements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key: Vec<String> = requirements.iter().chain(constraints).cloned().collect();
+        let memory = || self.collected.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = memory().get(&key) {
+            return Ok(known.clone());
+        }
+        let directory = self.scratch.path();
+        let wanted = Wanted { requirements, constraints, target: None, tags: self.tags, directory };
+        let collected = self.collect_for(&wanted, &|_, _| {}, trail)?;
+        memory().insert(key, collected.clone());
+        Ok(collected)
+    }
+}
+
+impl Artifact {
+    fn file(&self) -> Option<&RemoteFile> {
+        match self {
+            Self::Wheel(file) | Self::Sdist(file) => Some(file),
+            Self::Git { .. } | Self::Directory(_) => None,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Names of wheel files (binary distribution format, "File name convention"; PEP 427, PEP 425).
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use pep440_rs::Version;
+
+use crate::names::PackageName;
+use crate::target::WheelTag;
+
+/// The name of a wheel file, taken apart: `NAME-VERSION(-BUILD)-PYTHON-ABI-PLATFORM.whl`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WheelFilename {
+    text: String,
+    /// The distribution's name.
+    pub name: PackageName,
+    /// The distribution's version.
+    pub version: Version,
+    /// The build tag, which begins with a digit, where there is one.
+    pub build: Option<String>,
+    /// Every tag that the compressed sets stand for.
+    pub tags: BTreeSet<WheelTag>,
+}
+
+/// Why a file name is not a wheel's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of a wheel: `{filename}` ({reason})")]
+pub struct WheelFilenameError {
+    filename: String,
+    reason: &'static str,
+}
+
+impl WheelFilename {
+    /// The whole file name.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl FromStr for WheelFilename {
+    type Err = WheelFilenameError;
+
+    fn from_str(filename: &str) -> Result<Self, WheelFilenameError> {
+        let refuse = |reason| WheelFilenameError { filename: filename.to_owned(), reason };
+        let stem = filename.strip_suffix(".whl").ok_or_else(|| refuse("it does not end in .whl"))?;
+        if stem.contains(['/', '\\']) {
+            return Err(refuse("it holds a path"));
+        }
+        let parts: Vec<&str> = stem.split('-').collect();
+        let (name, version, build, tags) = match parts.as_slice() {
+            [name, version, python, abi, platform] => (name, version, None, [python, abi, platform]),
+            [name, version, build, python, abi, platform] => (name, version, Some(*build), [python, abi, platform]),
+            _ => return Err(refuse("five or six parts between `-` are due")),
+        };
+        if build.is_some_and(|build| !build.starts_with(|first: char| first.is_ascii_digit())) {
+            return Err(refuse("a build tag begins with a digit"));
+        }
+        let tags =
+            WheelTag::parse_set(&tags.map(|part| *part).join("-")).map_err(|_| refuse("its tags are malformed"))?;
+        Ok(Self {
+            text: filename.to_owned(),
+            name: name.parse().map_err(|_| refuse("its first part is no distribution's name"))?,
+            // `_` stands for the `-` that may not occur in a part, and early tools left `+` and `!` as they were.
+            version: version
+                .replace('_', "-")
+                .parse()
+                .map_err(|_| refuse("its second part is no version (PEP 440)"))?,
+            build: build.map(str::to_owned),
+            tags,
+        })
+    }
+}
+
+impl fmt::Display for WheelFilename {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_a_name_apart() {
+        let wheel: WheelFilename = "Foo.Bar-1.0+local_1-2b-py2.py3-none-any.whl".parse().unwrap();
+        assert_eq!(wheel.name.as_str(), "foo-bar");
+        assert_eq!(wheel.version.to_string(), "1.0+local.1");
+        assert_eq!(wheel.build.as_deref(), Some("2b"));
+        let tags: Vec<_> = wheel.tags.iter().map(ToString::to_string).collect();
+        assert_eq!(tags, ["py2-none-any", "py3-none-any"]);
+    }
+
+    #[test]
+    fn refuses_each_kind_of_other_name() {
+        for (filename, reason) in [
+            ("a-1.0.tar.gz", "it does not end in .whl"),
+            ("a-1.0-py3-none.whl", "five or six parts between `-` are due"),
+            ("a-1.0-b1-py3-none-any.whl", "a build tag begins with a digit"),
+            ("a-one-py3-none-any.whl", "its second part is no version (PEP 440)"),
+            ("_-1.0-py3-none-any.whl", "its first part is no distribution's name"),
+            ("a-1.0-py3.-none-any.whl", "its tags are malformed"),
+            ("x/a-1.0-py3-none-any.whl", "it holds a path"),
+        ] {
+            let error = filename.parse::<WheelFilename>().unwrap_err();
+            assert_eq!(error.to_string(), format!("not the name of a wheel: `{filename}` ({reason})"));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Wheels: their names and metadata, the strict reader that proves them, and how they come here: fetched, or built from
+//! source.
+
+pub mod access;
+pub mod build;
+pub mod build_error;
+pub mod collect;
+mod entry_points;
+pub mod fetch;
+mod filename;
+pub mod install;
+mod metadata;
+mod record;
+mod telling;
+mod verify;
+
+pub use collect::{CollectedWheel, Workshop};
+pub use entry_points::{EntryPoints, EntryPointsError, ObjectReference, ObjectReferenceError};
+pub use filename::{WheelFilename, WheelFilenameError};
+pub use metadata::{Metadata, MetadataError};
+pub use record::RecordFault;
+pub(crate) use record::write_row;
+pub use verify::{
+    BuiltFrom, Origin, VerifiedFile, VerifiedWheel, WheelError, WheelFault, WheelInput, verify_wheel, verify_wheels,
+};
