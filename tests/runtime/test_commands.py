@@ -88,7 +88,9 @@ class CommandsTest(Case):
         self.assert_ran(self.interpret("package", "x"), "__main__ ['package', 'x'] 1\n")
         self.assert_ran(self.interpret(self.zip, "x"), "main tool-zip.pyz ['x'] []\n")
         with open(script) as file:
-            done = self.interpret("-c", "import sys; exec(sys.stdin.read().split(chr(10))[0]); print(dep.A)", stdin=file)
+            done = self.interpret(
+                "-c", "import sys; exec(sys.stdin.read().split(chr(10))[0]); print(dep.A)", stdin=file
+            )
         self.assert_ran(done, "1\n")
         for arguments in ((), ("-",)):
             with open(self.path("code"), "w") as file:

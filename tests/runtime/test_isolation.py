@@ -147,7 +147,9 @@ class IsolationTest(Case):
         for name in ("old", "more"):
             with open(os.path.join(extra, name + ".py"), "w") as file:
                 file.write("VERSION = 'path'\n")
-        code = "def main():\n    import old\n    try:\n        import more\n    except ImportError:\n        more = old\n"
+        code = (
+            "def main():\n    import old\n    try:\n        import more\n    except ImportError:\n        more = old\n"
+        )
         path = self.pack(self.files(code + "    print(old.VERSION, more.VERSION)"))
         env = {"PYTHONPATH": "extra"}
         self.assert_ran(self.run_pyz(path, env=env), "new path\n")

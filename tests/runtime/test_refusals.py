@@ -88,7 +88,10 @@ class RefusalTest(Case):
         advice = "get the file for this platform, or build one here with pyzpack"
         for tag, needs in [
             (("linux_vax", "linux", ("vax",), None, None), "Linux on vax"),
-            (("manylinux_2_99", "linux", (machine,), "glibc", (2, 99)), "Linux on %s with glibc 2.99 or newer" % machine),
+            (
+                ("manylinux_2_99", "linux", (machine,), "glibc", (2, 99)),
+                "Linux on %s with glibc 2.99 or newer" % machine,
+            ),
             (("musllinux_1_2", "linux", (machine,), "musl", None), "Linux on %s with musl" % machine),
             (
                 ("macosx_11_0_arm64", "darwin", ("arm64",), None, 20),

@@ -113,7 +113,9 @@ class StartTest(Case):
             "Tool-1.0.dist-info/RECORD": "tool/__init__.py,,\ntool/sub.py,,\n",
             "Tool-1.0.dist-info/entry_points.txt": "[tool.plugins]\np = tool:plugin\n",
         }
-        expected = "1.0 ['tool/__init__.py', 'tool/sub.py']\n['plugged']\ndata\n['sub']\ndef plugin(): return \"plugged\"\n"
+        expected = (
+            "1.0 ['tool/__init__.py', 'tool/sub.py']\n['plugged']\ndata\n['sub']\ndef plugin(): return \"plugged\"\n"
+        )
         for path in self.each_layout(files):
             self.assert_ran(self.run_pyz(path), expected)
 
