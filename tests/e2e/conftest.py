@@ -21,6 +21,8 @@ TESTDATA = ROOT / "testdata/e2e"
 PYZPACK = Path(os.environ.get("PYZPACK_BIN") or ROOT / "target/release/pyzpack").resolve()
 TOOLS = ROOT / ".venv/bin"
 
+# What a build of tool.pyz leaves in its directory.
+BUILT = ["SHA256SUMS", "tool.pyz", "tool.pyz.sha256"]
 OLD = b"#!/bin/sh\necho the output of an earlier build\n"
 HELLO = {"hello.py": "def main():\n    print('hello')\n"}
 
