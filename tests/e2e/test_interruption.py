@@ -6,15 +6,17 @@ import base64
 import hashlib
 import os
 import random
+import re
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from conftest import BUILT, HELLO, OLD, Pyzpack, assert_untouched
+from conftest import BUILT, HELLO, OLD, Pyzpack, assert_untouched, needs
 from index import Index, serve
 from wheels import make_wheel
 from zipformat import read_archive
@@ -126,28 +128,63 @@ def test_killed_at_any_moment(pyzpack: Pyzpack, output: Path, tmp_path: Path):
     moments = random.Random()
     ended = {"old": 0, "new": 0}
     for _ in range(30):
-        output.write_bytes(OLD)
-        for name in ("SHA256SUMS", "tool.pyz.sha256"):
-            (output.parent / name).unlink(missing_ok=True)
+        put_old_output(output)
         with started(pyzpack, *arguments) as process:
             time.sleep(moments.uniform(0, duration * 1.1))
             process.kill()
             process.wait()
-        found = output.read_bytes()
-        assert found in (OLD, new)
-        ended["new" if found == new else "old"] += 1
-        names = {path.name for path in output.parent.iterdir()} - set(BUILT)
-        assert len(names) <= 1, names
-        assert all(name.startswith(".tool.pyz.") and name.endswith(".tmp") for name in names), names
-        digest = hashlib.sha256(found).hexdigest()
-        for name in ("SHA256SUMS", "tool.pyz.sha256"):
-            checksums = output.parent / name
-            assert not checksums.exists() or checksums.read_text() in ("", f"{digest}  tool.pyz\n"), name
+        ended["new" if assert_old_or_new(output, new) else "old"] += 1
     assert ended["old"] > 0, "no kill came in time"
 
     pyzpack.build(wheel, "--recompress", output=output)
     assert sorted(path.name for path in output.parent.iterdir()) == BUILT
     assert output.read_bytes() == new
+
+
+def assert_old_or_new(output: Path, new: bytes) -> bool:
+    """After SIGKILL: whole, with no checksum of another file, with one temporary file at most; tells whether new."""
+    found = output.read_bytes()
+    assert found in (OLD, new)
+    names = {path.name for path in output.parent.iterdir()} - set(BUILT)
+    assert len(names) <= 1, names
+    assert all(name.startswith(".tool.pyz.") and name.endswith(".tmp") for name in names), names
+    digest = hashlib.sha256(found).hexdigest()
+    for name in ("SHA256SUMS", "tool.pyz.sha256"):
+        checksums = output.parent / name
+        assert not checksums.exists() or checksums.read_text() in ("", f"{digest}  tool.pyz\n"), name
+    return found == new
+
+
+def put_old_output(output: Path) -> None:
+    digest = hashlib.sha256(OLD).hexdigest()
+    output.write_bytes(OLD)
+    for name in ("SHA256SUMS", "tool.pyz.sha256"):
+        (output.parent / name).write_text(f"{digest}  tool.pyz\n")
+
+
+NAMING = ["link", "linkat", "rename", "renameat", "renameat2", "unlink", "unlinkat"]
+
+
+def test_killed_at_each_change_of_a_name(pyzpack: Pyzpack, output: Path, tmp_path: Path):
+    """SIGKILL at the first, second, ... rename and unlink of a build: the moments that a random one seldom meets."""
+    strace = [needs("strace"), "-f", "-qq", "-e", f"trace={','.join(NAMING)}", "-o", tmp_path / "log"]
+    wheel = make_wheel(tmp_path / "wheels", "hello", files=HELLO, scripts={"hello": "hello:main"})
+    put_old_output(output)
+    pyzpack.build(wheel, output=output, wrapper=strace)
+    new = output.read_bytes()
+    calls = Counter(re.findall(r"^(\d+) +(\w+)\(", (tmp_path / "log").read_text(), re.MULTILINE))
+    moments = {(call, number + 1) for (_, call), count in calls.items() for number in range(count)}
+    assert any(call.startswith("rename") for call, _ in moments)
+
+    for call, number in sorted(moments):
+        put_old_output(output)
+        arguments = ["build", wheel, "--no-index", "--offline", "--python", pyzpack.python, "-o", output]
+        done = pyzpack.run(*arguments, wrapper=[*strace, "-e", f"inject={call}:signal=SIGKILL:when={number}"])
+        assert done.returncode != 0, (call, number)
+        assert_old_or_new(output, new)
+        pyzpack.build(wheel, output=output)
+        assert sorted(path.name for path in output.parent.iterdir()) == BUILT, (call, number)
+        assert output.read_bytes() == new
 
 
 def test_litter_of_another_output_is_left_alone(pyzpack: Pyzpack, output: Path, tmp_path: Path):
