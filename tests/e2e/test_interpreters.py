@@ -56,4 +56,4 @@ def test_resolves_and_builds_with(
             [python, tmp_path / "hello.pyz"], capture_output=True, text=True, env=pyzpack.environment()
         )
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "helped\n", "")
-    table("interpreters", kind, Path(search_path, "uv").exists() and "uv" or "pip", "built, runs on all")
+    table("interpreters", kind, "uv" if Path(search_path, "uv").exists() else "pip", "built, runs on all")
