@@ -11,4 +11,5 @@ pub use assemble::{
 pub use entry_point::{
     EntryChoice, EntryPoint, EntryPointError, ModuleFile, Scripts, check_bound, find_module, locate,
 };
+pub(crate) use entry_point::{nearest, read_tree_file};
 pub use tree::{ConflictPolicy, FileSource, InstalledFile, InstalledTree, LooseFile, Owner, TreeError, WheelSet};

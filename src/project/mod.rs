@@ -2,6 +2,8 @@
 
 pub mod clamp;
 pub mod git;
+pub mod input;
+pub mod loose;
 pub mod pyproject;
 pub mod requirements;
 pub mod script;

@@ -1,4 +1,5 @@
-//! From requirements to files: `uv` where it is installed, else `pip`, chooses versions; pyzpack reads their report.
+//! From requirements to files. Where wheels at hand leave no choice nothing else runs; else `uv` where it is installed,
+//! or `pip`, chooses versions, and pyzpack reads their report.
 //!
 //! Resolvers run with the user's own configuration. Requirements and index URLs reach them by private files and the
 //! environment, never by a command line, which every user of the machine can read.
@@ -16,9 +17,11 @@ use crate::python::venv::VenvError;
 use crate::python::{Interpreter, environment};
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
+use crate::target::{ClosureError, PythonMinor};
 use crate::urls;
 
 mod choose;
+mod closed;
 mod pip;
 mod uv;
 
@@ -65,6 +68,21 @@ pub struct Request<'a> {
     pub directory: &'a Path,
     /// The time limit.
     pub timeout: Duration,
+}
+
+impl Request<'_> {
+    /// The interpreter's own target, or the one that it was overridden with.
+    fn full_target(&self) -> crate::target::Target {
+        let own = &self.interpreter.target;
+        self.target.map_or_else(
+            || own.clone(),
+            |target| {
+                let python = target.python.map(|(major, minor)| PythonMinor::new(major, minor));
+                let platform = target.platform.as_ref().and_then(|platform| platform.parse().ok());
+                own.overridden(python, platform.as_ref())
+            },
+        )
+    }
 }
 
 /// What the requirements come to.
@@ -163,6 +181,9 @@ pub enum ResolveError {
         /// The target.
         target: String,
     },
+    /// The wheels at hand are not enough, and nothing else may be asked.
+    #[error(transparent)]
+    Closed(#[from] Box<ClosureError>),
     /// uv does not know the platform.
     #[error("cannot resolve for the platform `{platform}`: uv knows no such platform")]
     UnknownPlatform {
@@ -242,6 +263,7 @@ impl Explain for ResolveError {
                 Status::Refused
             }
             Self::UnknownPlatform { .. } => Status::Usage,
+            Self::Closed(error) => error.status(),
             Self::Run(error) => error.status(),
             Self::Venv(error) => error.status(),
         }
@@ -260,6 +282,7 @@ impl Explain for ResolveError {
             Self::Network { .. } => {
                 Some("check the network and the index, or use --offline with --find-links DIR".to_owned())
             }
+            Self::Closed(error) => error.hint(),
             Self::Venv(error) => error.hint(),
             _ => None,
         }
@@ -278,6 +301,9 @@ pub fn local_requirement(name: &PackageName, extras: &[PackageName], wheel: &Pat
 /// # Errors
 /// [`ResolveError`].
 pub fn resolve(request: &Request<'_>, surroundings: &Surroundings, scratch: &Path) -> Result<Resolution, ResolveError> {
+    if let Some(packages) = closed::resolve(request, &request.full_target()).map_err(Box::new)? {
+        return Ok(Resolution { packages, resolver: "the wheels at hand" });
+    }
     let place = tempfile::Builder::new().prefix("resolve-").tempdir_in(scratch).map_err(ResolveError::Prepare)?.keep();
     let session = Session::open(request, surroundings, &place).map_err(ResolveError::Prepare)?;
     let mut packages = match surroundings.find_program("uv") {

@@ -192,7 +192,7 @@ impl Workshop<'_> {
     }
 
     /// Fetches what was resolved, and builds what has no wheel.
-    pub(super) fn materialise(
+    pub(crate) fn materialise(
         &self,
         packages: Vec<Resolved>,
         progress: Progress<'_>,

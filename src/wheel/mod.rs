@@ -11,6 +11,7 @@ mod filename;
 pub mod install;
 mod metadata;
 mod record;
+mod repack;
 mod telling;
 mod verify;
 
@@ -20,6 +21,7 @@ pub use filename::{WheelFilename, WheelFilenameError};
 pub use metadata::{Metadata, MetadataError};
 pub use record::RecordFault;
 pub(crate) use record::write_row;
+pub use repack::{RepackError, repack};
 pub use verify::{
     BuiltFrom, Origin, VerifiedFile, VerifiedWheel, WheelError, WheelFault, WheelInput, verify_wheel, verify_wheels,
 };

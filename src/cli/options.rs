@@ -1,0 +1,168 @@
+//! The options of a build: one table makes the command line's arguments, the names of environment variables, and the keys
+//! of `[tool.pyzpack]`, so that the three cannot drift apart.
+
+use clap::{Arg, ArgAction, Command, ValueHint};
+
+/// One option.
+pub(super) struct BuildOption {
+    /// Its long name, which is its key in `[tool.pyzpack]` too.
+    pub(super) name: &'static str,
+    short: Option<char>,
+    pub(super) kind: Kind,
+    value: &'static str,
+    help: &'static str,
+}
+
+/// What an option takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nothing: it is there or not.
+    Flag,
+    /// One text.
+    Text,
+    /// Any number of texts: the option is repeated, the key is a list.
+    List,
+}
+
+use Kind::{Flag, List, Text};
+
+/// Every option of `build`.
+pub(super) const BUILD_OPTIONS: &[BuildOption] = &[
+    option("output", Some('o'), Text, "FILE", "The file to write [default: dist/NAME.pyz]"),
+    option("console-script", Some('c'), Text, "NAME", "Start this console script [default: the only one]"),
+    option("entry-point", Some('e'), Text, "MOD[:FUNC]", "Start this object; a module alone runs as __main__"),
+    option("requirement", Some('r'), List, "FILE", "Pack what this requirements.txt lists; repeatable"),
+    option("extra", None, List, "NAME", "Pack this extra of the inputs too; repeatable"),
+    option("group", None, List, "NAME", "Pack this dependency group of the project too; repeatable"),
+    option("find-links", None, List, "DIR", "Look for distributions in this directory too; repeatable"),
+    option("no-index", None, Flag, "", "Ask no index"),
+    option("index-url", None, Text, "URL", "Ask this index [default: the resolver's own]"),
+    option("extra-index-url", None, List, "URL", "Ask this index too; repeatable"),
+    option("offline", None, Flag, "", "Open no internet socket, children included"),
+    option("python", None, Text, "VERSION|PATH", "Resolve and build with this interpreter [default: python3]"),
+    option("target-python", None, Text, "X.Y", "Pack for this Python [default: the interpreter's]"),
+    option("platform", None, Text, "TAG", "Pack for this platform [default: the interpreter's]"),
+    option("shebang", None, Text, "LINE", "The first line, without #! [default: /usr/bin/env python3]"),
+    option("layout", None, Text, "LAYOUT", "auto, zip (imported in place) or extract (unpacked once) [default: auto]"),
+    option("compression", None, Text, "HOW", "deflate or store [default: deflate]"),
+    option("recompress", None, Flag, "", "Deflate everything anew instead of keeping the wheels' streams"),
+    option("on-conflict", None, Text, "WHAT", "error, first or last, where two wheels bring one file [default: error]"),
+    option("max-unpacked", None, Text, "SIZE", "Take wheels that unpack to more than 8G, such as 20G"),
+    option("build-timeout", None, Text, "DURATION", "End the build of a wheel after this time [default: 30m]"),
+    option("evidence", None, Text, "LIST", "What to write beside the file: sha256 or none [default: sha256]"),
+    option("source-date-epoch", None, Text, "N", "Seconds since 1970 for every entry [default: 1980-01-01]"),
+    option("jobs", Some('j'), Text, "N", "Use this many threads [default: all processors]"),
+];
+
+const fn option(
+    name: &'static str,
+    short: Option<char>,
+    kind: Kind,
+    value: &'static str,
+    help: &'static str,
+) -> BuildOption {
+    BuildOption { name, short, kind, value, help }
+}
+
+impl BuildOption {
+    /// The option called `name`.
+    pub(super) fn named(name: &str) -> Option<&'static Self> {
+        BUILD_OPTIONS.iter().find(|option| option.name == name)
+    }
+
+    /// The environment variable that sets it.
+    pub(super) fn variable(&self) -> String {
+        // The time has a name that all build tools share.
+        if self.name == "source-date-epoch" {
+            return "SOURCE_DATE_EPOCH".to_owned();
+        }
+        format!("PYZPACK_{}", self.name.to_ascii_uppercase().replace('-', "_"))
+    }
+
+    fn argument(&self) -> Arg {
+        let mut argument = Arg::new(self.name).long(self.name).help(self.help);
+        if let Some(short) = self.short {
+            argument = argument.short(short);
+        }
+        let argument = match self.kind {
+            Flag => return argument.action(ArgAction::SetTrue),
+            Text => argument.action(ArgAction::Set),
+            List => argument.action(ArgAction::Append),
+        };
+        let hint = match self.value {
+            "FILE" => ValueHint::FilePath,
+            "DIR" => ValueHint::DirPath,
+            _ => ValueHint::Other,
+        };
+        argument.value_name(self.value).value_hint(hint).allow_hyphen_values(false)
+    }
+}
+
+/// The whole command line.
+pub(super) fn command() -> Command {
+    Command::new("pyzpack")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Pack a Python program and its wheels into one .pyz file: the same bytes everywhere, verifiable, fast")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand(building("build", "Build a .pyz from a project, wheels, source distributions or requirements"))
+        .subcommand(building("plan", "Show what build would do; nothing is built"))
+        .subcommand(
+            Command::new("inspect")
+                .about("Show what is in a .pyz, or in a wheel")
+                .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
+                .arg(switch("files", None, "List every file with its size and digest"))
+                .arg(switch("json", None, "Write JSON")),
+        )
+        .subcommand(
+            Command::new("completions").about("Write a completion script for a shell").arg(
+                Arg::new("shell")
+                    .value_name("SHELL")
+                    .required(true)
+                    .value_parser(clap::value_parser!(clap_complete::Shell)),
+            ),
+        )
+        .subcommand(Command::new("man").about("Write the manual page, in roff"))
+}
+
+/// A verb that takes the options of a build.
+fn building(name: &'static str, about: &'static str) -> Command {
+    Command::new(name)
+        .about(about)
+        .arg(
+            Arg::new("inputs")
+                .value_name("INPUT")
+                .num_args(0..)
+                .value_hint(ValueHint::AnyPath)
+                .help("Project directory, script.py, wheel, sdist, requirement, git+URL@REV [default: .]"),
+        )
+        .args(BUILD_OPTIONS.iter().map(BuildOption::argument))
+        .arg(switch("quiet", Some('q'), "Say nothing but errors and the result"))
+        .arg(switch("verbose", Some('v'), "Say more"))
+        .arg(switch("json", None, "Write the report as JSON on standard output"))
+}
+
+fn switch(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
+    let argument = Arg::new(name).long(name).help(help).action(ArgAction::SetTrue);
+    if let Some(short) = short { argument.short(short) } else { argument }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_one_variable() {
+        let mut names: Vec<String> = BUILD_OPTIONS.iter().map(BuildOption::variable).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), BUILD_OPTIONS.len());
+        assert_eq!(BuildOption::named("find-links").unwrap().variable(), "PYZPACK_FIND_LINKS");
+    }
+}

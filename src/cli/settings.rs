@@ -1,0 +1,355 @@
+//! From arguments, environment and `[tool.pyzpack]` to [`BuildSettings`]: the first that says something wins.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ArgMatches;
+
+use crate::application::{Compression, ConflictPolicy, EntryChoice, LayoutChoice};
+use crate::archive::{Epoch, Limits, Shebang};
+use crate::output::EvidenceChoice;
+use crate::project::input::Input;
+use crate::project::pyproject::read_settings;
+use crate::project::script::Script;
+use crate::resolve::IndexOptions;
+use crate::settings::BuildSettings;
+use crate::status::{Explain, Status};
+use crate::surroundings::Surroundings;
+
+use super::options::{BUILD_OPTIONS, BuildOption, Kind};
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SettingsError {
+    /// A value that the option does not take.
+    #[error("{place}: {reason}")]
+    Value {
+        /// Where it was given.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A key that `[tool.pyzpack]` does not have.
+    #[error("`{file}`: unknown key `{key}` in [tool.pyzpack]{}", .nearest.as_ref().map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default())]
+    UnknownKey {
+        /// The file.
+        file: String,
+        /// The key.
+        key: String,
+        /// The nearest key that there is.
+        nearest: Option<String>,
+    },
+    /// A file that should hold settings.
+    #[error("`{file}`: {reason}")]
+    File {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Two options that exclude each other.
+    #[error("`--{0}` and `--{1}` exclude each other")]
+    Exclusive(&'static str, &'static str),
+    /// The working directory is gone.
+    #[error("cannot tell the working directory: {0}")]
+    Directory(std::io::Error),
+}
+
+impl Explain for SettingsError {
+    fn status(&self) -> Status {
+        match self {
+            Self::Directory(_) => Status::Machine,
+            _ => Status::Usage,
+        }
+    }
+}
+
+/// The three layers of settings.
+struct Layers<'a> {
+    arguments: &'a ArgMatches,
+    world: &'a Surroundings,
+    /// `[tool.pyzpack]`, with the file that holds it.
+    table: toml::Table,
+    file: String,
+}
+
+/// A value and where it was given.
+struct Given<T> {
+    value: T,
+    place: String,
+}
+
+/// A build's settings, and what the user should know of them.
+pub(super) struct Resolved {
+    pub(super) settings: BuildSettings,
+    pub(super) jobs: Option<usize>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads all layers.
+pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Resolved, SettingsError> {
+    let directory = std::env::current_dir().map_err(SettingsError::Directory)?;
+    let inputs: Vec<String> = arguments.get_many("inputs").into_iter().flatten().cloned().collect();
+    let (table, file) = find_table(&inputs, &directory)?;
+    let layers = Layers { arguments, world, table, file };
+    layers.check_keys()?;
+    let mut notes = Vec::new();
+    let epoch = layers.parse("source-date-epoch", |text| {
+        let (epoch, clamped) = Epoch::parse(text).map_err(|error| error.to_string())?;
+        if clamped {
+            notes.push(format!("SOURCE_DATE_EPOCH {text} is outside what a zip can hold: {epoch} is used"));
+        }
+        Ok(epoch)
+    })?;
+    let settings = BuildSettings {
+        entry: layers.entry()?,
+        index: IndexOptions {
+            index_url: layers.text("index-url")?.map(|given| given.value),
+            extra_index_urls: layers.list("extra-index-url")?,
+            find_links: layers.list("find-links")?.into_iter().map(PathBuf::from).collect(),
+            no_index: layers.flag("no-index")?,
+        },
+        requirement_files: layers.list("requirement")?.into_iter().map(PathBuf::from).collect(),
+        output: layers.text("output")?.map(|given| PathBuf::from(given.value)),
+        extras: layers.parse_list("extra")?,
+        groups: layers.parse_list("group")?,
+        offline: layers.flag("offline")?,
+        python: layers.parse("python", |text| text.parse().map_err(|error| format!("{error}")))?,
+        target_python: layers.parse("target-python", |text| text.parse().map_err(|error| format!("{error}")))?,
+        platform: layers.text("platform")?.map(|given| given.value),
+        shebang: layers.parse("shebang", |text| Shebang::new(text).map_err(|error| error.to_string()))?.unwrap_or_default(),
+        layout: layers.choose(
+            "layout",
+            &[("auto", LayoutChoice::Auto), ("zip", LayoutChoice::Zip), ("extract", LayoutChoice::Extract)],
+        )?,
+        compression: layers.compression()?,
+        on_conflict: layers.choose(
+            "on-conflict",
+            &[("error", ConflictPolicy::Error), ("first", ConflictPolicy::First), ("last", ConflictPolicy::Last)],
+        )?,
+        limits: layers.parse("max-unpacked", parse_size)?.map_or_else(Limits::default, Limits::with_unpacked),
+        build_timeout: layers.parse("build-timeout", parse_duration)?.unwrap_or(Duration::from_mins(30)),
+        evidence: layers
+            .choose("evidence", &[("sha256", EvidenceChoice::Sha256), ("none", EvidenceChoice::Nothing)])?,
+        epoch: epoch.unwrap_or_default(),
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        inputs,
+        directory,
+    };
+    let jobs = layers.parse("jobs", |text| match text.parse::<usize>() {
+        Ok(jobs) if jobs > 0 => Ok(jobs),
+        _ => Err(format!("not a number of threads: `{text}`")),
+    })?;
+    Ok(Resolved { settings, jobs, notes })
+}
+
+/// `[tool.pyzpack]` of the first input that has any: a project's, or a script's own.
+fn find_table(inputs: &[String], directory: &Path) -> Result<(toml::Table, String), SettingsError> {
+    let first = inputs.first().map_or(Ok(Input::Directory(directory.to_owned())), |text| Input::parse(text, directory));
+    match first {
+        Ok(Input::Directory(path)) => {
+            let file = path.join("pyproject.toml");
+            let shown = file.display().to_string();
+            let Ok(text) = std::fs::read_to_string(&file) else { return Ok((toml::Table::new(), shown)) };
+            let table =
+                read_settings(&text).map_err(|reason| SettingsError::File { file: shown.clone(), reason })?;
+            Ok((table, shown))
+        }
+        Ok(Input::Script(path)) => {
+            let shown = path.display().to_string();
+            let settings = Script::read(&path).map(|script| script.settings).unwrap_or_default();
+            Ok((settings, shown))
+        }
+        // What is wrong with an input is said when it is read.
+        _ => Ok((toml::Table::new(), String::new())),
+    }
+}
+
+impl Layers<'_> {
+    fn check_keys(&self) -> Result<(), SettingsError> {
+        for (key, value) in &self.table {
+            let Some(option) = BuildOption::named(key) else {
+                let known = BUILD_OPTIONS.iter().map(|option| option.name);
+                let nearest = crate::application::nearest(key, known);
+                return Err(SettingsError::UnknownKey { file: self.file.clone(), key: key.clone(), nearest });
+            };
+            let strings = |items: &[toml::Value]| items.iter().all(toml::Value::is_str);
+            let (fits, wanted) = match (option.kind, value) {
+                (Kind::Flag, value) => (value.is_bool(), "true or false"),
+                (Kind::Text, value) => (value.is_str() || value.is_integer(), "a text"),
+                (Kind::List, toml::Value::Array(items)) => (strings(items), "a list of texts"),
+                (Kind::List, _) => (false, "a list of texts"),
+            };
+            if !fits {
+                return Err(self.refuse(self.key_place(key), format!("{wanted} is due")));
+            }
+        }
+        Ok(())
+    }
+
+    fn key_place(&self, key: &str) -> String {
+        format!("`{}`, key `{key}` in [tool.pyzpack]", self.file)
+    }
+
+    fn refuse(&self, place: String, reason: String) -> SettingsError {
+        let reason = crate::redact::redact_url(&reason).into_owned();
+        SettingsError::Value { place, reason }
+    }
+
+    fn text(&self, name: &'static str) -> Result<Option<Given<String>>, SettingsError> {
+        if let Some(value) = self.arguments.get_one::<String>(name) {
+            return Ok(Some(Given { value: value.clone(), place: format!("option --{name}") }));
+        }
+        let option = BuildOption::named(name).expect("every setting is in the table");
+        let variable = option.variable();
+        if let Some(value) = self.world.environment.get(OsStr::new(&variable)) {
+            let place = format!("environment variable {variable}");
+            let value = value.to_str().ok_or_else(|| self.refuse(place.clone(), "it is not UTF-8".to_owned()))?;
+            // An empty variable is a way to unset it; an empty time would be a silent default.
+            if !value.is_empty() || name == "source-date-epoch" {
+                return Ok(Some(Given { value: value.to_owned(), place }));
+            }
+        }
+        let value = self.table.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        Ok(value.map(|value| Given { value, place: self.key_place(name) }))
+    }
+
+    fn parse<T>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, SettingsError> {
+        let Some(Given { value, place }) = self.text(name)? else { return Ok(None) };
+        read(&value).map(Some).map_err(|reason| self.refuse(place, reason))
+    }
+
+    fn choose<T: Copy>(&self, name: &'static str, values: &[(&str, T)]) -> Result<T, SettingsError> {
+        let chosen = self.parse(name, |text| {
+            let found = values.iter().find(|(known, _)| *known == text).map(|(_, value)| *value);
+            let known: Vec<&str> = values.iter().map(|(known, _)| *known).collect();
+            found.ok_or_else(|| format!("`{text}` is none of: {}", known.join(", ")))
+        })?;
+        Ok(chosen.unwrap_or(values[0].1))
+    }
+
+    fn list(&self, name: &'static str) -> Result<Vec<String>, SettingsError> {
+        if let Some(values) = self.arguments.get_many::<String>(name) {
+            return Ok(values.cloned().collect());
+        }
+        let option = BuildOption::named(name).expect("every setting is in the table");
+        let variable = option.variable();
+        if let Some(value) = self.world.variable(&variable) {
+            let place = format!("environment variable {variable}");
+            let value = value.to_str().ok_or_else(|| self.refuse(place, "it is not UTF-8".to_owned()))?;
+            return Ok(value.split_whitespace().map(str::to_owned).collect());
+        }
+        let items = self.table.get(name).and_then(toml::Value::as_array).into_iter().flatten();
+        Ok(items.filter_map(toml::Value::as_str).map(str::to_owned).collect())
+    }
+
+    fn parse_list<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &self,
+        name: &'static str,
+    ) -> Result<Vec<T>, SettingsError> {
+        let read = |text: String| {
+            text.parse().map_err(|error: T::Err| self.refuse(format!("option --{name}"), error.to_string()))
+        };
+        self.list(name)?.into_iter().map(read).collect()
+    }
+
+    fn flag(&self, name: &'static str) -> Result<bool, SettingsError> {
+        if self.arguments.get_flag(name) {
+            return Ok(true);
+        }
+        let option = BuildOption::named(name).expect("every setting is in the table");
+        let variable = option.variable();
+        if let Some(value) = self.world.variable(&variable) {
+            let lower = value.to_string_lossy().to_ascii_lowercase();
+            return match lower.as_str() {
+                "1" | "true" | "yes" | "on" => Ok(true),
+                "0" | "false" | "no" | "off" => Ok(false),
+                _ => Err(self.refuse(format!("environment variable {variable}"), format!("`{lower}` is neither 1 nor 0"))),
+            };
+        }
+        Ok(self.table.get(name).and_then(toml::Value::as_bool).unwrap_or(false))
+    }
+
+    fn entry(&self) -> Result<EntryChoice, SettingsError> {
+        // On one layer both would contradict each other; on different layers the stronger one decides.
+        let argument = |name: &str| self.arguments.get_one::<String>(name).is_some();
+        if argument("console-script") && argument("entry-point") {
+            return Err(SettingsError::Exclusive("console-script", "entry-point"));
+        }
+        let script = self.text("console-script")?.filter(|_| !argument("entry-point"));
+        let object = self.text("entry-point")?.filter(|_| !argument("console-script"));
+        match (script, object) {
+            (Some(_), Some(_)) => Err(SettingsError::Exclusive("console-script", "entry-point")),
+            (Some(script), None) => Ok(EntryChoice::ConsoleScript(script.value)),
+            (None, Some(Given { value, place })) => {
+                value.parse().map(EntryChoice::Object).map_err(|error| self.refuse(place, error.to_string()))
+            }
+            (None, None) => Ok(EntryChoice::OnlyScript),
+        }
+    }
+
+    fn compression(&self) -> Result<Compression, SettingsError> {
+        let store = self.choose("compression", &[("deflate", false), ("store", true)])?;
+        match (store, self.flag("recompress")?) {
+            (true, true) => Err(SettingsError::Exclusive("compression store", "recompress")),
+            (true, false) => Ok(Compression::Store),
+            (false, true) => Ok(Compression::Recompress),
+            (false, false) => Ok(Compression::Reuse),
+        }
+    }
+}
+
+/// A number of bytes, with `K`, `M`, `G` or `T` for powers of 1024.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let refused = || format!("not a size such as 500M or 20G: `{text}`");
+    let bare = text.trim().trim_end_matches(['B', 'b']).trim_end_matches('i');
+    let (digits, shift) = match bare.to_ascii_uppercase().chars().last() {
+        Some('K') => (&bare[..bare.len() - 1], 10),
+        Some('M') => (&bare[..bare.len() - 1], 20),
+        Some('G') => (&bare[..bare.len() - 1], 30),
+        Some('T') => (&bare[..bare.len() - 1], 40),
+        _ => (bare, 0),
+    };
+    let number: u64 = digits.trim().parse().map_err(|_| refused())?;
+    number.checked_mul(1 << shift).filter(|size| *size > 0).ok_or_else(refused)
+}
+
+/// A time such as `90s`, `30m`, `2h`; a bare number is seconds.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let refused = || format!("not a time such as 90s, 30m or 2h: `{text}`");
+    let text_trimmed = text.trim();
+    let (digits, seconds) = match text_trimmed.chars().last() {
+        Some('s') => (&text_trimmed[..text_trimmed.len() - 1], 1),
+        Some('m') => (&text_trimmed[..text_trimmed.len() - 1], 60),
+        Some('h') => (&text_trimmed[..text_trimmed.len() - 1], 3_600),
+        _ => (text_trimmed, 1),
+    };
+    let number: u64 = digits.parse().map_err(|_| refused())?;
+    number.checked_mul(seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs).ok_or_else(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_sizes_and_times() {
+        for (text, size) in [("1", 1), ("2K", 2048), ("500M", 500 << 20), ("20GiB", 20 << 30), ("1t", 1 << 40)] {
+            assert_eq!(parse_size(text), Ok(size));
+        }
+        for text in ["", "0", "-1", "1.5G", "G", "99999999T"] {
+            assert_eq!(parse_size(text), Err(format!("not a size such as 500M or 20G: `{text}`")));
+        }
+        for (text, seconds) in [("90", 90), ("90s", 90), ("30m", 1800), ("2h", 7200)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for text in ["", "0", "m", "1d", "-1"] {
+            assert_eq!(parse_duration(text), Err(format!("not a time such as 90s, 30m or 2h: `{text}`")));
+        }
+    }
+}

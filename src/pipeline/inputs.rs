@@ -1,0 +1,159 @@
+//! The first stage: what the user names, read from disk, before anything runs.
+
+use std::path::{Path, PathBuf};
+
+use pep440_rs::VersionSpecifiers;
+
+use crate::application::{EntryChoice, LooseFile};
+use crate::error::Error;
+use crate::project::input::{Input, InputError};
+use crate::project::loose::{collect_module, loose_file};
+use crate::project::pyproject::{Project, has_packaging_metadata};
+use crate::project::requirements::RequirementsFile;
+use crate::project::script::Script;
+use crate::python::{Interpreter, find};
+use crate::settings::BuildSettings;
+use crate::surroundings::Surroundings;
+use crate::target::Requirement;
+
+/// Everything that is to be packed, as far as reading files tells.
+#[derive(Debug)]
+pub struct Inputs {
+    /// What was named, in order.
+    pub sources: Vec<SourceKind>,
+    /// The requirements files.
+    pub files: Vec<(PathBuf, RequirementsFile)>,
+    /// Requirements of dependency groups.
+    pub group_requirements: Vec<Requirement>,
+}
+
+/// One input, read.
+#[derive(Debug)]
+pub enum SourceKind {
+    /// A project that is built.
+    Project(Box<Project>),
+    /// A wheel.
+    Wheel(PathBuf),
+    /// A source distribution that is built.
+    Sdist(PathBuf),
+    /// A repository that is cloned and built.
+    Git(crate::project::git::GitSource),
+    /// A distribution by name.
+    Requirement(Box<Requirement>),
+    /// A script, packed as it is.
+    Script {
+        /// Its file.
+        path: PathBuf,
+        /// The module that it becomes: its stem.
+        module: String,
+        /// What it needs.
+        script: Box<Script>,
+        /// Itself.
+        file: LooseFile,
+    },
+    /// Modules without packaging metadata, packed as they are.
+    Modules {
+        /// The top-level module.
+        module: String,
+        /// Its files.
+        files: Vec<LooseFile>,
+    },
+}
+
+impl Inputs {
+    /// Reads what `settings` name.
+    ///
+    /// # Errors
+    /// When something is not there, or is nothing that can be packed.
+    pub fn read(settings: &BuildSettings) -> Result<Self, Error> {
+        let directory = settings.directory.as_path();
+        let mut files = Vec::new();
+        for name in &settings.requirement_files {
+            let path = directory.join(name);
+            files.push((path.clone(), RequirementsFile::read(&path)?));
+        }
+        let mut sources = Vec::new();
+        for text in &settings.inputs {
+            sources.push(SourceKind::read(Input::parse(text, directory)?)?);
+        }
+        if settings.inputs.is_empty() {
+            sources.push(default_source(settings, directory)?);
+        }
+        for (_, file) in &files {
+            for text in &file.inputs {
+                sources.push(SourceKind::read(Input::parse(text, directory)?)?);
+            }
+        }
+        let mut group_requirements = Vec::new();
+        if !settings.groups.is_empty() {
+            let project = sources.iter().find_map(|source| match source {
+                SourceKind::Project(project) => Some(project),
+                _ => None,
+            });
+            let project = project.ok_or(InputError::GroupsWithoutProject)?;
+            for group in &settings.groups {
+                group_requirements.extend(project.group(group)?);
+            }
+        }
+        Ok(Self { sources, files, group_requirements })
+    }
+
+    /// The demand on Python's version of the first input, as far as it is known before anything is built.
+    fn requires_python(&self) -> Option<VersionSpecifiers> {
+        match self.sources.first()? {
+            SourceKind::Project(project) => project.pyproject.as_ref()?.project.as_ref()?.requires_python.clone(),
+            SourceKind::Script { script, .. } => script.requires_python.clone(),
+            _ => None,
+        }
+    }
+
+    /// Finds the interpreter to resolve and build with. One for another target need not be one that the inputs run on.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find_interpreter(&self, settings: &BuildSettings, world: &Surroundings) -> Result<Interpreter, Error> {
+        let path = world.variable("PATH").unwrap_or_default();
+        let directories: Vec<PathBuf> = std::env::split_paths(path).filter(|path| path.is_absolute()).collect();
+        let requires = if settings.target_python.is_none() { self.requires_python() } else { None };
+        Ok(find(settings.python.as_ref(), &directories, requires.as_ref(), &world.environment)?)
+    }
+
+    /// Whether something has to be built before the wheels are known.
+    pub fn needs_building(&self) -> bool {
+        self.sources
+            .iter()
+            .any(|source| matches!(source, SourceKind::Project(_) | SourceKind::Sdist(_) | SourceKind::Git(_)))
+    }
+}
+
+/// What is packed when nothing is named: the project in this directory, else the modules that the entry point names.
+fn default_source(settings: &BuildSettings, directory: &Path) -> Result<SourceKind, Error> {
+    if settings.requirement_files.is_empty() || has_packaging_metadata(directory) {
+        return Ok(SourceKind::Project(Box::new(Project::read(directory)?)));
+    }
+    match &settings.entry {
+        EntryChoice::Object(object) => {
+            let module = object.module.split('.').next().unwrap_or(&object.module).to_owned();
+            Ok(SourceKind::Modules { files: collect_module(directory, &module)?, module })
+        }
+        _ => Err(InputError::NothingToStart(directory.display().to_string()).into()),
+    }
+}
+
+impl SourceKind {
+    fn read(input: Input) -> Result<Self, Error> {
+        Ok(match input {
+            Input::Directory(path) => Self::Project(Box::new(Project::read(&path)?)),
+            Input::Wheel(path) => Self::Wheel(path),
+            Input::Sdist(path) => Self::Sdist(path),
+            Input::Git(source) => Self::Git(source),
+            Input::Requirement(requirement) => Self::Requirement(requirement),
+            Input::Script(path) => {
+                let script = Script::read(&path)?;
+                let module = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                let file = loose_file(&path, format!("{module}.py"), script.bytes.clone())?;
+                Self::Script { path, module, script: Box::new(script), file }
+            }
+        })
+    }
+}

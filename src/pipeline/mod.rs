@@ -1,0 +1,214 @@
+//! The stages of a build in their order: a table of contents.
+//!
+//! `BuildSettings -> Inputs -> Interpreter -> WheelSet -> ApplicationPlan -> PackedArchive`
+
+mod collect;
+mod inputs;
+mod start;
+
+use crate::application::{ApplicationOptions, ApplicationPlan, InstalledTree, Scripts, assemble};
+use crate::error::Error;
+use crate::evidence::{Recipe, RecipeTarget};
+use crate::output::{PackedArchive, check_target, write_output};
+use crate::python::Interpreter;
+use crate::settings::BuildSettings;
+use crate::surroundings::Surroundings;
+
+pub use collect::Collected;
+pub use inputs::{Inputs, SourceKind};
+
+/// A stage of a build, for progress and report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Inputs are read, an interpreter is found.
+    Setup,
+    /// Sources that were named are built to wheels.
+    Build,
+    /// Versions are chosen.
+    Resolve,
+    /// Files are fetched; sources among them are built.
+    Fetch,
+    /// Wheels are checked.
+    Verify,
+    /// The archive is planned.
+    Plan,
+    /// The archive is written and read again.
+    Pack,
+}
+
+impl Stage {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Build => "build",
+            Self::Resolve => "resolve",
+            Self::Fetch => "fetch",
+            Self::Verify => "verify",
+            Self::Plan => "plan",
+            Self::Pack => "pack",
+        }
+    }
+}
+
+/// Who watches a build: it keeps the time, shows progress, and passes on what the user should know.
+pub trait Observer: Sync {
+    /// A stage begins, and with it the one before ends. `what` says what is being done.
+    fn begin(&self, stage: Stage, what: &str);
+
+    /// Bytes of the stage under way that are done, and how many there are in all, where that is known.
+    fn advance(&self, _done: u64, _total: Option<u64>) {}
+
+    /// Something that the user should know.
+    fn warn(&self, message: &str);
+
+    /// Something that only a curious user wants to know.
+    fn detail(&self, _message: &str) {}
+}
+
+/// A build up to its plan.
+#[derive(Debug)]
+pub struct Planned {
+    /// The wheels and what else is packed.
+    pub collected: Collected,
+    /// The interpreter that resolved and built.
+    pub interpreter: Interpreter,
+    /// The plan.
+    pub application: ApplicationPlan,
+}
+
+/// A build that is done.
+#[derive(Debug)]
+pub struct Built {
+    /// The build up to its plan.
+    pub planned: Planned,
+    /// The archive.
+    pub packed: PackedArchive,
+}
+
+/// Builds the archive that `settings` ask for.
+///
+/// # Errors
+/// The error of the stage that failed; an older output is as it was.
+pub fn build(settings: &BuildSettings, world: &Surroundings, observer: &dyn Observer) -> Result<Built, Error> {
+    if let Some(output) = &settings.output {
+        check_target(&settings.directory.join(output))?;
+    }
+    let planned = plan(settings, world, observer)?;
+    let output = OutputPlace::prepare(settings, &planned.application.manifest.name)?;
+    observer.begin(Stage::Pack, &format!("packing {}", output.target.display()));
+    let packed =
+        write_output(&planned.application.archive, &planned.collected.wheels, &output.target, settings.evidence)?;
+    output.keep();
+    Ok(Built { planned, packed })
+}
+
+/// Does everything of a build but writing the archive.
+///
+/// # Errors
+/// The error of the stage that failed.
+pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Observer) -> Result<Planned, Error> {
+    observer.begin(Stage::Setup, "reading the inputs");
+    let inputs = Inputs::read(settings)?;
+    let interpreter = inputs.find_interpreter(settings, world)?;
+    let collected = collect::collect(settings, world, &inputs, &interpreter, observer)?;
+    observer.begin(Stage::Plan, "planning the archive");
+    let tree = InstalledTree::lay_out(&collected.wheels, &collected.loose, settings.on_conflict)?;
+    let scripts = Scripts::collect(&collected.wheels, &tree);
+    let entry_point = start::choose(settings, world, &interpreter, &collected, &tree, &scripts)?;
+    let options = ApplicationOptions {
+        name: collected.name.clone(),
+        version: collected.version.clone(),
+        requires_python: collected.requires_python.clone(),
+        named: collected.named.clone(),
+        roots: collected.roots.clone(),
+        epoch: settings.epoch,
+        shebang: settings.shebang.clone(),
+        layout: settings.layout,
+        compression: settings.compression,
+        tool_version: settings.tool_version.clone(),
+        recipe: recipe(settings, &collected),
+    };
+    let application = assemble(&collected.wheels, &tree, &scripts, entry_point, &collected.target, options)?;
+    application.warnings.iter().for_each(|warning| observer.warn(warning));
+    Ok(Planned { collected, interpreter, application })
+}
+
+/// Everything that decides about the bytes, and nothing else.
+fn recipe(settings: &BuildSettings, collected: &Collected) -> Recipe {
+    use crate::application::{Compression, ConflictPolicy, EntryChoice, LayoutChoice};
+    let (console_script, entry_point) = match &settings.entry {
+        EntryChoice::OnlyScript => (None, None),
+        EntryChoice::ConsoleScript(name) => (Some(name.clone()), None),
+        EntryChoice::Object(object) => (None, Some(object.to_string())),
+    };
+    let sorted = |names: &[crate::names::PackageName]| {
+        let sorted: std::collections::BTreeSet<_> = names.iter().cloned().collect();
+        sorted.into_iter().collect()
+    };
+    Recipe {
+        inputs: collected.recipe_inputs.clone(),
+        lock: None,
+        console_script,
+        entry_point,
+        extras: sorted(&settings.extras),
+        groups: sorted(&settings.groups),
+        target: RecipeTarget {
+            python: settings.target_python.map(|minor| minor.to_string()),
+            platform: settings.platform.clone(),
+        },
+        layout: match settings.layout {
+            LayoutChoice::Auto => "auto",
+            LayoutChoice::Zip => "zip",
+            LayoutChoice::Extract => "extract",
+        }
+        .to_owned(),
+        compression: if settings.compression == Compression::Store { "store" } else { "deflate" }.to_owned(),
+        recompress: settings.compression == Compression::Recompress,
+        bytecode: Vec::new(),
+        on_conflict: match settings.on_conflict {
+            ConflictPolicy::Error => "error",
+            ConflictPolicy::First => "first",
+            ConflictPolicy::Last => "last",
+        }
+        .to_owned(),
+        shebang: settings.shebang.to_string(),
+    }
+}
+
+/// Where the output goes; a `dist` directory that was made for it goes again when the build fails.
+struct OutputPlace {
+    target: std::path::PathBuf,
+    made: Option<std::path::PathBuf>,
+}
+
+impl OutputPlace {
+    fn prepare(settings: &BuildSettings, name: &str) -> Result<Self, Error> {
+        if let Some(output) = &settings.output {
+            return Ok(Self { target: settings.directory.join(output), made: None });
+        }
+        let directory = settings.directory.join("dist");
+        let made = match std::fs::create_dir(&directory) {
+            Ok(()) => Some(directory.clone()),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => None,
+            Err(error) => {
+                let path = directory.display().to_string();
+                return Err(crate::output::OutputError::Io { path, error }.into());
+            }
+        };
+        Ok(Self { target: directory.join(format!("{name}.pyz")), made })
+    }
+
+    fn keep(mut self) {
+        self.made = None;
+    }
+}
+
+impl Drop for OutputPlace {
+    fn drop(&mut self) {
+        if let Some(directory) = &self.made {
+            // Only an empty directory goes.
+            let _ = std::fs::remove_dir(directory);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Everything that a build is told, as plain values: the command line, the environment and `[tool.pyzpack]` are read
+//! elsewhere and come here as one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::application::{Compression, ConflictPolicy, EntryChoice, LayoutChoice};
+use crate::archive::{Epoch, Limits, Shebang};
+use crate::names::{ExtraName, GroupName};
+use crate::output::EvidenceChoice;
+use crate::python::PythonRequest;
+use crate::resolve::IndexOptions;
+use crate::target::PythonMinor;
+
+/// What to build, and how.
+#[derive(Debug, Clone)]
+pub struct BuildSettings {
+    /// The directory that relative names start from, absolute.
+    pub directory: PathBuf,
+    /// What to pack, as written.
+    pub inputs: Vec<String>,
+    /// Requirements files.
+    pub requirement_files: Vec<PathBuf>,
+    /// The file to write; none for `dist/NAME.pyz`.
+    pub output: Option<PathBuf>,
+    /// What is started.
+    pub entry: EntryChoice,
+    /// Extras of what is packed.
+    pub extras: Vec<ExtraName>,
+    /// Dependency groups of the project.
+    pub groups: Vec<GroupName>,
+    /// Where distributions are looked for.
+    pub index: IndexOptions,
+    /// Whether no internet socket may be opened.
+    pub offline: bool,
+    /// The interpreter to resolve and build with.
+    pub python: Option<PythonRequest>,
+    /// The Python to run on, where that is not the interpreter's own.
+    pub target_python: Option<PythonMinor>,
+    /// The platform to run on, where that is not the interpreter's own.
+    pub platform: Option<String>,
+    /// The first line.
+    pub shebang: Shebang,
+    /// Where the files are to be.
+    pub layout: LayoutChoice,
+    /// How streams are stored.
+    pub compression: Compression,
+    /// What to do where two wheels bring different files under one name.
+    pub on_conflict: ConflictPolicy,
+    /// The bomb limits.
+    pub limits: Limits,
+    /// How long one build of a wheel may take.
+    pub build_timeout: Duration,
+    /// What is written beside the archive.
+    pub evidence: EvidenceChoice,
+    /// The time of every entry.
+    pub epoch: Epoch,
+    /// The version of this tool.
+    pub tool_version: String,
+}
