@@ -3,9 +3,11 @@
 
 pub mod application;
 pub mod archive;
+pub mod cli;
 pub mod digest;
 pub mod error;
 pub mod evidence;
+pub mod inspect;
 pub mod names;
 pub mod output;
 pub mod pipeline;

@@ -118,7 +118,9 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
         python: layers.parse("python", |text| text.parse().map_err(|error| format!("{error}")))?,
         target_python: layers.parse("target-python", |text| text.parse().map_err(|error| format!("{error}")))?,
         platform: layers.text("platform")?.map(|given| given.value),
-        shebang: layers.parse("shebang", |text| Shebang::new(text).map_err(|error| error.to_string()))?.unwrap_or_default(),
+        shebang: layers
+            .parse("shebang", |text| Shebang::new(text).map_err(|error| error.to_string()))?
+            .unwrap_or_default(),
         layout: layers.choose(
             "layout",
             &[("auto", LayoutChoice::Auto), ("zip", LayoutChoice::Zip), ("extract", LayoutChoice::Extract)],
@@ -152,8 +154,7 @@ fn find_table(inputs: &[String], directory: &Path) -> Result<(toml::Table, Strin
             let file = path.join("pyproject.toml");
             let shown = file.display().to_string();
             let Ok(text) = std::fs::read_to_string(&file) else { return Ok((toml::Table::new(), shown)) };
-            let table =
-                read_settings(&text).map_err(|reason| SettingsError::File { file: shown.clone(), reason })?;
+            let table = read_settings(&text).map_err(|reason| SettingsError::File { file: shown.clone(), reason })?;
             Ok((table, shown))
         }
         Ok(Input::Script(path)) => {
@@ -269,7 +270,10 @@ impl Layers<'_> {
             return match lower.as_str() {
                 "1" | "true" | "yes" | "on" => Ok(true),
                 "0" | "false" | "no" | "off" => Ok(false),
-                _ => Err(self.refuse(format!("environment variable {variable}"), format!("`{lower}` is neither 1 nor 0"))),
+                _ => {
+                    Err(self
+                        .refuse(format!("environment variable {variable}"), format!("`{lower}` is neither 1 nor 0")))
+                }
             };
         }
         Ok(self.table.get(name).and_then(toml::Value::as_bool).unwrap_or(false))

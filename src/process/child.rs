@@ -11,11 +11,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::interrupt::Registry;
+use super::keeper::Keeper;
 use super::redact::Secrets;
 use crate::status::{Explain, Status};
-
-/// How much of the end of a child's messages is kept in memory.
-const TAIL_LIMIT: usize = 256 * 1024;
 
 /// How much of a captured standard output is kept; more is an error.
 const CAPTURE_LIMIT: u64 = 256 * 1024 * 1024;
@@ -212,7 +210,7 @@ impl<'a> Child<'a> {
             std::thread::spawn(move || drop(stdin.write_all(&bytes)));
         }
         let (done, ended) = mpsc::channel::<()>();
-        let keeper = Keeper { secrets: self.secrets.clone(), tail: Vec::new(), log };
+        let keeper = Keeper::new(self.secrets.clone(), log);
         let messages = spawn_reader(done.clone(), move || keeper.keep(message_reader));
         let stdout = capture.map(|reader| spawn_reader(done.clone(), move || read_bounded(reader)));
         drop(done);
@@ -337,53 +335,6 @@ fn read_bounded(reader: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(CAPTURE_LIMIT + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// Keeps messages: redacted, all in the log, their end in memory.
-struct Keeper {
-    secrets: Secrets,
-    tail: Vec<u8>,
-    log: Option<std::fs::File>,
-}
-
-impl Keeper {
-    fn keep(mut self, mut reader: impl Read) -> io::Result<String> {
-        let mut buffer = [0_u8; 16 * 1024];
-        let mut held: Vec<u8> = Vec::new();
-        loop {
-            let read = match reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            held.extend_from_slice(&buffer[..read]);
-            if let Some(cut) = held.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')) {
-                let rest = held.split_off(cut + 1);
-                self.take(&held)?;
-                held = rest;
-            } else if held.len() > TAIL_LIMIT.max(2 * self.secrets.longest()) {
-                // A line without an end is cut; twice the longest secret stays, so that none is cut with it.
-                let rest = held.split_off(held.len() - 2 * self.secrets.longest());
-                self.take(&held)?;
-                held = rest;
-            }
-        }
-        self.take(&held)?;
-        Ok(String::from_utf8_lossy(&self.tail).into_owned())
-    }
-
-    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let text = self.secrets.redact(&String::from_utf8_lossy(bytes));
-        if let Some(log) = &mut self.log {
-            log.write_all(text.as_bytes())?;
-        }
-        self.tail.extend_from_slice(text.as_bytes());
-        if self.tail.len() > 2 * TAIL_LIMIT {
-            self.tail.drain(..self.tail.len() - TAIL_LIMIT);
-        }
-        Ok(())
-    }
 }
 
 #[cfg(all(test, unix))]

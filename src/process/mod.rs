@@ -3,6 +3,7 @@
 
 pub mod child;
 pub mod interrupt;
+mod keeper;
 pub mod pending;
 pub mod redact;
 pub mod scratch;

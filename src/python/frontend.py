@@ -49,11 +49,11 @@ def run(request):
     if backend_path:
         file = getattr(backend, "__file__", None)
         if file is None or not any(inside(file, path) for path in backend_path):
-            return {"kind": "bad-backend-path", "reason": "{} was loaded from {}".format(module, file)}
+            return {"kind": "bad-backend-path", "reason": f"{module} was loaded from {file}"}
     for attribute in filter(None, attributes.split(".")):
         backend = getattr(backend, attribute, None)
         if backend is None:
-            return {"kind": "no-backend", "reason": "module {} has no {}".format(module, attribute)}
+            return {"kind": "no-backend", "reason": f"module {module} has no {attribute}"}
 
     name = request["hook"]
     hook = getattr(backend, name, None)

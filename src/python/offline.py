@@ -18,7 +18,7 @@ def _refuse(event, arguments):
             return
     elif event not in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"):
         return
-    raise PermissionError("pyzpack runs with --offline: no internet socket may be opened ({})".format(event))
+    raise PermissionError(f"pyzpack runs with --offline: no internet socket may be opened ({event})")
 
 
 sys.addaudithook(_refuse)

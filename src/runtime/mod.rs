@@ -4,6 +4,13 @@
 //! [`MARKER`], which becomes a dictionary of constants. The files of [`support_files`] go under `_pyzpack/` unchanged and
 //! are read only when they are needed. Nothing here reads a file or the environment, and nothing fails: what a
 //! [`Bootstrap`] holds is rendered as safe ASCII literals, whatever its text.
+//!
+//! What the Python leaves in the cache's `apps` directory:
+//! - `SHA256`, a tree: named by the payload's digest, or for several payloads by the digest of their digests' bytes. It is
+//!   whole where its modification time is 2000-01-01 00:00:00 UTC; adding or removing a name at its root resets that.
+//!   It holds the payload's files, a marker `.pyzpack`, and a `__pycache__` made beforehand for Python to write to.
+//! - `.unpacking-PID-RANDOM`, a tree in the making: a living process holds the flock of the directory.
+//! - `.SHA256.lock`, there while one process unpacks that tree and others wait.
 
 mod literal;
 mod platform;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,8 @@ impl Workshop<'_> {
         let written = filename.split('-').next().and_then(|name| name.parse::<PackageName>().ok());
         let name = written.or_else(|| name.cloned()).ok_or_else(|| build.returned(BUILD, &filename))?;
         let sha256 = if let Source::Sdist { sha256, .. } = source { *sha256 } else { None };
-        let origin = Origin::Built { source: recorded, sha256, build_requirements: build.requirements };
+        let path_dependent = find_path(&path, &room).map_err(|source| build.write(source))?;
+        let origin = Origin::Built { source: recorded, sha256, build_requirements: build.requirements, path_dependent };
         Ok(CollectedWheel { name, filename, path, sha256: None, origin })
     }
 
@@ -137,6 +138,24 @@ impl Source<'_> {
             Self::Git { url, .. } => crate::process::redact::redact_url(url),
         }
     }
+}
+
+/// The entries of a wheel that hold this path. What is no zip file holds none; the strict reader refuses it later.
+fn find_path(wheel: &Path, room: &Path) -> io::Result<Vec<String>> {
+    let Ok(mut archive) = zip::ZipArchive::new(io::BufReader::new(fs_err::File::open(wheel)?)) else {
+        return Ok(Vec::new());
+    };
+    let wanted = room.as_os_str().as_encoded_bytes();
+    let mut found = Vec::new();
+    for index in 0..archive.len() {
+        let Ok(mut entry) = archive.by_index(index) else { continue };
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content)?;
+        if content.windows(wanted.len()).any(|window| window == wanted) {
+            found.extend(entry.name().map(std::borrow::Cow::into_owned));
+        }
+    }
+    Ok(found)
 }
 
 /// The hooks that are called (PEP 517).

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::build::{BuildRequirement, Source};
 use super::build_error::BuildError;
-use super::fetch::{Client, Download, FetchError, Progress};
+use super::fetch::{Client, Download, Progress};
+use super::fetch_error::FetchError;
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::process::ScratchDir;
@@ -104,6 +105,9 @@ pub enum Origin {
         sha256: Option<Sha256Digest>,
         /// What it was built with.
         build_requirements: Vec<BuildRequirement>,
+        /// Entries that hold the path of the directory that it was built in: their bytes differ from build to build
+        /// (maturin's own SBOM is one).
+        path_dependent: Vec<String>,
     },
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use crate::digest::{Sha256Digest, Sha256Hasher};
 use crate::process::PendingFile;
 use crate::resolve::Location;
-use crate::status::{Explain, Status};
 use crate::wheel::access::Access;
+use crate::wheel::fetch_error::FetchError;
 
 /// How often a download is begun.
 const TRIES: u32 = 3;
@@ -53,110 +53,6 @@ pub struct Fetched {
     /// Its digest. That of a file of this machine is not taken here, since whoever reads the file does; then it is the
     /// one that was expected, if any.
     pub sha256: Option<Sha256Digest>,
-}
-
-/// Why a file is not had.
-#[derive(Debug, thiserror::Error)]
-pub enum FetchError {
-    /// It lies beyond the network.
-    #[error("cannot fetch `{file}` from {source_shown} with --offline")]
-    Offline {
-        /// The file's name.
-        file: String,
-        /// Where it is.
-        source_shown: String,
-    },
-    /// The server refuses.
-    #[error("cannot fetch `{file}` from {source_shown}: the server answered {code}")]
-    Answer {
-        /// The file's name.
-        file: String,
-        /// Where it is.
-        source_shown: String,
-        /// The HTTP status.
-        code: u16,
-    },
-    /// The network is in the way, several times over.
-    #[error("cannot fetch `{file}` from {source_shown} ({tries} tries): {reason}")]
-    Network {
-        /// The file's name.
-        file: String,
-        /// Where it is.
-        source_shown: String,
-        /// How often it was tried.
-        tries: u32,
-        /// What went wrong the last time.
-        reason: String,
-    },
-    /// It is another file than expected.
-    #[error("wrong hash of `{file}` from {source_shown}: expected sha256 {expected}, found {found}")]
-    WrongHash {
-        /// The file's name.
-        file: String,
-        /// Where it is.
-        source_shown: String,
-        /// The digest that was expected.
-        expected: Sha256Digest,
-        /// The digest of what came.
-        found: Sha256Digest,
-    },
-    /// A file of this machine cannot be read.
-    #[error("cannot read `{}`", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// It cannot be kept.
-    #[error("cannot write `{}`", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The certificates that were given cannot be read.
-    #[error("cannot read the certificates in `{}`: {reason}", path.display())]
-    Certificates {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The proxy that was given is none.
-    #[error("not a proxy that can be used: `{proxy}`")]
-    Proxy {
-        /// The proxy, without credentials.
-        proxy: String,
-    },
-}
-
-impl Explain for FetchError {
-    fn status(&self) -> Status {
-        match self {
-            Self::Offline { .. } | Self::Answer { .. } | Self::WrongHash { .. } => Status::Refused,
-            Self::Network { .. } | Self::Read { .. } | Self::Write { .. } => Status::Machine,
-            Self::Certificates { .. } | Self::Proxy { .. } => Status::Usage,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Offline { .. } => {
-                Some("build once without --offline, or name a directory that has it with --find-links".to_owned())
-            }
-            Self::Answer { code: 401 | 403, .. } => {
-                Some("give credentials for this server, in the index URL or in a netrc file".to_owned())
-            }
-            Self::Network { .. } => Some("check the network and the proxy".to_owned()),
-            Self::Certificates { .. } => {
-                Some("SSL_CERT_FILE, REQUESTS_CA_BUNDLE or PIP_CERT names a file of PEM certificates".to_owned())
-            }
-            Self::Proxy { .. } => Some("write it as http://HOST:PORT".to_owned()),
-            _ => None,
-        }
-    }
 }
 
 /// How far the downloads are: bytes until now, and in all where every server said how much comes.

@@ -7,6 +7,7 @@ pub mod build_error;
 pub mod collect;
 mod entry_points;
 pub mod fetch;
+pub mod fetch_error;
 mod filename;
 pub mod install;
 mod metadata;

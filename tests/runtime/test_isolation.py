@@ -173,7 +173,9 @@ class IsolationTest(Case):
             "import sys, runpy, zipimport; runpy.run_path; "
             "print(sorted(n for n in sys.modules if not n.startswith('__')))"
         )
-        listed = self.run_command(sys.executable, "-S", "-c", before).stdout
+        with open(self.path("before.py"), "w") as file:  # With -c some versions load linecache.
+            file.write(before)
+        listed = self.run_command(sys.executable, "-S", "before.py").stdout
         after = self.run_pyz(path, python=[sys.executable, "-S"]).stdout
         self.assertEqual(sorted(set(eval(listed)) - set(eval(after))), [])
 

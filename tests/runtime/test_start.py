@@ -65,7 +65,7 @@ class StartTest(Case):
     def test_module_entry_runs_as_main(self):
         files = {
             "pkg/__init__.py": "",
-            "pkg/__main__.py": "import sys\nprint(__name__, __package__, sys.argv[1:], 'APP' in globals())\nsys.exit(5)",
+            "pkg/__main__.py": "import sys\nprint(__name__, __package__, sys.argv[1:], 'APP' in dir())\nsys.exit(5)",
         }
         for path in self.each_layout(files, entry=("module", "pkg")):
             self.assert_ran(self.run_pyz(path, "x"), "__main__ pkg ['x'] False\n", 5)
@@ -175,7 +175,7 @@ class StartTest(Case):
 
     @unittest.skipIf(os.name == "nt", "a shared library of this Python")
     def test_native_extensions_load_from_the_tree(self):
-        code = "import sysconfig,glob,os;print(*glob.glob(os.path.join(sysconfig.get_path('stdlib'),'lib-dynload','_json.*so')))"
+        code = "import sysconfig,glob;print(*glob.glob(sysconfig.get_path('stdlib') + '/lib-dynload/_json.*so'))"
         found = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, encoding="utf-8").stdout.split()
         if not found:
             self.skipTest("_json is built in here")
@@ -202,7 +202,7 @@ class StartTest(Case):
 
     def test_pth_files_are_run_as_site_runs_them(self):
         files = {
-            "tool.py": "def main():\n    import extra, sys, os\n    print(extra.A, sys.flag, os.path.basename(sys.flag_dir))",
+            "tool.py": "def main():\n    import extra, sys\n    print(extra.A, sys.flag, sys.flag_dir)",
             "more/extra.py": "A = 1",
             "a.pth": "# comment\n\nmore\nnot-there\n",
             "b.pth": "import sys; sys.flag = 'ran'; sys.flag_dir = sys._getframe(1).f_locals['sitedir']\n",

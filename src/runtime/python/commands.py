@@ -21,7 +21,7 @@ def describe_entry(entry):
 
 def print_info(app, trees, whole):
     """Print what the file is; exit with status 0. Nothing is unpacked for it."""
-    refuse = {"__name__": "_pyzpack.refuse"}
+    refuse = {"__name__": "_pyzpack_refuse"}
     path = os.path.join(__loader__.archive, "_pyzpack", "refuse.py")
     exec(compile(__loader__.get_data(path), path, "exec"), refuse)
     pythons = "CPython " if app["platform"] else "Python "

@@ -120,7 +120,8 @@ def inflate(entry, blob):
         raise Damaged("a file's name is not the directory's")
     data = memoryview(blob)[start:]
     if entry.deflated:
-        data = zlib.decompress(data, -15, max(entry.size, 1))
+        # Deflate shrinks to 1/1032 at best: a damaged size must not have memory reserved for it.
+        data = zlib.decompress(data, -15, max(1, min(entry.size, 1032 * len(data))))
     if len(data) != entry.size or binascii.crc32(data) != entry.crc:
         raise Damaged("the file %s in it is broken" % entry.name.decode("utf-8", "replace"))
     return data
@@ -421,7 +422,7 @@ def remove_stale(apps):
 
 
 def extract(apps, tree, payloads, progress):
-    """Unpack into a temporary directory and give it the tree's name; another process's whole tree is as good."""
+    """Unpack into a temporary directory and give it the tree's name; another process's tree is as good."""
     remove_stale(apps)
     temporary, lock = new_temporary(apps)
     try:
@@ -430,7 +431,7 @@ def extract(apps, tree, payloads, progress):
         try:
             os.rename(temporary, tree)
         except OSError:
-            if not is_whole(tree):
+            if not os.path.isdir(tree):
                 raise
             remove_tree(temporary)
     except BaseException:
@@ -614,10 +615,12 @@ def unpack_into(apps, name, payloads, progress, thorough):
             return tree
         if os.path.lexists(tree) and not os.path.isdir(tree):
             remove_tree(tree)
-        if os.path.isdir(tree):
-            repair(tree, payloads, thorough)
-        else:
+        if not os.path.isdir(tree):
             extract(apps, tree, payloads, progress)
+            # Else another process's tree was damaged since, or the file system keeps no such times.
+            if is_whole(tree):
+                return tree
+        repair(tree, payloads, thorough)
         return tree
     finally:
         if lock is not None:

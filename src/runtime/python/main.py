@@ -13,7 +13,7 @@ WHOLE = 946684800
 def support(name):
     """Run a file of _pyzpack/ under its real name, for tracebacks, and hand back what it defines."""
     path = os.path.join(__loader__.archive, "_pyzpack", name)
-    names = {"__name__": "_pyzpack." + name[:-3], "__file__": path, "__loader__": __loader__}
+    names = {"__name__": "_pyzpack_" + name[:-3], "__file__": path, "__loader__": __loader__}
     exec(compile(__loader__.get_data(path), path, "exec"), names)
     return names
 
@@ -193,7 +193,7 @@ def start():
         support("commands.py")["interpret"](main)
     if not APP["payloads"] and sys.version_info < (3, 13) and sys.excepthook is sys.__excepthook__:
         sys.excepthook = print_exception
-    if sys.version_info >= (3, 11):
+    if (3, 11) <= sys.version_info < (3, 15):
         # From 3.11 on CPython maps and unmaps a chunk of its data stack at each call that crosses the chunk's edge,
         # thousands of times in some programs (python/cpython gh-142183). One large frame makes one large chunk.
         run.__code__ = run.__code__.replace(co_stacksize=1 << 15)

@@ -26,7 +26,7 @@ def describe_platform(platform):
     """What a platform tag asks for, in words."""
     _, system, machines, libc, minimum = platform
     text = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}.get(system, system)
-    text += " on " + " or ".join(machines)
+    text += " on " + " or ".join(machines) if machines else ""
     if libc == "glibc":
         text += " with glibc %d.%d or newer" % minimum
     elif libc == "musl":

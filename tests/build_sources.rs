@@ -1,0 +1,299 @@
+//! Sources become wheels: isolated, the same bytes under changed conditions, and with errors that tell.
+
+use std::path::Path;
+use std::time::Duration;
+
+use filetime::FileTime;
+use pyzpack::process::ScratchDir;
+use pyzpack::status::{Explain, Status};
+use pyzpack::wheel::build::Source;
+use pyzpack::wheel::collect::{Origin, Wanted};
+
+mod support;
+use support::{Bench, entries, interpreter, interpreters, network, write_tree};
+
+const C_PROJECT: &[(&str, &str)] = &[
+    (
+        "pyproject.toml",
+        "[build-system]\nrequires = [\"setuptools==75.3.0\"]\nbuild-backend = \"setuptools.build_meta\"\n",
+    ),
+    (
+        "setup.py",
+        "from setuptools import setup, Extension\n\
+         setup(name='cext', version='1.0', py_modules=['pure'], ext_modules=[Extension('cext', ['src/cext.c'])])\n",
+    ),
+    ("pure.py", "VALUE = 1\n"),
+    (
+        "src/cext.c",
+        "#include <Python.h>\n#include <assert.h>\n\
+         static const char *file = __FILE__;\n\
+         static PyObject *where(PyObject *s, PyObject *a) { assert(file); return PyUnicode_FromString(file); }\n\
+         static PyMethodDef m[] = {{\"where\", where, METH_NOARGS, 0}, {0}};\n\
+         static struct PyModuleDef d = {PyModuleDef_HEAD_INIT, \"cext\", 0, -1, m};\n\
+         PyMODINIT_FUNC PyInit_cext(void) { return PyModule_Create(&d); }\n",
+    ),
+];
+
+fn build(bench: &Bench, project: &Path) -> std::path::PathBuf {
+    let source = Source::Directory { root: project, project: Path::new("") };
+    bench.workshop().build(&source, None, &[]).expect("a wheel").path
+}
+
+#[test]
+fn builds_the_same_c_extension_whatever_the_directory_umask_zone_home_and_times() {
+    if !network() {
+        return;
+    }
+    let Some(python) = interpreter(11) else {
+        eprintln!("SKIPPED: no Python 3.11 here");
+        return;
+    };
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (first, second) = (one.path().join("p"), two.path().join("a much longer/directory name"));
+    write_tree(&first, C_PROJECT);
+    write_tree(&second, C_PROJECT);
+    filetime::set_file_mtime(first.join("pure.py"), FileTime::from_unix_time(0, 0)).unwrap();
+    filetime::set_file_mtime(second.join("src/cext.c"), FileTime::from_unix_time(1, 0)).unwrap();
+    // What earlier builds left, and modes of another umask.
+    write_tree(&second, &[("build/lib/pure.py", "STALE = 1\n"), ("__pycache__/x.pyc", ""), (".venv/x.py", "")]);
+    std::fs::set_permissions(second.join("pure.py"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+
+    let plain = Bench::new(one.path(), &python, &[("TZ", "UTC")]);
+    let home = two.path().to_str().unwrap();
+    let changed = Bench::new(
+        two.path(),
+        &python,
+        &[("TZ", "Asia/Tokyo"), ("HOME", home), ("LC_ALL", "C"), ("PYTHONHASHSEED", "7")],
+    );
+    let left = build(&plain, &first);
+    let mask = rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
+    let right = build(&changed, &second);
+    rustix::process::umask(mask);
+    assert_eq!(left.file_name(), right.file_name());
+    assert_eq!(entries(&left), entries(&right));
+    assert!(!second.join("cext.egg-info").exists(), "the source tree was touched");
+}
+
+const BACKENDS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "hatchling",
+        &[
+            (
+                "pyproject.toml",
+                "[build-system]\nrequires=['hatchling']\nbuild-backend='hatchling.build'\n[project]\nname='demo'\nversion='1'\n",
+            ),
+            ("demo/__init__.py", ""),
+        ],
+    ),
+    (
+        "flit_core",
+        &[
+            (
+                "pyproject.toml",
+                "[build-system]\nrequires=['flit_core>=3.2']\nbuild-backend='flit_core.buildapi'\n[project]\nname='demo'\nversion='1'\ndescription='x'\n",
+            ),
+            ("demo/__init__.py", ""),
+        ],
+    ),
+    (
+        "poetry-core",
+        &[
+            (
+                "pyproject.toml",
+                "[build-system]\nrequires=['poetry-core']\nbuild-backend='poetry.core.masonry.api'\n[tool.poetry]\nname='demo'\nversion='1'\ndescription=''\nauthors=[]\n",
+            ),
+            ("demo/__init__.py", ""),
+        ],
+    ),
+    (
+        "pdm-backend",
+        &[
+            (
+                "pyproject.toml",
+                "[build-system]\nrequires=['pdm-backend']\nbuild-backend='pdm.backend'\n[project]\nname='demo'\nversion='1'\n",
+            ),
+            ("demo/__init__.py", ""),
+        ],
+    ),
+    (
+        "setup.py alone",
+        &[
+            ("setup.py", "from setuptools import setup\nsetup(name='demo', version='1', py_modules=['demo'])\n"),
+            ("demo.py", ""),
+        ],
+    ),
+    (
+        "a backend of its own",
+        &[
+            ("pyproject.toml", "[build-system]\nrequires=[]\nbuild-backend='own:api.hooks'\nbackend-path=['tools']\n"),
+            (
+                "tools/own.py",
+                "import zipfile, types\n\
+                 def build_wheel(directory, settings=None, metadata=None):\n\
+                 \x20   name = 'demo-1-py3-none-any.whl'\n\
+                 \x20   with zipfile.ZipFile(directory + '/' + name, 'w') as z: z.write('demo.py')\n\
+                 \x20   return name\n\
+                 api = types.SimpleNamespace(hooks=types.SimpleNamespace(build_wheel=build_wheel))\n",
+            ),
+            ("demo.py", ""),
+        ],
+    ),
+];
+
+#[test]
+fn builds_with_every_common_backend_from_a_read_only_tree_with_times_before_1980() {
+    if !network() {
+        return;
+    }
+    let Some(python) = interpreter(12) else {
+        eprintln!("SKIPPED: no Python 3.12 here");
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let bench = Bench::new(directory.path(), &python, &[]);
+    for (backend, files) in BACKENDS {
+        let project = directory.path().join("demo-project");
+        write_tree(&project, files);
+        for entry in walkdir::WalkDir::new(&project).contents_first(true) {
+            let entry = entry.unwrap();
+            filetime::set_file_mtime(entry.path(), FileTime::from_unix_time(1, 0)).unwrap();
+            let mode = if entry.file_type().is_dir() { 0o555 } else { 0o444 };
+            std::fs::set_permissions(entry.path(), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        }
+        let source = Source::Directory { root: &project, project: Path::new("") };
+        let wheel = bench.workshop().build(&source, None, &[]).unwrap_or_else(|error| panic!("{backend}: {error}"));
+        assert_eq!(wheel.name.as_str(), "demo", "{backend}");
+        let Origin::Built { build_requirements, .. } = wheel.origin else { panic!("{backend}: it was built") };
+        assert_eq!(build_requirements.is_empty(), *backend == "a backend of its own", "{build_requirements:?}");
+        std::fs::set_permissions(&project, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        for entry in walkdir::WalkDir::new(&project).into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
+            std::fs::set_permissions(entry.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        std::fs::remove_dir_all(&project).unwrap();
+    }
+}
+
+#[test]
+fn builds_an_sdist_of_the_index_with_every_interpreter() {
+    if !network() {
+        return;
+    }
+    for python in interpreters() {
+        let directory = tempfile::tempdir().unwrap();
+        let bench = Bench::new(directory.path(), &python, &[]);
+        let requirements = ["docopt==0.6.2".to_owned()];
+        let wanted = Wanted {
+            requirements: &requirements,
+            constraints: &[],
+            target: None,
+            tags: &bench.tags,
+            directory: directory.path(),
+        };
+        let wheels =
+            bench.workshop().collect(&wanted, &|_, _| {}).unwrap_or_else(|error| panic!("{python:?}: {error:?}"));
+        assert_eq!(wheels.len(), 1);
+        assert!(wheels[0].filename.starts_with("docopt-0.6.2-"), "{}", wheels[0].filename);
+        let Origin::Built { source, sha256, .. } = &wheels[0].origin else { panic!("{python:?}: it was built") };
+        assert_eq!(source, "docopt-0.6.2.tar.gz");
+        let expected = "49b3a825280bd66b3aa83585ef59c4a8c82f2c8a522dbe754a8bc8d08c85c491";
+        assert_eq!(sha256.map(|digest| digest.to_string()).as_deref(), Some(expected));
+    }
+}
+
+/// A project whose backend is its own and does what `body` says.
+fn own_backend(directory: &Path, body: &str) -> std::path::PathBuf {
+    let project = directory.join("own");
+    let hooks = format!("def build_wheel(directory, settings=None, metadata=None):\n    {body}\n");
+    let toml = "[build-system]\nrequires=[]\nbuild-backend='hooks'\nbackend-path=['.']\n";
+    write_tree(&project, &[("pyproject.toml", toml), ("hooks.py", &hooks)]);
+    project
+}
+
+#[test]
+fn tells_the_end_of_a_failed_build_and_keeps_its_log() {
+    let Some(python) = interpreters().into_iter().next() else {
+        eprintln!("SKIPPED: no Python here");
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let bench = Bench::new(directory.path(), &python, &[]);
+    let project = own_backend(directory.path(), "print('compiling'); raise ValueError('no such gadget')");
+    let source = Source::Directory { root: &project, project: Path::new("") };
+    let error = bench.workshop().build(&source, None, &[]).unwrap_err();
+    assert_eq!(error.status(), Status::Refused);
+    let message = error.to_string();
+    let first = message.lines().next().unwrap();
+    assert_eq!(first, "cannot build `own`: build_wheel of hooks failed (exit status 1): ValueError: no such gadget");
+    let log = message.lines().last().unwrap().strip_prefix("the full log is ").unwrap();
+    assert!(Path::new(log).starts_with(directory.path().join("cache/logs")), "{log}");
+    assert!(std::fs::read_to_string(log).unwrap().contains("compiling"));
+}
+
+#[test]
+fn stops_a_build_at_its_time_limit() {
+    let Some(python) = interpreters().into_iter().next() else {
+        eprintln!("SKIPPED: no Python here");
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(directory.path(), &python, &[]);
+    bench.build_timeout = Duration::from_secs(2);
+    let project = own_backend(directory.path(), "import time; time.sleep(60)");
+    let source = Source::Directory { root: &project, project: Path::new("") };
+    let error = bench.workshop().build(&source, None, &[]).unwrap_err();
+    let message = error.to_string();
+    assert!(message.starts_with("cannot build `own`: build_wheel of hooks did not end within 2 s\n"), "{message}");
+    assert_eq!(error.hint().as_deref(), Some("raise the limit with --build-timeout"));
+}
+
+#[test]
+fn tells_which_entries_hold_the_path_of_the_build_directory() {
+    let Some(python) = interpreters().into_iter().next() else {
+        eprintln!("SKIPPED: no Python here");
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let bench = Bench::new(directory.path(), &python, &[]);
+    let body = "import os, zipfile; z = zipfile.ZipFile(directory + '/own-1-py3-none-any.whl', 'w'); \
+                z.writestr('here.txt', 'at ' + os.getcwd()); z.writestr('x.txt', 'x'); z.close(); \
+                return 'own-1-py3-none-any.whl'";
+    let project = own_backend(directory.path(), body);
+    let source = Source::Directory { root: &project, project: Path::new("") };
+    let wheel = bench.workshop().build(&source, None, &[]).unwrap();
+    let Origin::Built { path_dependent, .. } = wheel.origin else { panic!("it was built") };
+    assert_eq!(path_dependent, ["here.txt"]);
+}
+
+#[test]
+fn refuses_sockets_to_builds_offline() {
+    let Some(python) = interpreters().into_iter().next() else {
+        eprintln!("SKIPPED: no Python here");
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(directory.path(), &python, &[]);
+    bench.offline = true;
+    let body = "import socket; socket.socketpair(); socket.create_connection(('127.0.0.1', 9))";
+    let project = own_backend(directory.path(), body);
+    let source = Source::Directory { root: &project, project: Path::new("") };
+    let message = bench.workshop().build(&source, None, &[]).unwrap_err().to_string();
+    let expected = "cannot build `own`: build_wheel of hooks failed (exit status 1): PermissionError: \
+                    pyzpack runs with --offline: no internet socket may be opened (socket.getaddrinfo)";
+    assert_eq!(message.lines().next(), Some(expected));
+}
+
+#[test]
+fn makes_a_virtual_environment_by_hand_where_the_module_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    for mut python in interpreters() {
+        python.tools.venv = false;
+        let scratch = ScratchDir::create(directory.path()).unwrap();
+        let environment = std::collections::BTreeMap::new();
+        let root = scratch.path().join("venv");
+        let venv = pyzpack::python::venv::Venv::create(&python, &root, &environment).unwrap();
+        std::fs::write(venv.site_packages.join("there.py"), "").unwrap();
+        let script = "import there, sys; print(sys.prefix != sys.base_prefix)";
+        let output = std::process::Command::new(&venv.python).args(["-I", "-c", script]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "True\n", "{python:?}: {output:?}");
+    }
+}
