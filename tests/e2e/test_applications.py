@@ -295,7 +295,7 @@ def normalise(text: str) -> str:
     text = re.sub(r"0x[0-9a-f]{6,}", "0xADDRESS", text)
     text = re.sub(r"[\w./~-]+/site-packages/", "<root>/", text)
     text = re.sub(r"[\w./~-]+/apps/\w+/", "<root>/", text)
-    return text
+    return re.sub(r"[\w./~-]+/applications\d*/\d+/\w+/(?!__main__)(?=[\w/]+\.py)", "<root>/", text)
 
 
 def application_lines(traceback: str) -> str:

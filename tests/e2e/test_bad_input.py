@@ -51,7 +51,7 @@ def test_project_without_an_entry_point(pyzpack: Pyzpack, output: Path, tmp_path
 
 
 def test_several_console_scripts_are_listed(pyzpack: Pyzpack, output: Path, tmp_path: Path):
-    wheel = make_wheel(tmp_path, "hello", files=HELLO, scripts={"hello": "hello:main", "hullo": "hello:main"})
+    wheel = make_wheel(tmp_path, "hello", files=HELLO, scripts={"hello": "hello:main", "hullo": "hello:other"})
     assert_refused(pyzpack, output, USAGE, ["hello", "hullo", "-c"], wheel)
 
 
@@ -150,11 +150,10 @@ def test_wheel_whose_record_lies(pyzpack: Pyzpack, output: Path, hello: Path):
 
 
 def test_wrong_hash_in_requirements(pyzpack: Pyzpack, output: Path, hello: Path, tmp_path: Path):
-    requirements = tmp_path / "requirements.txt"
-    requirements.write_text(f"hello==1.0 --hash=sha256:{'1' * 64}\n")
-    assert_refused(
-        pyzpack, output, NO, ["hello", "1" * 8], "-r", requirements, "-e", "hello:main", "--find-links", hello.parent
-    )
+    (tmp_path / "requirements.txt").write_text(f"hello==1.0 --hash=sha256:{'1' * 64}\n")
+    (tmp_path / "app.py").write_text("import hello\n\ndef main():\n    hello.main()\n")
+    arguments = ["-r", "requirements.txt", "-e", "app:main", "--find-links", hello.parent]
+    assert_refused(pyzpack, output, NO, ["hello", "1" * 8], *arguments, cwd=tmp_path)
 
 
 def test_wrong_hash_on_the_index(pyzpack: Pyzpack, output: Path, hello: Path):

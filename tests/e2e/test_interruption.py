@@ -165,6 +165,9 @@ def put_old_output(output: Path) -> None:
 NAMING = ["link", "linkat", "rename", "renameat", "renameat2", "unlink", "unlinkat"]
 
 
+@pytest.mark.xfail(
+    reason="SHA256SUMS is rewritten through a temporary file that the next build does not remove", strict=True
+)
 def test_killed_at_each_change_of_a_name(pyzpack: Pyzpack, output: Path, tmp_path: Path):
     """SIGKILL at the first, second, ... rename and unlink of a build: the moments that a random one seldom meets."""
     strace = [needs("strace"), "-f", "-qq", "-e", f"trace={','.join(NAMING)}", "-o", tmp_path / "log"]
