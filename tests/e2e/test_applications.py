@@ -303,6 +303,9 @@ def application_lines(traceback: str) -> str:
     if "Traceback (most recent call last):" not in traceback:
         return traceback
     lines = traceback.splitlines()
+    if lines[-1] == "KeyboardInterrupt":
+        # Printed by the interpreter itself, which before 3.13 finds no source line in a zip.
+        return lines[-1]
     first = next((number for number, line in enumerate(lines) if line.startswith('  File "<root>/')), len(lines))
     return "\n".join(lines[first:])
 
