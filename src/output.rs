@@ -82,8 +82,10 @@ impl Explain for OutputError {
     fn status(&self) -> Status {
         match self {
             Self::Wheel(error) => error.status(),
-            Self::Write { error: WriteError::TooManyEntries(_) | WriteError::TooLarge, .. } => Status::Refused,
-            Self::Write { error: WriteError::Read(ReadError::Fault { .. }), .. } => Status::Refused,
+            Self::Write {
+                error: WriteError::TooManyEntries(_) | WriteError::TooLarge | WriteError::Read(ReadError::Fault { .. }),
+                ..
+            } => Status::Refused,
             _ => Status::Machine,
         }
     }

@@ -102,6 +102,8 @@ pub struct ApplicationPlan {
     pub runs_on: String,
     /// What the user should know, a line each.
     pub warnings: Vec<String>,
+    /// What only a user who plans wants to know, a line each.
+    pub notes: Vec<String>,
 }
 
 /// Why there is no plan.
@@ -257,7 +259,8 @@ pub fn assemble(
         Layout::Extract => planner.plan_extract(bootstrap, &manifest, &options.shebang)?,
     };
     let runs_on = runs_on(&pythons, &platform);
-    Ok(ApplicationPlan { manifest, archive, layout, layout_reason, entry_point, pythons, runs_on, warnings })
+    let notes = describe_prefix_data(wheels);
+    Ok(ApplicationPlan { manifest, archive, layout, layout_reason, entry_point, pythons, runs_on, warnings, notes })
 }
 
 fn to_runtime(entry: &EntryPoint) -> runtime::Entry {
@@ -356,6 +359,25 @@ fn describe_pth(tree: &InstalledTree, wheels: &WheelSet) -> Vec<String> {
         Some(format!("`{path}` of {owner} {does} at each start"))
     };
     tree.pth_files().into_iter().filter_map(describe).collect()
+}
+
+/// Files that an installer would put below `sys.prefix`, which is the host's own here.
+fn describe_prefix_data(wheels: &WheelSet) -> Vec<String> {
+    let describe = |wheel: &VerifiedWheel| {
+        let data = format!("{}/data/", wheel.data_directory);
+        let places: BTreeSet<&str> = wheel
+            .files
+            .iter()
+            .filter_map(|file| file.entry.path.as_str().strip_prefix(&data))
+            .map(|path| path.split('/').next().unwrap_or(path))
+            .collect();
+        let listed: Vec<String> = places.into_iter().map(|place| format!("`{place}`")).collect();
+        (!listed.is_empty()).then(|| {
+            let name = &wheel.metadata.name;
+            format!("`{name}` brings {} for sys.prefix: a program that looks there does not find it", listed.join(", "))
+        })
+    };
+    wheels.iter().filter_map(describe).collect()
 }
 
 fn describe_wheel(wheel: &VerifiedWheel) -> ManifestWheel {

@@ -21,7 +21,7 @@ pub struct Source {
 /// What the file system knows of an open file's state; two equal stamps of one file mean that nobody wrote to it
 /// between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     length: u64,
     modified: Option<SystemTime>,
     #[cfg(unix)]

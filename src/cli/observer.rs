@@ -47,7 +47,7 @@ impl Terminal {
 
     /// Ends the last stage and takes the progress away.
     pub(super) fn finish(&self) {
-        self.with(|state| state.end());
+        self.with(State::end);
         self.bar.finish_and_clear();
     }
 

@@ -1,6 +1,5 @@
 //! What is said at the end: an error with its reason and the next step, or a result.
 
-use std::error::Error as _;
 use std::io;
 
 use crate::status::{Explain, Status};

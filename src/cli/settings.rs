@@ -12,6 +12,7 @@ use crate::output::EvidenceChoice;
 use crate::project::input::Input;
 use crate::project::pyproject::read_settings;
 use crate::project::script::Script;
+use crate::redact::redact_url;
 use crate::resolve::IndexOptions;
 use crate::settings::BuildSettings;
 use crate::status::{Explain, Status};
@@ -146,6 +147,11 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
     Ok(Resolved { settings, jobs, notes })
 }
 
+/// A value that its option does not take; a credential in it is not repeated.
+fn refuse(place: String, reason: impl AsRef<str>) -> SettingsError {
+    SettingsError::Value { place, reason: redact_url(reason.as_ref()).into_owned() }
+}
+
 /// `[tool.pyzpack]` of the first input that has any: a project's, or a script's own.
 fn find_table(inputs: &[String], directory: &Path) -> Result<(toml::Table, String), SettingsError> {
     let first = inputs.first().map_or(Ok(Input::Directory(directory.to_owned())), |text| Input::parse(text, directory));
@@ -183,7 +189,7 @@ impl Layers<'_> {
                 (Kind::List, _) => (false, "a list of texts"),
             };
             if !fits {
-                return Err(self.refuse(self.key_place(key), format!("{wanted} is due")));
+                return Err(refuse(self.key_place(key), format!("{wanted} is due")));
             }
         }
         Ok(())
@@ -191,11 +197,6 @@ impl Layers<'_> {
 
     fn key_place(&self, key: &str) -> String {
         format!("`{}`, key `{key}` in [tool.pyzpack]", self.file)
-    }
-
-    fn refuse(&self, place: String, reason: String) -> SettingsError {
-        let reason = crate::redact::redact_url(&reason).into_owned();
-        SettingsError::Value { place, reason }
     }
 
     fn text(&self, name: &'static str) -> Result<Option<Given<String>>, SettingsError> {
@@ -206,7 +207,7 @@ impl Layers<'_> {
         let variable = option.variable();
         if let Some(value) = self.world.environment.get(OsStr::new(&variable)) {
             let place = format!("environment variable {variable}");
-            let value = value.to_str().ok_or_else(|| self.refuse(place.clone(), "it is not UTF-8".to_owned()))?;
+            let value = value.to_str().ok_or_else(|| refuse(place.clone(), "it is not UTF-8"))?;
             // An empty variable is a way to unset it; an empty time would be a silent default.
             if !value.is_empty() || name == "source-date-epoch" {
                 return Ok(Some(Given { value: value.to_owned(), place }));
@@ -222,7 +223,7 @@ impl Layers<'_> {
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<Option<T>, SettingsError> {
         let Some(Given { value, place }) = self.text(name)? else { return Ok(None) };
-        read(&value).map(Some).map_err(|reason| self.refuse(place, reason))
+        read(&value).map(Some).map_err(|reason| refuse(place, reason))
     }
 
     fn choose<T: Copy>(&self, name: &'static str, values: &[(&str, T)]) -> Result<T, SettingsError> {
@@ -242,7 +243,7 @@ impl Layers<'_> {
         let variable = option.variable();
         if let Some(value) = self.world.variable(&variable) {
             let place = format!("environment variable {variable}");
-            let value = value.to_str().ok_or_else(|| self.refuse(place, "it is not UTF-8".to_owned()))?;
+            let value = value.to_str().ok_or_else(|| refuse(place, "it is not UTF-8"))?;
             return Ok(value.split_whitespace().map(str::to_owned).collect());
         }
         let items = self.table.get(name).and_then(toml::Value::as_array).into_iter().flatten();
@@ -253,9 +254,8 @@ impl Layers<'_> {
         &self,
         name: &'static str,
     ) -> Result<Vec<T>, SettingsError> {
-        let read = |text: String| {
-            text.parse().map_err(|error: T::Err| self.refuse(format!("option --{name}"), error.to_string()))
-        };
+        let read =
+            |text: String| text.parse().map_err(|error: T::Err| refuse(format!("option --{name}"), error.to_string()));
         self.list(name)?.into_iter().map(read).collect()
     }
 
@@ -270,10 +270,7 @@ impl Layers<'_> {
             return match lower.as_str() {
                 "1" | "true" | "yes" | "on" => Ok(true),
                 "0" | "false" | "no" | "off" => Ok(false),
-                _ => {
-                    Err(self
-                        .refuse(format!("environment variable {variable}"), format!("`{lower}` is neither 1 nor 0")))
-                }
+                _ => Err(refuse(format!("environment variable {variable}"), format!("`{lower}` is neither 1 nor 0"))),
             };
         }
         Ok(self.table.get(name).and_then(toml::Value::as_bool).unwrap_or(false))
@@ -291,7 +288,7 @@ impl Layers<'_> {
             (Some(_), Some(_)) => Err(SettingsError::Exclusive("console-script", "entry-point")),
             (Some(script), None) => Ok(EntryChoice::ConsoleScript(script.value)),
             (None, Some(Given { value, place })) => {
-                value.parse().map(EntryChoice::Object).map_err(|error| self.refuse(place, error.to_string()))
+                value.parse().map(EntryChoice::Object).map_err(|error| refuse(place, error.to_string()))
             }
             (None, None) => Ok(EntryChoice::OnlyScript),
         }

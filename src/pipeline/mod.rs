@@ -131,6 +131,7 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
     };
     let application = assemble(&collected.wheels, &tree, &scripts, entry_point, &collected.target, options)?;
     application.warnings.iter().for_each(|warning| observer.warn(warning));
+    application.notes.iter().for_each(|note| observer.detail(note));
     Ok(Planned { collected, interpreter, application })
 }
 

@@ -45,7 +45,7 @@ pub(super) fn choose(
 
 /// The names that a module's source binds; none where only running it would tell, or where this Python cannot say.
 fn bound_names(world: &Surroundings, interpreter: &Interpreter, source: Vec<u8>) -> Option<BTreeSet<String>> {
-    let child = Child::new(&interpreter.executable, &world.environment, &world.temporary, Duration::from_secs(60))
+    let child = Child::new(&interpreter.executable, &world.environment, &world.temporary, Duration::from_mins(1))
         .args(["-I", "-S", "-c", DEFINES])
         .input(source)
         .capture_stdout();

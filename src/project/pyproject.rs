@@ -113,15 +113,9 @@ impl Project {
     /// When there is no such group, or it cannot be read.
     pub fn group(&self, group: &GroupName) -> Result<Vec<Requirement>, ProjectError> {
         let path = || self.root.join("pyproject.toml").display().to_string();
-        let groups = match &self.pyproject {
-            Some(pyproject) => {
-                let resolved = pyproject.resolve();
-                resolved
-                    .map_err(|error| ProjectError::Malformed { path: path(), reason: error.to_string() })?
-                    .dependency_groups
-            }
-            None => Default::default(),
-        };
+        let resolved = self.pyproject.as_ref().map(PyProjectToml::resolve).transpose();
+        let resolved = resolved.map_err(|error| ProjectError::Malformed { path: path(), reason: error.to_string() })?;
+        let groups = resolved.map(|resolved| resolved.dependency_groups).unwrap_or_default();
         let found = groups.iter().find(|(name, _)| name.parse().is_ok_and(|name: GroupName| name == *group));
         let Some((_, requirements)) = found else {
             let known: Vec<&str> = groups.keys().map(String::as_str).collect();

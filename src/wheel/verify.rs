@@ -141,7 +141,7 @@ pub enum WheelFault {
         found: String,
     },
     /// RECORD and the archive disagree.
-    #[error("{}{fault} [wheel-record]", .entry.as_ref().map(|name| format!("entry `{name}`: RECORD: ")).unwrap_or("RECORD: ".to_owned()))]
+    #[error("{}{fault} [wheel-record]", .entry.as_ref().map_or("RECORD: ".to_owned(), |name| format!("entry `{name}`: RECORD: ")))]
     Record {
         /// The file that the fault is about, where it is about one.
         entry: Option<String>,
