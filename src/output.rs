@@ -196,12 +196,13 @@ fn remove_evidence(target: &Path) -> io::Result<()> {
             _ => {}
         }
     }
-    blank_lines_of(target)
+    disown_lines_of(target)
 }
 
-/// Overwrites the digests of `target` and its evidence in `SHA256SUMS` with zeros. It is done in place: a killed build
-/// leaves one temporary file at most, and the archive's own is there already.
-fn blank_lines_of(target: &Path) -> io::Result<()> {
+/// Makes comments of the lines in `SHA256SUMS` that speak of `target` and its evidence, by one byte each: a `#` is where
+/// `sha256sum` stops reading a line. It is done in place, because a killed build leaves one temporary file at most, and
+/// the archive's own is there already.
+fn disown_lines_of(target: &Path) -> io::Result<()> {
     use std::io::{Seek, SeekFrom, Write};
     let checksums = target.with_file_name(CHECKSUMS);
     let Some(text) = read_checksums(&checksums)? else { return Ok(()) };
@@ -213,9 +214,8 @@ fn blank_lines_of(target: &Path) -> io::Result<()> {
                 Some(file) => file,
                 None => file.insert(fs_err::OpenOptions::new().write(true).open(&checksums)?),
             };
-            let mark = u64::from(line.starts_with('\\'));
-            file.seek(SeekFrom::Start(offset + mark))?;
-            file.write_all(&[b'0'; 64])?;
+            file.seek(SeekFrom::Start(offset))?;
+            file.write_all(b"#")?;
         }
         offset += line.len() as u64;
     }
@@ -263,10 +263,10 @@ fn is_line_of(line: &str, target: &Path) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || EVIDENCE_SUFFIXES.contains(&rest))
 }
 
-/// The name in a line, as it is escaped there: behind the digest and a blank and a blank or `*`.
+/// The name in a line, as it is escaped there: behind the digest, a blank, and a blank or `*`.
 fn listed_name(line: &str) -> &str {
-    let bare = line.strip_prefix('\\').unwrap_or(line);
-    bare.get(66..).unwrap_or_default().trim_end_matches(['\r', '\n'])
+    let name = line.split_once(' ').and_then(|(_, rest)| rest.strip_prefix([' ', '*']));
+    name.unwrap_or_default().trim_end_matches(['\r', '\n'])
 }
 
 /// Replaces a small text file in one step; the temporary file is named for `target`, whose next build removes it where
@@ -305,8 +305,8 @@ mod tests {
         std::fs::write(directory.path().join(CHECKSUMS), &old).unwrap();
         remove_evidence(&target).unwrap();
         let read = || std::fs::read_to_string(directory.path().join(CHECKSUMS)).unwrap();
-        let none = "0".repeat(64);
-        assert_eq!(read(), format!("{other}  c.txt\n{none}  b.pyz\n{none}  b.pyz.cdx.json\n{other}  a.pyz\n"));
+        let disowned = format!("#{}", &other.to_string()[1..]);
+        assert_eq!(read(), format!("{other}  c.txt\n{disowned}  b.pyz\n{disowned}  b.pyz.cdx.json\n{other}  a.pyz\n"));
         write_checksums(&target, &digest).unwrap();
         assert_eq!(read(), format!("{other}  a.pyz\n{digest}  b.pyz\n{other}  c.txt\n"));
         let own = std::fs::read_to_string(directory.path().join("b.pyz.sha256")).unwrap();

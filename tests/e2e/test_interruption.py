@@ -151,7 +151,10 @@ def assert_old_or_new(output: Path, new: bytes) -> bool:
     digest = hashlib.sha256(found).hexdigest()
     for name in ("SHA256SUMS", "tool.pyz.sha256"):
         checksums = output.parent / name
-        assert not checksums.exists() or checksums.read_text() in ("", f"{digest}  tool.pyz\n"), name
+        text = checksums.read_text() if checksums.exists() else ""
+        # A line that is no longer true is made a comment before the new file takes its name.
+        lines = [line for line in text.splitlines() if not line.startswith("#")]
+        assert lines in ([], [f"{digest}  tool.pyz"]), name
     return found == new
 
 
@@ -165,9 +168,6 @@ def put_old_output(output: Path) -> None:
 NAMING = ["link", "linkat", "rename", "renameat", "renameat2", "unlink", "unlinkat"]
 
 
-@pytest.mark.xfail(
-    reason="SHA256SUMS is rewritten through a temporary file that the next build does not remove", strict=True
-)
 def test_killed_at_each_change_of_a_name(pyzpack: Pyzpack, output: Path, tmp_path: Path):
     """SIGKILL at the first, second, ... rename and unlink of a build: the moments that a random one seldom meets."""
     strace = [needs("strace"), "-f", "-qq", "-e", f"trace={','.join(NAMING)}", "-o", tmp_path / "log"]
