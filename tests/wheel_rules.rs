@@ -38,7 +38,7 @@ fn take_bytes(bytes: &[u8]) -> BTreeMap<String, Sha256Digest> {
 /// The message about a wheel that is refused, without the name of the wheel, which must be there.
 #[track_caller]
 fn refusal_of_bytes(filename: &str, bytes: &[u8]) -> String {
-    let error = verify_bytes(filename, bytes).err().expect("the hostile wheel is refused");
+    let Err(error) = verify_bytes(filename, bytes) else { panic!("the hostile wheel is taken") };
     assert_eq!(error.status(), Status::Refused);
     let message = error.to_string();
     let prefix = format!("refused wheel `{filename}`: ");
@@ -1011,7 +1011,7 @@ mod record {
         let (sha384, sha512) = (Sha384::digest(&text), Sha512::digest(&text));
         take_wheel(&with_row(|_| digest_row("sha384", &sha384, 32)));
         take_wheel(&with_row(|_| digest_row("sha512", &sha512, 32)));
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         let zeros = "00";
         assert_eq!(
             refusal_of(&with_row(|_| digest_row("sha384", &[0; 48], 32))),
