@@ -470,16 +470,23 @@ impl VerifiedWheel {
         &self.source
     }
 
-    /// Tells whether the file is still the one that was checked.
+    /// Tells whether the file is still the one that was checked. Where the file system says that it was touched, which a
+    /// new or removed link to it does too, the bytes decide.
     ///
     /// # Errors
-    /// When it was written to since, or the file system does not tell.
+    /// When it was written to since, or cannot be read.
     pub(crate) fn check_unchanged(&self) -> Result<(), WheelError> {
-        match self.source.stamp() {
-            Ok(stamp) if stamp == self.stamp => Ok(()),
-            Ok(_) => Err(WheelError::Changed(self.filename.to_string())),
-            Err(error) => Err(WheelError::Unreadable { wheel: self.path.display().to_string(), error }),
+        let unreadable = |error| WheelError::Unreadable { wheel: self.path.display().to_string(), error };
+        let stamp = self.source.stamp().map_err(unreadable)?;
+        if stamp == self.stamp {
+            return Ok(());
         }
+        let changed = || WheelError::Changed(self.filename.to_string());
+        if !stamp.has_length_of(&self.stamp) {
+            return Err(changed());
+        }
+        let sha256 = self.source.sha256().map_err(unreadable)?;
+        if sha256 == self.sha256 { Ok(()) } else { Err(changed()) }
     }
 
     /// The checked file at `path` in the wheel.
