@@ -14,7 +14,7 @@ use pyzpack::archive::{
 use pyzpack::digest::Sha256Digest;
 use pyzpack::output::{EvidenceChoice, write_output};
 
-use wheels::application::{Packing, loose, pack, plan, read_by_zip_crate, write};
+use wheels::application::{Packing, loose, pack, plan, plan_verified, read_by_zip_crate, write};
 use wheels::{Wheel, deflate};
 
 const SHEBANG: &str = "#!/usr/bin/env python3\n";
@@ -386,6 +386,39 @@ fn write_large_wheel(path: &Path, size: usize) {
         archive.write_all(&contents).unwrap();
     }
     archive.finish().unwrap();
+}
+
+/// The application of a wheel that lies in `place`, planned, before `change` is made to the wheel's file, written after.
+fn write_after(change: impl FnOnce(&Path)) -> Result<Vec<u8>, String> {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join(demo().filename());
+    let planned = plan_verified(vec![demo().verified(place.path())], &Packing::default()).unwrap();
+    change(&file);
+    write(&planned.plan.archive, &planned.wheels).map_err(|error| error.to_string())
+}
+
+#[test]
+fn refuses_a_wheel_that_is_written_to_while_it_is_packed() {
+    let changed = Err("wheel `demo-1.0-py3-none-any.whl` changed while it was being packed".to_owned());
+    let rewrite = |change: fn(&mut Vec<u8>)| {
+        write_after(|file| {
+            let mut bytes = std::fs::read(file).unwrap();
+            change(&mut bytes);
+            // In place: the open file is the one that changes.
+            std::fs::write(file, bytes).unwrap();
+        })
+    };
+    assert_eq!(rewrite(|bytes| bytes[100] ^= 1), changed);
+    assert_eq!(rewrite(|bytes| bytes.push(0)), changed);
+    assert_eq!(rewrite(Vec::clear), changed);
+}
+
+#[test]
+fn takes_a_wheel_that_loses_its_name_while_it_is_packed() {
+    let expected = write_after(|_| {}).unwrap();
+    assert!(write_after(|file| std::fs::remove_file(file).unwrap()).unwrap() == expected, "a cache may be cleared");
+    let link = |file: &Path| std::fs::hard_link(file, file.with_extension("link")).unwrap();
+    assert!(write_after(link).unwrap() == expected, "another process may link to a cached file");
 }
 
 /// What the kernel says of the most memory that this process ever had, in kB.

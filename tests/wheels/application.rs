@@ -16,6 +16,8 @@ use pyzpack::target::{
     Libc, Machine, MarkerEnvironment, Platform, PythonAbi, PythonBuild, PythonMinor, Target, Threading,
 };
 
+use pyzpack::wheel::VerifiedWheel;
+
 use super::Wheel;
 
 /// How an application is packed; the defaults are those of the command line.
@@ -34,8 +36,6 @@ pub struct Planned {
     pub wheels: WheelSet,
     pub tree: InstalledTree,
     pub plan: ApplicationPlan,
-    /// Where the wheels are while the plan is used.
-    _place: tempfile::TempDir,
 }
 
 /// `CPython` 3.12 on Linux.
@@ -63,7 +63,7 @@ pub fn loose(path: &str, contents: &[u8]) -> LooseFile {
     LooseFile { path: ArchivePath::new(path).expect("a safe name"), bytes: contents.into(), mode: Mode::Regular }
 }
 
-/// Lays out wheels alone.
+/// Lays out wheels alone; the directory holds them while they are used.
 pub fn lay_out(wheels: &[Wheel], packing: &Packing) -> Result<(tempfile::TempDir, WheelSet, InstalledTree), Error> {
     let place = tempfile::tempdir().expect("a directory");
     let wheels = WheelSet::new(wheels.iter().map(|wheel| wheel.verified(place.path())).collect())?;
@@ -71,9 +71,16 @@ pub fn lay_out(wheels: &[Wheel], packing: &Packing) -> Result<(tempfile::TempDir
     Ok((place, wheels, tree))
 }
 
-/// Plans an application of `wheels`.
+/// Plans an application of `wheels`. They stay readable when their directory is gone: they are open.
 pub fn plan(wheels: &[Wheel], packing: &Packing) -> Result<Planned, Error> {
-    let (place, wheels, tree) = lay_out(wheels, packing)?;
+    let place = tempfile::tempdir().expect("a directory");
+    plan_verified(wheels.iter().map(|wheel| wheel.verified(place.path())).collect(), packing)
+}
+
+/// Plans an application of wheels that were checked.
+pub fn plan_verified(wheels: Vec<VerifiedWheel>, packing: &Packing) -> Result<Planned, Error> {
+    let wheels = WheelSet::new(wheels)?;
+    let tree = InstalledTree::lay_out(&wheels, &packing.loose, packing.policy)?;
     let scripts = Scripts::collect(&wheels, &tree);
     let options = ApplicationOptions {
         name: "demo".to_owned(),
@@ -104,7 +111,7 @@ pub fn plan(wheels: &[Wheel], packing: &Packing) -> Result<Planned, Error> {
     };
     let entry = EntryPoint::Object("demo:main".parse().expect("an object"));
     let plan = assemble(&wheels, &tree, &scripts, entry, &target(), options)?;
-    Ok(Planned { wheels, tree, plan, _place: place })
+    Ok(Planned { wheels, tree, plan })
 }
 
 /// Writes an archive and reads it again, as a build does.
