@@ -305,15 +305,23 @@ fn choose_layout(
             let (modules, others): (Vec<_>, Vec<_>) = code.partition(|path| path.ends_with(".py"));
             let distributions =
                 wheels.iter().len() + usize::from(tree.files.values().any(|file| file.distribution.is_none()));
-            let reason = match others.first() {
+            let reserved = tree.files.keys().find(|path| is_reserved(path));
+            let reason = match (reserved, others.first()) {
                 _ if distributions > 1 => format!("{distributions} distributions are packed"),
-                Some(other) => format!("`{other}` is not Python source"),
-                None if modules.len() >= MANY_MODULES => format!("{} modules are packed", modules.len()),
-                None => return Ok((Layout::Zip, "one small distribution of Python source alone".to_owned())),
+                (Some(reserved), _) => format!("`{reserved}` is a name of the archive's own"),
+                (None, Some(other)) => format!("`{other}` is not Python source"),
+                _ if modules.len() >= MANY_MODULES => format!("{} modules are packed", modules.len()),
+                _ => return Ok((Layout::Zip, "one small distribution of Python source alone".to_owned())),
             };
             Ok((Layout::Extract, reason))
         }
     }
+}
+
+/// Whether a path at the archive's root would be, or be taken for, one of the archive's own files.
+fn is_reserved(path: &ArchivePath) -> bool {
+    let folded = path.folded();
+    matches!(folded.split('/').next(), Some("__main__.py" | "_pyzpack"))
 }
 
 fn is_native(path: &str) -> bool {
@@ -479,7 +487,7 @@ impl Planner<'_> {
         let main = EntrySource::Bytes { bytes: runtime::render_main(bootstrap).into(), packing: Packing::Store };
         entries.insert(own_path("__main__.py")?, PlannedEntry { source: main, mode: Mode::Regular });
         for (path, entry) in self.files() {
-            if entries.contains_key(&path) || path.as_str().starts_with("_pyzpack/") || path.as_str() == "_pyzpack" {
+            if is_reserved(&path) {
                 let owner = self.tree.files[&path].distribution.as_ref();
                 let owner = owner.map_or_else(|| "the application".to_owned(), |name| format!("`{name}`"));
                 return Err(PlanError::Reserved { path: path.to_string(), owner });

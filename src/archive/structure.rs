@@ -335,7 +335,7 @@ fn parse_central_header(bytes: &[u8], profile: Profile) -> Result<(CentralHeader
     let made_by_unix = fields.u16(4) >> 8 == 3;
     let external_attributes = fields.u32(38);
     check_file_type(external_attributes, is_directory).map_err(refuse)?;
-    if is_directory && size != 0 {
+    if is_directory && (size != 0 || fields.u32(16) != 0) {
         return Err(refuse(ZipFault::DirectoryWithContents));
     }
     if method == Method::Stored && compressed_size != size {
@@ -612,10 +612,19 @@ fn check_local_header(
     let data_offset = offset + header_length;
     let end = data_offset.checked_add(central.compressed_size).filter(|end| *end <= directory_offset);
     let end = end.ok_or_else(|| refuse(ZipFault::Overlap { offset: directory_offset }))?;
+    let wide_descriptor = zip64.is_some();
+    if central.is_directory && central.compressed_size != 0 {
+        // Nobody unpacks a directory: what stands here would be hidden. Writers that deflate whatever comes leave the
+        // stream of nothing (RFC 1951: one empty block, with fixed codes or stored).
+        read_into(source, data_offset, central.compressed_size.min(6), buffer)?;
+        if !matches!(buffer[..], [3, 0] | [1, 0, 0, 0xff, 0xff]) {
+            return Err(refuse(ZipFault::DirectoryWithContents));
+        }
+    }
     if !deferred {
         return Ok((data_offset, end));
     }
-    let length = check_data_descriptor(source, central, end, directory_offset, zip64.is_some(), buffer)?;
+    let length = check_data_descriptor(source, central, end, directory_offset, wide_descriptor, buffer)?;
     Ok((data_offset, end + length))
 }
 

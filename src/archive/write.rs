@@ -125,7 +125,7 @@ fn write_entries(
                 (EntrySource::Nested(nested), _) => {
                     let (header, file) = write_nested(nested, header, output, base, scratch)?;
                     digests.push(file.stream_sha256);
-                    (header, Some(file))
+                    (header, Some(ExpectedFile { mode: entry.mode, ..file }))
                 }
                 (EntrySource::NamesDigests(render), _) => {
                     // Room now, the bytes when the nested archives' digests are known.
