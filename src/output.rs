@@ -219,27 +219,42 @@ fn remove_evidence(target: &Path) -> io::Result<()> {
             _ => {}
         }
     }
+    disown_lines_of(target)
+}
+
+/// Makes comments of the lines in `SHA256SUMS` that speak of `target` and its evidence, by one byte each: a `#` is where
+/// `sha256sum` stops reading a line. It is done in place, because a killed build leaves one temporary file at most, and
+/// the archive's own is there already.
+fn disown_lines_of(target: &Path) -> io::Result<()> {
+    use std::io::{Seek, SeekFrom, Write};
     let checksums = target.with_file_name(CHECKSUMS);
-    match read_checksums(&checksums)? {
-        Some(text) => {
-            let kept = without_lines_of(&text, target);
-            if kept == text { Ok(()) } else { replace(&checksums, &kept) }
+    let Some(text) = read_checksums(&checksums)? else { return Ok(()) };
+    let mut offset = 0;
+    let mut file = None;
+    for line in text.split_inclusive('\n') {
+        if is_line_of(line, target) {
+            let file = match &mut file {
+                Some(file) => file,
+                None => file.insert(fs_err::OpenOptions::new().write(true).open(&checksums)?),
+            };
+            file.seek(SeekFrom::Start(offset))?;
+            file.write_all(b"#")?;
         }
-        None => Ok(()),
+        offset += line.len() as u64;
     }
+    Ok(())
 }
 
 /// Writes `APP.pyz.sha256` and the lines of `SHA256SUMS`, as `sha256sum -c` reads them.
 fn write_checksums(target: &Path, sha256: &Sha256Digest) -> io::Result<Vec<PathBuf>> {
     let line = checksum_line(target, sha256);
     let own = beside(target, ".sha256");
-    replace(&own, &line)?;
+    replace(&own, target, &line)?;
     let checksums = target.with_file_name(CHECKSUMS);
     let kept = read_checksums(&checksums)?.map(|text| without_lines_of(&text, target)).unwrap_or_default();
     let mut lines: Vec<&str> = kept.lines().chain(line.lines()).collect();
-    // By name, which begins at column 66.
-    lines.sort_by_key(|line| (line.get(66..), *line));
-    replace(&checksums, &(lines.join("\n") + "\n"))?;
+    lines.sort_by_key(|line| (listed_name(line), *line));
+    replace(&checksums, target, &(lines.join("\n") + "\n"))?;
     Ok(vec![own, checksums])
 }
 
@@ -261,18 +276,27 @@ fn read_checksums(path: &Path) -> io::Result<Option<String>> {
 
 /// The lines that speak neither of `target` nor of its evidence.
 fn without_lines_of(text: &str, target: &Path) -> String {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let own = |line: &&str| {
-        let listed = line.get(66..).unwrap_or_default();
-        listed.strip_prefix(name.as_ref()).is_some_and(|rest| rest.is_empty() || EVIDENCE_SUFFIXES.contains(&rest))
-    };
-    text.split_inclusive('\n').filter(|line| !own(&line.trim_end())).collect()
+    text.split_inclusive('\n').filter(|line| !is_line_of(line, target)).collect()
 }
 
-/// Replaces a small text file in one step.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+/// Whether a line speaks of `target` or of its evidence.
+fn is_line_of(line: &str, target: &Path) -> bool {
+    let own = checksum_line(target, &Sha256Digest::of(b""));
+    let rest = listed_name(line).strip_prefix(listed_name(&own));
+    rest.is_some_and(|rest| rest.is_empty() || EVIDENCE_SUFFIXES.contains(&rest))
+}
+
+/// The name in a line, as it is escaped there: behind the digest, a blank, and a blank or `*`.
+fn listed_name(line: &str) -> &str {
+    let name = line.split_once(' ').and_then(|(_, rest)| rest.strip_prefix([' ', '*']));
+    name.unwrap_or_default().trim_end_matches(['\r', '\n'])
+}
+
+/// Replaces a small text file in one step; the temporary file is named for `target`, whose next build removes it where
+/// this one is killed.
+fn replace(path: &Path, target: &Path, text: &str) -> io::Result<()> {
     use std::io::Write;
-    let mut pending = PendingFile::create(path)?;
+    let mut pending = PendingFile::create_for(path, target)?;
     pending.write_all(text.as_bytes())?;
     set_readable(pending.file())?;
     pending.persist()?;
@@ -304,7 +328,8 @@ mod tests {
         std::fs::write(directory.path().join(CHECKSUMS), &old).unwrap();
         remove_evidence(&target).unwrap();
         let read = || std::fs::read_to_string(directory.path().join(CHECKSUMS)).unwrap();
-        assert_eq!(read(), format!("{other}  c.txt\n{other}  a.pyz\n"));
+        let disowned = format!("#{}", &other.to_string()[1..]);
+        assert_eq!(read(), format!("{other}  c.txt\n{disowned}  b.pyz\n{disowned}  b.pyz.cdx.json\n{other}  a.pyz\n"));
         write_checksums(&target, &digest).unwrap();
         assert_eq!(read(), format!("{other}  a.pyz\n{digest}  b.pyz\n{other}  c.txt\n"));
         let own = std::fs::read_to_string(directory.path().join("b.pyz.sha256")).unwrap();

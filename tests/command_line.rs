@@ -60,11 +60,13 @@ fn without_evidence_none_of_an_older_file_stays() {
     let wheel = tool("first").write(&place.work());
     let wheel = wheel.to_str().unwrap();
     place.builds(&["build", wheel, "-o", "a.pyz"], "a.pyz", "1 distribution", ANYWHERE);
+    let line = place.read("SHA256SUMS");
     place.write(&[("a.pyz.sigstore.json", "{}"), ("b.pyz.sha256", "other")]);
     place.builds(&["build", wheel, "-o", "a.pyz", "--evidence", "none"], "a.pyz", "1 distribution", ANYWHERE);
     let left = ["SHA256SUMS", "a.pyz", "b.pyz.sha256", "first-1.0-py3-none-any.whl"].map(str::to_owned);
     assert_eq!(names(&place.work()), left.into());
-    assert_eq!(place.read("SHA256SUMS"), "");
+    // The line that no longer holds is a comment now.
+    assert_eq!(place.read("SHA256SUMS"), format!("#{}", &line[1..]));
 }
 
 #[test]
@@ -181,6 +183,7 @@ fn json_report_has_this_shape() {
         "layout": "zip",
         "layout_reason": "one small distribution of Python source alone",
         "name": "first",
+        "notes": [],
         "output": "dist/first.pyz",
         "platform": "any",
         "pythons": ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"],

@@ -145,10 +145,13 @@ fn takes_a_wheel_at_hand_and_find_links_and_tolerates_missing_directories() {
 #[test]
 fn names_a_requirement_that_nobody_has() {
     let Some(python) = python() else { return };
+    let sources = tempfile::tempdir().unwrap();
+    std::fs::write(sources.path().join("no-such-distribution-2.tar.gz"), "").unwrap();
     for (resolver, path) in paths() {
         let case = Case {
             requirements: &["no-such-distribution==1"],
-            index: IndexOptions { no_index: true, ..IndexOptions::default() },
+            // A source distribution is for a resolver to look into.
+            index: IndexOptions { no_index: true, find_links: vec![sources.path().into()], ..IndexOptions::default() },
             ..Case::default()
         };
         let error = run(&case, &python, &path).unwrap_err();

@@ -102,6 +102,8 @@ pub struct ApplicationPlan {
     pub runs_on: String,
     /// What the user should know, a line each.
     pub warnings: Vec<String>,
+    /// What only a user who plans wants to know, a line each.
+    pub notes: Vec<String>,
 }
 
 /// Why there is no plan.
@@ -220,7 +222,7 @@ pub fn assemble(
         entry_point: entry_point.to_string(),
         console_scripts: by_name
             .iter()
-            .filter(|(_, entry)| matches!(entry, EntryPoint::Object(_)))
+            .filter(|(name, _)| wheels.iter().any(|wheel| wheel.entry_points.console_scripts.contains_key(**name)))
             .map(|(name, entry)| ((*name).to_owned(), entry.to_string()))
             .collect(),
         requires_python: options.requires_python.as_ref().map(ToString::to_string),
@@ -257,7 +259,8 @@ pub fn assemble(
         Layout::Extract => planner.plan_extract(bootstrap, &manifest, &options.shebang)?,
     };
     let runs_on = runs_on(&pythons, &platform);
-    Ok(ApplicationPlan { manifest, archive, layout, layout_reason, entry_point, pythons, runs_on, warnings })
+    let notes = describe_prefix_data(wheels);
+    Ok(ApplicationPlan { manifest, archive, layout, layout_reason, entry_point, pythons, runs_on, warnings, notes })
 }
 
 fn to_runtime(entry: &EntryPoint) -> runtime::Entry {
@@ -302,15 +305,23 @@ fn choose_layout(
             let (modules, others): (Vec<_>, Vec<_>) = code.partition(|path| path.ends_with(".py"));
             let distributions =
                 wheels.iter().len() + usize::from(tree.files.values().any(|file| file.distribution.is_none()));
-            let reason = match others.first() {
+            let reserved = tree.files.keys().find(|path| is_reserved(path));
+            let reason = match (reserved, others.first()) {
                 _ if distributions > 1 => format!("{distributions} distributions are packed"),
-                Some(other) => format!("`{other}` is not Python source"),
-                None if modules.len() >= MANY_MODULES => format!("{} modules are packed", modules.len()),
-                None => return Ok((Layout::Zip, "one small distribution of Python source alone".to_owned())),
+                (Some(reserved), _) => format!("`{reserved}` is a name of the archive's own"),
+                (None, Some(other)) => format!("`{other}` is not Python source"),
+                _ if modules.len() >= MANY_MODULES => format!("{} modules are packed", modules.len()),
+                _ => return Ok((Layout::Zip, "one small distribution of Python source alone".to_owned())),
             };
             Ok((Layout::Extract, reason))
         }
     }
+}
+
+/// Whether a path at the archive's root would be, or be taken for, one of the archive's own files.
+fn is_reserved(path: &ArchivePath) -> bool {
+    let folded = path.folded();
+    matches!(folded.split('/').next(), Some("__main__.py" | "_pyzpack"))
 }
 
 fn is_native(path: &str) -> bool {
@@ -356,6 +367,25 @@ fn describe_pth(tree: &InstalledTree, wheels: &WheelSet) -> Vec<String> {
         Some(format!("`{path}` of {owner} {does} at each start"))
     };
     tree.pth_files().into_iter().filter_map(describe).collect()
+}
+
+/// Files that an installer would put below `sys.prefix`, which is the host's own here.
+fn describe_prefix_data(wheels: &WheelSet) -> Vec<String> {
+    let describe = |wheel: &VerifiedWheel| {
+        let data = format!("{}/data/", wheel.data_directory);
+        let places: BTreeSet<&str> = wheel
+            .files
+            .iter()
+            .filter_map(|file| file.entry.path.as_str().strip_prefix(&data))
+            .map(|path| path.split('/').next().unwrap_or(path))
+            .collect();
+        let listed: Vec<String> = places.into_iter().map(|place| format!("`{place}`")).collect();
+        (!listed.is_empty()).then(|| {
+            let name = &wheel.metadata.name;
+            format!("`{name}` brings {} for sys.prefix: a program that looks there does not find it", listed.join(", "))
+        })
+    };
+    wheels.iter().filter_map(describe).collect()
 }
 
 fn describe_wheel(wheel: &VerifiedWheel) -> ManifestWheel {
@@ -457,7 +487,7 @@ impl Planner<'_> {
         let main = EntrySource::Bytes { bytes: runtime::render_main(bootstrap).into(), packing: Packing::Store };
         entries.insert(own_path("__main__.py")?, PlannedEntry { source: main, mode: Mode::Regular });
         for (path, entry) in self.files() {
-            if entries.contains_key(&path) || path.as_str().starts_with("_pyzpack/") || path.as_str() == "_pyzpack" {
+            if is_reserved(&path) {
                 let owner = self.tree.files[&path].distribution.as_ref();
                 let owner = owner.map_or_else(|| "the application".to_owned(), |name| format!("`{name}`"));
                 return Err(PlanError::Reserved { path: path.to_string(), owner });

@@ -1,4 +1,4 @@
-//! The top-level modules of the standard library, of CPython 3.8 to 3.14 together: where a distribution brings one of
+//! The top-level modules of the standard library, of `CPython` 3.8 to 3.14 together: where a distribution brings one of
 //! these names, the standard library's is the one that is imported (`sys.stdlib_module_names`, without private names).
 
 /// The names, sorted.

@@ -33,7 +33,7 @@ impl Deflater {
     }
 
     fn run(&mut self, mut input: &[u8], flush: MZFlush, output: &mut Vec<u8>) {
-        let mut buffer = [0; 32 * 1024];
+        let mut buffer = [0; 16 * 1024];
         loop {
             let step = deflate(&mut self.0, input, &mut buffer, flush);
             output.extend_from_slice(&buffer[..step.bytes_written]);

@@ -16,7 +16,7 @@ mod write;
 pub use epoch::{Epoch, EpochError};
 pub use fault::{ReadError, ZipFault};
 pub use path::{ArchivePath, PathFault};
-pub use plan::{ArchivePlan, EntrySource, Mode, Packing, PlannedEntry};
+pub use plan::{ArchivePlan, EntrySource, Mode, Packing, PlannedEntry, RenderDigests};
 pub(crate) use reread::check_written;
 pub use shebang::{Shebang, ShebangError};
 pub use source::Source;

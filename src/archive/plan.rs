@@ -61,6 +61,9 @@ pub enum Packing {
     Store,
 }
 
+/// Gives the bytes that name these digests.
+pub type RenderDigests = Arc<dyn Fn(&[Sha256Digest]) -> Vec<u8> + Send + Sync>;
+
 /// Where an entry's bytes come from.
 #[derive(Clone)]
 pub enum EntrySource {
@@ -87,7 +90,7 @@ pub enum EntrySource {
     /// Bytes that name the digests of the nested archives, in the order of their names; stored.
     ///
     /// The length of what `render` gives does not depend on the digests' values.
-    NamesDigests(Arc<dyn Fn(&[Sha256Digest]) -> Vec<u8> + Send + Sync>),
+    NamesDigests(RenderDigests),
     /// A directory.
     Directory,
 }

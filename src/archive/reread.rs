@@ -68,12 +68,119 @@ fn has_contents(
         return Ok(contents.sha256 == sha256 && contents.stream_sha256 == planned.stream_sha256);
     }
     if let Some(nested) = &planned.nested {
+        // Its digest was taken of what was written; here every header's fields and every stream are compared, which
+        // leaves no byte of it out.
         let inner = source.slice(entry.data_offset, entry.size)?;
-        let (digest, checked) = rayon::join(|| inner.sha256(), || check_archive(&inner, "", nested));
-        checked?;
-        return Ok(digest? == planned.stream_sha256);
+        check_archive(&inner, "", nested)?;
+        return Ok(true);
     }
     let mut hasher = Sha256Hasher::default();
     unpacker.for_each_stored_piece(source, entry, |piece| hasher.update(piece))?;
     Ok(hasher.finish() == planned.stream_sha256)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::super::epoch::Epoch;
+    use super::super::path::ArchivePath;
+    use super::super::plan::{ArchivePlan, EntrySource, Mode, Packing, PlannedEntry};
+    use super::super::write::write_archive;
+    use super::*;
+
+    const PREFIX: &str = "#!/usr/bin/env python3\n";
+
+    /// An archive with an entry of every kind: stored, deflated, empty, a directory, an archive, what names its digest.
+    fn plan() -> ArchivePlan {
+        let bytes = |text: &[u8], packing| EntrySource::Bytes { bytes: text.into(), packing };
+        let planned = |entries: Vec<(&str, EntrySource)>| -> BTreeMap<ArchivePath, PlannedEntry> {
+            let entry = |source| PlannedEntry { source, mode: Mode::Regular };
+            entries.into_iter().map(|(name, source)| (ArchivePath::new(name).unwrap(), entry(source))).collect()
+        };
+        let text = b"text, text, text, text, text, text";
+        let inner = planned(vec![
+            ("deflated", bytes(text, Packing::Encode)),
+            ("empty", bytes(b"", Packing::Encode)),
+            ("stored", bytes(text, Packing::Store)),
+        ]);
+        let epoch = Epoch::default();
+        let inner = ArchivePlan { prefix: String::new(), epoch, entries: inner };
+        let names = |digests: &[Sha256Digest]| format!("{digests:?}").into_bytes();
+        let entries = planned(vec![
+            ("__main__.py", EntrySource::NamesDigests(Arc::new(names))),
+            ("deflated", bytes(text, Packing::Encode)),
+            ("directory", EntrySource::Directory),
+            ("payload.zip", EntrySource::Nested(Box::new(inner))),
+        ]);
+        ArchivePlan { prefix: PREFIX.to_owned(), epoch, entries }
+    }
+
+    fn written() -> (Vec<u8>, Vec<Expected>) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let expected = write_archive(&plan(), file.as_file(), &tempfile::tempfile).unwrap();
+        (std::fs::read(file.path()).unwrap(), expected)
+    }
+
+    fn check(bytes: &[u8], expected: &[Expected]) -> Result<Sha256Digest, ReadError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        check_written(&Source::open(file.path()).unwrap(), PREFIX, expected)
+    }
+
+    #[test]
+    fn takes_what_was_written() {
+        let (bytes, expected) = written();
+        assert_eq!(check(&bytes, &expected).unwrap(), Sha256Digest::of(&bytes));
+    }
+
+    #[test]
+    fn refuses_every_changed_byte() {
+        let (bytes, expected) = written();
+        for place in 0..bytes.len() {
+            for mask in [0x01, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[place] ^= mask;
+                assert!(check(&changed, &expected).is_err(), "byte {place} of {} ^ {mask:#x}", bytes.len());
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_every_truncation_and_anything_behind_the_end() {
+        let (bytes, expected) = written();
+        for end in 0..bytes.len() {
+            assert!(check(&bytes[..end], &expected).is_err(), "{end} bytes");
+        }
+        assert!(check(&[bytes.as_slice(), b"\0"].concat(), &expected).is_err());
+    }
+
+    #[test]
+    fn refuses_a_sound_archive_of_another_plan() {
+        let (bytes, expected) = written();
+        let other = |change: fn(&mut ArchivePlan)| {
+            let mut plan = plan();
+            change(&mut plan);
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let own = write_archive(&plan, file.as_file(), &tempfile::tempfile).unwrap();
+            let other = std::fs::read(file.path()).unwrap();
+            assert_ne!(other, bytes);
+            check_written(&Source::open(file.path()).unwrap(), PREFIX, &own).unwrap();
+            check(&other, &expected).unwrap_err().to_string()
+        };
+        let contents = "the contents are not those that were checked [zip-contents]";
+        let missing = other(|plan| plan.entries.retain(|path, _| path.as_str() != "directory"));
+        assert_eq!(missing, contents);
+        let mode = other(|plan| {
+            plan.entries.values_mut().for_each(|entry| entry.mode = Mode::Executable);
+        });
+        assert_eq!(mode, format!("entry `__main__.py`: {contents}"));
+        let bytes = other(|plan| {
+            let entry = plan.entries.values_mut().find(|entry| matches!(entry.source, EntrySource::Bytes { .. }));
+            let source = EntrySource::Bytes { bytes: b"other".as_slice().into(), packing: Packing::Store };
+            entry.unwrap().source = source;
+        });
+        assert_eq!(bytes, format!("entry `deflated`: {contents}"));
+    }
 }

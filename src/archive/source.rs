@@ -28,6 +28,13 @@ pub(crate) struct Stamp {
     changed: (i64, i64),
 }
 
+impl Stamp {
+    /// Whether the file was as long at both moments.
+    pub(crate) fn has_length_of(&self, other: &Self) -> bool {
+        self.length == other.length
+    }
+}
+
 impl Source {
     /// Opens the regular file at `path`, whole.
     ///

@@ -335,7 +335,7 @@ fn parse_central_header(bytes: &[u8], profile: Profile) -> Result<(CentralHeader
     let made_by_unix = fields.u16(4) >> 8 == 3;
     let external_attributes = fields.u32(38);
     check_file_type(external_attributes, is_directory).map_err(refuse)?;
-    if is_directory && size != 0 {
+    if is_directory && (size != 0 || fields.u32(16) != 0) {
         return Err(refuse(ZipFault::DirectoryWithContents));
     }
     if method == Method::Stored && compressed_size != size {
@@ -433,6 +433,22 @@ fn take_zip64_values(zip64: Option<&[u8]>, wide: &mut [(&mut u64, u64, usize)]) 
         rest = after;
     }
     if rest.is_empty() { Ok(()) } else { Err(ZipFault::Zip64("the extra field holds a value that is not due")) }
+}
+
+/// The zip64 field of a local header holds both sizes (4.5.3). Where the short fields hold true values too, as in protobuf's
+/// wheels, the two must agree; a field with the values that are due alone passes as well.
+fn take_local_zip64_sizes(zip64: Option<&[u8]>, size: &mut u64, compressed_size: &mut u64) -> Result<(), ZipFault> {
+    const ALL_ONES: u64 = 0xffff_ffff;
+    let Some(both) = zip64.filter(|bytes| bytes.len() == 16).map(Fields) else {
+        return take_zip64_values(zip64, &mut [(size, ALL_ONES, 8), (compressed_size, ALL_ONES, 8)]);
+    };
+    for (short, long) in [(size, both.u64(0)), (compressed_size, both.u64(8))] {
+        if *short != ALL_ONES && *short != long {
+            return Err(ZipFault::Zip64("the local extra field disagrees with the header"));
+        }
+        *short = long;
+    }
+    Ok(())
 }
 
 fn check_limits(headers: &[CentralHeader], limits: &Limits) -> Result<(), ReadError> {
@@ -574,8 +590,7 @@ fn check_local_header(
     let extra = &buffer[30 + name_length..30 + name_length + extra_length];
     let zip64 = parse_extra_fields(extra).map_err(refuse)?;
     let (mut size, mut compressed_size) = (u64::from(local.u32(22)), u64::from(local.u32(18)));
-    take_zip64_values(zip64, &mut [(&mut size, 0xffff_ffff, 8), (&mut compressed_size, 0xffff_ffff, 8)])
-        .map_err(refuse)?;
+    take_local_zip64_sizes(zip64, &mut size, &mut compressed_size).map_err(refuse)?;
     // With a data descriptor behind the data, 4.4.4 has these three at zero; some writers put the true values anyway.
     let deferred = central.flags & FLAG_DESCRIPTOR != 0;
     let agrees = |local: u64, central: u64| local == central || (deferred && local == 0);
@@ -597,10 +612,19 @@ fn check_local_header(
     let data_offset = offset + header_length;
     let end = data_offset.checked_add(central.compressed_size).filter(|end| *end <= directory_offset);
     let end = end.ok_or_else(|| refuse(ZipFault::Overlap { offset: directory_offset }))?;
+    let wide_descriptor = zip64.is_some();
+    if central.is_directory && central.compressed_size != 0 {
+        // Nobody unpacks a directory: what stands here would be hidden. Writers that deflate whatever comes leave the
+        // stream of nothing (RFC 1951: one empty block, with fixed codes or stored).
+        read_into(source, data_offset, central.compressed_size.min(6), buffer)?;
+        if !matches!(buffer[..], [3, 0] | [1, 0, 0, 0xff, 0xff]) {
+            return Err(refuse(ZipFault::DirectoryWithContents));
+        }
+    }
     if !deferred {
         return Ok((data_offset, end));
     }
-    let length = check_data_descriptor(source, central, end, directory_offset, zip64.is_some(), buffer)?;
+    let length = check_data_descriptor(source, central, end, directory_offset, wide_descriptor, buffer)?;
     Ok((data_offset, end + length))
 }
 

@@ -91,9 +91,9 @@ pub(crate) fn write_archive(
 }
 
 /// Writes the entries and the central directory of `plan`, whose offsets count from `base`.
-fn write_entries<'scope>(
+fn write_entries(
     plan: &ArchivePlan,
-    output: &mut Output<'scope, '_>,
+    output: &mut Output<'_, '_>,
     base: u64,
     scratch: &(dyn Fn() -> io::Result<File> + Sync),
 ) -> Result<Vec<Expected>, WriteError> {
@@ -125,7 +125,7 @@ fn write_entries<'scope>(
                 (EntrySource::Nested(nested), _) => {
                     let (header, file) = write_nested(nested, header, output, base, scratch)?;
                     digests.push(file.stream_sha256);
-                    (header, Some(file))
+                    (header, Some(ExpectedFile { mode: entry.mode, ..file }))
                 }
                 (EntrySource::NamesDigests(render), _) => {
                     // Room now, the bytes when the nested archives' digests are known.
@@ -171,10 +171,10 @@ fn write_entries<'scope>(
 }
 
 /// Writes an archive within the archive, hashing it on the way.
-fn write_nested<'scope>(
+fn write_nested(
     nested: &ArchivePlan,
     header: Header<'_>,
-    output: &mut Output<'scope, '_>,
+    output: &mut Output<'_, '_>,
     base: u64,
     scratch: &(dyn Fn() -> io::Result<File> + Sync),
 ) -> Result<(Header<'static>, ExpectedFile), WriteError> {
@@ -328,6 +328,9 @@ enum Digesting {
     End,
 }
 
+/// A thread that digests what it is sent, and gives SHA-256 and CRC-32.
+type Digester<'scope> = (SyncSender<Digesting>, thread::ScopedJoinHandle<'scope, (Sha256Digest, u32)>);
+
 /// The file under way: bytes go out in large pieces, and past a digesting thread while an archive within the archive is
 /// being written.
 struct Output<'scope, 'env> {
@@ -336,7 +339,7 @@ struct Output<'scope, 'env> {
     position: u64,
     pending: Vec<u8>,
     patches: Vec<Patch>,
-    digesting: Option<(SyncSender<Digesting>, thread::ScopedJoinHandle<'scope, (Sha256Digest, u32)>)>,
+    digesting: Option<Digester<'scope>>,
     /// Buffers that came back from the digesting thread.
     spare: Arc<Mutex<Vec<Vec<u8>>>>,
 }

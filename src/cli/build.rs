@@ -125,6 +125,7 @@ fn describe(planned: &Planned) -> Value {
         "pythons": manifest.pythons,
         "platform": manifest.platform,
         "runs_on": application.runs_on,
+        "notes": application.notes,
         "resolver": planned.collected.resolver,
         "unpinned": {
             "distributions": unpinned.distributions,
@@ -171,6 +172,9 @@ fn plan(settings: &BuildSettings, world: &Surroundings, terminal: &Terminal, as_
                 Some(planned) => {
                     for wheel in &planned.application.manifest.wheels {
                         let _ = writeln!(text, "         {} {} ({})", wheel.name, wheel.version, wheel.origin);
+                    }
+                    for note in &planned.application.notes {
+                        let _ = writeln!(text, "note: {note}");
                     }
                     let _ = writeln!(text, "{}", planned.application.runs_on);
                 }

@@ -151,6 +151,11 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
     Ok(Resolved { settings, jobs, notes })
 }
 
+/// A value that its option does not take; a credential in it is not repeated.
+fn refuse(place: String, reason: impl AsRef<str>) -> SettingsError {
+    SettingsError::Value { place, reason: redact_url(reason.as_ref()).into_owned() }
+}
+
 /// `[tool.pyzpack]` of the first input that has any: a project's, or a script's own.
 fn find_table(inputs: &[String], directory: &Path) -> Result<(toml::Table, String), SettingsError> {
     let first = inputs.first().map_or(Ok(Input::Directory(directory.to_owned())), |text| Input::parse(text, directory));
@@ -212,10 +217,6 @@ fn mistyped_variables(world: &Surroundings) -> Vec<String> {
         .collect()
 }
 
-fn refuse(place: String, reason: &str) -> SettingsError {
-    SettingsError::Value { place, reason: redact_url(reason).into_owned() }
-}
-
 impl Layers<'_> {
     fn check_keys(&self) -> Result<(), SettingsError> {
         for (key, value) in &self.table {
@@ -232,7 +233,7 @@ impl Layers<'_> {
                 (Kind::List, _) => (false, "a list of strings"),
             };
             if !fits {
-                return Err(refuse(self.key_place(key), &format!("expected {wanted}, found {}", value.type_str())));
+                return Err(refuse(self.key_place(key), format!("expected {wanted}, found {}", value.type_str())));
             }
         }
         Ok(())
@@ -266,7 +267,7 @@ impl Layers<'_> {
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<Option<T>, SettingsError> {
         let Some(Given { value, place }) = self.text(name)? else { return Ok(None) };
-        read(&value).map(Some).map_err(|reason| refuse(place, &reason))
+        read(&value).map(Some).map_err(|reason| refuse(place, reason))
     }
 
     fn choose<T: Copy>(&self, name: &'static str, values: &[(&str, T)]) -> Result<T, SettingsError> {
@@ -298,7 +299,7 @@ impl Layers<'_> {
         name: &'static str,
     ) -> Result<Vec<T>, SettingsError> {
         let read =
-            |text: String| text.parse().map_err(|error: T::Err| refuse(format!("option --{name}"), &error.to_string()));
+            |text: String| text.parse().map_err(|error: T::Err| refuse(format!("option --{name}"), error.to_string()));
         self.list(name)?.into_iter().map(read).collect()
     }
 
@@ -313,7 +314,7 @@ impl Layers<'_> {
             return match lower.as_str() {
                 "1" | "true" | "yes" | "on" => Ok(true),
                 "0" | "false" | "no" | "off" => Ok(false),
-                _ => Err(refuse(format!("environment variable {variable}"), &format!("`{lower}` is neither 1 nor 0"))),
+                _ => Err(refuse(format!("environment variable {variable}"), format!("`{lower}` is neither 1 nor 0"))),
             };
         }
         Ok(self.table.get(name).and_then(toml::Value::as_bool).unwrap_or(false))
@@ -331,7 +332,7 @@ impl Layers<'_> {
             (Some(_), Some(_)) => Err(SettingsError::Exclusive("console-script", "entry-point")),
             (Some(script), None) => Ok(EntryChoice::ConsoleScript(script.value)),
             (None, Some(Given { value, place })) => {
-                value.parse().map(EntryChoice::Object).map_err(|error| refuse(place, &error.to_string()))
+                value.parse().map(EntryChoice::Object).map_err(|error| refuse(place, error.to_string()))
             }
             (None, None) => Ok(EntryChoice::OnlyScript),
         }

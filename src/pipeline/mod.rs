@@ -147,6 +147,7 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
     if !collected.unpinned.is_empty() {
         observer.note(&format!("not pinned, so another day may choose otherwise: {}", collected.unpinned));
     }
+    application.notes.iter().for_each(|note| observer.detail(note));
     Ok(Planned { collected, interpreter, application })
 }
 

@@ -23,10 +23,19 @@ impl PendingFile {
     /// # Errors
     /// The directory cannot be written.
     pub fn create(target: &Path) -> io::Result<Self> {
+        Self::create_for(target, target)
+    }
+
+    /// The same for a file that is written with another one, `owner`, in the same directory: until it is persisted it is
+    /// called `.OWNER.*.tmp`, so that [`PendingFile::remove_abandoned`] of the owner finds it.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn create_for(target: &Path, owner: &Path) -> io::Result<Self> {
         loop {
             let mut registry = Registry::lock();
             let named =
-                tempfile::Builder::new().prefix(&prefix_of(target)).suffix(".tmp").tempfile_in(directory_of(target))?;
+                tempfile::Builder::new().prefix(&prefix_of(owner)).suffix(".tmp").tempfile_in(directory_of(target))?;
             let (file, path) = named.keep().map_err(|error| error.error)?;
             // The lock tells `remove_abandoned` of another process that this one lives. Whoever was faster has the
             // file removed; a new one is begun then.

@@ -50,7 +50,9 @@ def main():
         print("null")
     else:
         # Names are identifiers, so quotes around them make JSON.
-        print("[" + ",".join('"%s"' % name.encode("ascii", "backslashreplace").decode() for name in sorted(names)) + "]")
+        print(
+            "[" + ",".join('"%s"' % name.encode("ascii", "backslashreplace").decode() for name in sorted(names)) + "]"
+        )
 
 
 main()

@@ -12,10 +12,13 @@ use crate::wheel::{Metadata, WheelFilename};
 
 use super::{Artifact, Location, RemoteFile, Request, Resolved};
 
+/// A wheel that was not opened yet, and where it is.
+type Shelved = (WheelFilename, PathBuf);
+
 /// Where the wheels of a closed set are looked for, and by name what was found there.
 struct Shelf {
-    /// File names of wheels by distribution, with the directory that holds them.
-    wheels: BTreeMap<PackageName, Vec<(WheelFilename, PathBuf)>>,
+    /// Wheels by distribution.
+    wheels: BTreeMap<PackageName, Vec<Shelved>>,
     /// Distributions of which there is something that is no wheel: only a resolver can look into it.
     sources: BTreeSet<PackageName>,
 }
@@ -71,11 +74,8 @@ fn concerns(error: &ClosureError) -> Option<&PackageName> {
     }
 }
 
-/// A wheel that a requirement names as a file.
-type NamedFile = (WheelFilename, PathBuf);
-
 /// The requirements and constraints, and the wheels that requirements name as files; `None` where one needs a resolver.
-fn read_requirements(request: &Request<'_>) -> Option<(Vec<Requirement>, Vec<NamedFile>)> {
+fn read_requirements(request: &Request<'_>) -> Option<(Vec<Requirement>, Vec<Shelved>)> {
     // A constraint can shut out a version: whether that matters is a resolver's to say.
     if !request.constraints.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! entry_points.txt (entry points specification): which objects a distribution offers under which names.
+//! `entry_points.txt` (entry points specification): which objects a distribution offers under which names.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,7 +68,7 @@ impl From<ObjectReference> for String {
     }
 }
 
-/// Why an entry_points.txt cannot be used.
+/// Why an `entry_points.txt` cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EntryPointsError {
     /// Not UTF-8, or neither a section, a comment nor `name = object`.
@@ -100,7 +100,7 @@ pub struct EntryPoints {
 }
 
 impl EntryPoints {
-    /// Reads an entry_points.txt.
+    /// Reads an `entry_points.txt`.
     ///
     /// # Errors
     /// When a line is malformed, a name repeated, or a script's name or object refused.

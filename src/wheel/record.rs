@@ -1,6 +1,7 @@
 //! RECORD: every file of a wheel with its digest and size (PEP 376, PEP 427; binary distribution format, "RECORD").
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha384, Sha512};
 
@@ -66,9 +67,8 @@ pub enum RecordFault {
 impl Record {
     /// Reads the RECORD that lies in the directory `dist_info`.
     pub(crate) fn parse(bytes: &[u8], dist_info: &str) -> Result<Self, RecordFault> {
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            RecordFault::Line(1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count())
-        })?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| RecordFault::Line(bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count()))?;
         let mut rows = BTreeMap::new();
         for (number, fields) in parse_csv(text)? {
             let [path, digest, size] = <[String; 3]>::try_from(fields).map_err(|_| RecordFault::Line(number))?;
@@ -201,7 +201,12 @@ impl Check {
     /// Compares, given the SHA-256 of all the bytes.
     pub(crate) fn finish(self, sha256: &Sha256Digest) -> Result<(), RecordFault> {
         let compare = |algorithm, expected: &[u8], found: &[u8]| {
-            let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let hex = |bytes: &[u8]| {
+                bytes.iter().fold(String::new(), |mut text, byte| {
+                    let _ = write!(text, "{byte:02x}");
+                    text
+                })
+            };
             let fault = || RecordFault::Digest { algorithm, expected: hex(expected), found: hex(found) };
             if expected == found { Ok(()) } else { Err(fault()) }
         };
@@ -216,13 +221,13 @@ impl Check {
 /// One row as we write it: quoted only where a comma or a quote asks for it.
 pub(crate) fn write_row(record: &mut String, path: &str, file: Option<(&Sha256Digest, u64)>) {
     if path.contains([',', '"']) {
-        record.push_str(&format!("\"{}\"", path.replace('"', "\"\"")));
+        let _ = write!(record, "\"{}\"", path.replace('"', "\"\""));
     } else {
         record.push_str(path);
     }
     match file {
         Some((sha256, size)) => {
-            record.push_str(&format!(",sha256={},{size}\n", encode_base64url(sha256.as_bytes())));
+            let _ = writeln!(record, ",sha256={},{size}", encode_base64url(sha256.as_bytes()));
         }
         None => record.push_str(",,\n"),
     }

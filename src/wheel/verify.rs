@@ -141,7 +141,7 @@ pub enum WheelFault {
         found: String,
     },
     /// RECORD and the archive disagree.
-    #[error("{}{fault} [wheel-record]", .entry.as_ref().map(|name| format!("entry `{name}`: RECORD: ")).unwrap_or("RECORD: ".to_owned()))]
+    #[error("{}{fault} [wheel-record]", .entry.as_ref().map_or("RECORD: ".to_owned(), |name| format!("entry `{name}`: RECORD: ")))]
     Record {
         /// The file that the fault is about, where it is about one.
         entry: Option<String>,
@@ -397,10 +397,13 @@ fn is_stem_of(stem: &str, filename: &WheelFilename) -> bool {
     })
 }
 
+fn is_dist_info(directory: &str) -> bool {
+    directory.to_ascii_lowercase().ends_with(".dist-info")
+}
+
 /// The one `.dist-info` directory, which must be the one of the distribution that the file name speaks of.
 fn find_dist_info(roots: &BTreeSet<String>, filename: &WheelFilename) -> Result<String, WheelFault> {
-    let found: Vec<&str> =
-        roots.iter().map(String::as_str).filter(|root| root.to_ascii_lowercase().ends_with(".dist-info")).collect();
+    let found: Vec<&str> = roots.iter().map(String::as_str).filter(|root| is_dist_info(root)).collect();
     let [dist_info] = found[..] else {
         let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
         return Err(WheelFault::DistInfo(format!("exactly one .dist-info directory is due, found: {found}")));
@@ -423,13 +426,21 @@ fn find_data_directory(roots: &BTreeSet<String>, filename: &WheelFilename) -> Re
     }
 }
 
-/// In the `.data` directory there are only the places that installation schemes have.
+/// In the `.data` directory there are only the places that installation schemes have, and nothing that installing would
+/// make the metadata of a distribution, unseen by the checks of the one `.dist-info` directory.
 fn check_data_places(entries: &[ZipEntry], data_directory: &str) -> Result<(), WheelFault> {
     for entry in entries {
         let in_data = entry.path.as_str().strip_prefix(data_directory).and_then(|rest| rest.strip_prefix('/'));
-        let place = in_data.map(|rest| rest.split_once('/').map_or("", |(place, _)| place));
-        if place.is_some_and(|place| !matches!(place, "purelib" | "platlib" | "scripts" | "headers" | "data")) {
-            return Err(WheelFault::DataDirectory(entry.path.to_string()));
+        let Some(in_data) = in_data else { continue };
+        match in_data.split_once('/') {
+            Some(("purelib" | "platlib" | "data", rest)) => {
+                if rest.split_once('/').is_some_and(|(root, _)| is_dist_info(root)) {
+                    let reason = format!("`{}` would be a second .dist-info directory", entry.path);
+                    return Err(WheelFault::DistInfo(reason));
+                }
+            }
+            Some(("scripts" | "headers", _)) => {}
+            _ => return Err(WheelFault::DataDirectory(entry.path.to_string())),
         }
     }
     Ok(())
@@ -459,16 +470,23 @@ impl VerifiedWheel {
         &self.source
     }
 
-    /// Tells whether the file is still the one that was checked.
+    /// Tells whether the file is still the one that was checked. Where the file system says that it was touched, which a
+    /// new or removed link to it does too, the bytes decide.
     ///
     /// # Errors
-    /// When it was written to since, or the file system does not tell.
+    /// When it was written to since, or cannot be read.
     pub(crate) fn check_unchanged(&self) -> Result<(), WheelError> {
-        match self.source.stamp() {
-            Ok(stamp) if stamp == self.stamp => Ok(()),
-            Ok(_) => Err(WheelError::Changed(self.filename.to_string())),
-            Err(error) => Err(WheelError::Unreadable { wheel: self.path.display().to_string(), error }),
+        let unreadable = |error| WheelError::Unreadable { wheel: self.path.display().to_string(), error };
+        let stamp = self.source.stamp().map_err(unreadable)?;
+        if stamp == self.stamp {
+            return Ok(());
         }
+        let changed = || WheelError::Changed(self.filename.to_string());
+        if !stamp.has_length_of(&self.stamp) {
+            return Err(changed());
+        }
+        let sha256 = self.source.sha256().map_err(unreadable)?;
+        if sha256 == self.sha256 { Ok(()) } else { Err(changed()) }
     }
 
     /// The checked file at `path` in the wheel.
