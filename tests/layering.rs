@@ -10,7 +10,25 @@ const FORBIDDEN: [(&str, &[&str]); 13] = [
     ("digest", &["*"]),
     ("names", &["*"]),
     ("status", &["*"]),
-    ("redact", &["*"]),
+    // It takes URLs apart, and so stands on `urls` alone.
+    (
+        "redact",
+        &[
+            "archive",
+            "wheel",
+            "application",
+            "pipeline",
+            "cli",
+            "target",
+            "project",
+            "resolve",
+            "python",
+            "process",
+            "evidence",
+            "output",
+            "runtime",
+        ],
+    ),
     ("urls", &["*"]),
     ("surroundings", &["*"]),
     // Stages: none knows those that come after it.
