@@ -312,3 +312,11 @@ fn completions_and_manual_name_every_verb() {
         }
     }
 }
+
+#[test]
+fn a_requirements_file_may_name_what_is_started() {
+    let place = Place::new();
+    support::write_tree(&place.path("app"), PROJECT);
+    place.write(&[("req.txt", "--no-index\n-e ./app\n")]);
+    place.builds(&["build", "-r", "req.txt"], "dist/my-app.pyz", "1 distribution", ANYWHERE);
+}

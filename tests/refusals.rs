@@ -488,3 +488,14 @@ fn a_full_disk_leaves_the_older_output() {
     assert_eq!(names(&directory), ["a.pyz", "a.pyz.sha256"].map(str::to_owned).into());
     assert_eq!((place.read("disk/a.pyz"), place.read("disk/a.pyz.sha256")), ("older".into(), "its digest".into()));
 }
+
+#[test]
+fn build_requirements_that_are_not_at_hand() {
+    let place = Place::new();
+    place.write(PROJECT);
+    place.write(&[("pyproject.toml", &PYPROJECT.replace("requires = []", "requires = [\"maker>=2\"]"))]);
+    let message = "error: cannot build `work`: its build requirements cannot be had: requirement `maker>=2` of the \
+                   application: no wheel of `maker` was found\n\
+                   hint: name the directory that holds a wheel of maker with `--find-links DIR`\n";
+    assert_eq!(place.run(&["build", "--no-index"]), Ended::new(1, "", message));
+}

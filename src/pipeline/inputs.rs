@@ -86,7 +86,13 @@ impl Inputs {
             sources.push(SourceKind::read(Input::parse(text, directory)?)?);
         }
         if settings.inputs.is_empty() {
-            sources.push(default_source(settings, directory)?);
+            match default_source(settings, directory) {
+                Ok(source) => sources.push(source),
+                // Projects and files that the requirements files name can be started instead.
+                Err(Error::Input(InputError::NothingToStart(_) | InputError::NoModule { .. }))
+                    if files.iter().any(|(_, file): &(_, RequirementsFile)| !file.inputs.is_empty()) => {}
+                Err(error) => return Err(error),
+            }
         }
         for (_, file) in &files {
             for text in &file.inputs {

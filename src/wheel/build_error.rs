@@ -187,7 +187,11 @@ impl Explain for BuildError {
             }
             Self::Hook(failure) => failure.advice.clone(),
             Self::NoBackend { .. } => Some("[build-system] requires has to name the backend's distribution".to_owned()),
-            Self::Requirements { source, .. } => source.hint(),
+            Self::Requirements { source, .. } => match source.missing() {
+                // Among the inputs it would be packed.
+                Some(name) => Some(format!("name the directory that holds a wheel of {name} with `--find-links DIR`")),
+                None => source.hint(),
+            },
             Self::Sources(error) => error.hint(),
             Self::Sdist(error) => error.hint(),
             Self::Git(error) => error.hint(),

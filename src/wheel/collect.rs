@@ -20,6 +20,7 @@ use crate::redact::redact_url;
 use crate::resolve::{Artifact, IndexOptions, Location, RemoteFile, Request, ResolveError, Resolved, Target, resolve};
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
+use crate::target::ClosureError;
 
 /// Verifies a wheel and installs it into a scratch virtual environment. The digest is the one that the wheel must have,
 /// where one is known.
@@ -151,6 +152,19 @@ pub enum CollectError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl CollectError {
+    /// The distribution of which there is no wheel, where that is the reason.
+    pub(super) fn missing(&self) -> Option<&PackageName> {
+        match self {
+            Self::Resolve(ResolveError::Closed(error)) => match error.as_ref() {
+                ClosureError::Missing { demand } => Some(&demand.requirement.name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 impl Explain for CollectError {
