@@ -347,6 +347,10 @@ fn a_full_standard_output_is_said_and_a_closed_one_is_not() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     assert_eq!(run(writer.into()), Ended::new(0, "", ""));
+    // Where nothing can be said the status still tells.
+    let silent =
+        Command::new(assert_cmd::cargo::cargo_bin("pyzpack")).args(["inspect", "gone"]).stderr(full()).status();
+    assert_eq!(silent.unwrap().code(), Some(2));
 }
 
 #[test]

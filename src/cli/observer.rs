@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::pipeline::{Observer, Stage};
-use crate::redact::redact_url;
+
+use super::report;
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +56,7 @@ impl Terminal {
     /// Says a line, unless told to be quiet.
     pub(super) fn say(&self, line: &str) {
         if self.loudness > Loudness::Quiet {
-            self.bar.suspend(|| eprintln!("{}", redact_url(line)));
+            self.bar.suspend(|| report::say(line));
         }
     }
 

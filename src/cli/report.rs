@@ -1,6 +1,6 @@
 //! What is said at the end: an error with its reason and the next step, or a result.
 
-use std::io;
+use std::io::{self, Write};
 
 use crate::redact::redact_url;
 use crate::status::{Explain, Status};
@@ -18,17 +18,22 @@ pub(super) fn fail(error: &dyn Explain) -> Status {
         }
         cause = reason.source();
     }
-    // Paths and values may be URLs that were meant for another place: no credential leaves by a message.
-    eprintln!("error: {}", redact_url(&message));
+    say(&format!("error: {message}"));
     if let Some(hint) = error.hint() {
-        eprintln!("hint: {}", redact_url(&hint));
+        say(&format!("hint: {hint}"));
     }
     error.status()
 }
 
+/// Says a line on standard error, or nothing where that is full or closed: the exit status still tells.
+pub(super) fn say(line: &str) {
+    // Paths and values may be URLs that were meant for another place: no credential leaves by a message.
+    let _ = writeln!(io::stderr(), "{}", redact_url(line));
+}
+
 /// Says that the machine does not let something be done.
 pub(super) fn fail_io(what: &str, error: &io::Error) -> Status {
-    eprintln!("error: cannot {what}: {error}");
+    say(&format!("error: cannot {what}: {error}"));
     Status::Machine
 }
 
