@@ -100,6 +100,7 @@ impl Explain for FetchError {
             Self::Answer { code: 401 | 403, .. } => {
                 Some("give credentials for this server, in the index URL or in a netrc file".to_owned())
             }
+            Self::Write { .. } => Some("name a directory that is writable and has room with PYZPACK_CACHE".to_owned()),
             Self::Network { .. } => Some("check the network and the proxy".to_owned()),
             Self::Certificates { .. } => {
                 Some("SSL_CERT_FILE, REQUESTS_CA_BUNDLE or PIP_CERT names a file of PEM certificates".to_owned())
