@@ -128,7 +128,7 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
     observer.begin(Stage::Plan, "planning the archive");
     let tree = InstalledTree::lay_out(&collected.wheels, &collected.loose, settings.on_conflict)?;
     let scripts = Scripts::collect(&collected.wheels, &tree);
-    let entry_point = start::choose(settings, world, &interpreter, &collected, &tree, &scripts)?;
+    let entry_point = start::choose(settings, &collected, &scripts)?;
     let options = ApplicationOptions {
         name: collected.name.clone(),
         version: collected.version.clone(),
@@ -142,7 +142,15 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
         tool_version: settings.tool_version.clone(),
         recipe: recipe(settings, &collected),
     };
-    let application = assemble(&collected.wheels, &tree, &scripts, entry_point, &collected.target, options)?;
+    // The check runs an interpreter, which takes as long as all the rest.
+    let (checked, assembled) = std::thread::scope(|scope| {
+        let check = scope.spawn(|| start::check(&entry_point, world, &interpreter, &collected, &tree));
+        let entry_point = entry_point.clone();
+        let assembled = assemble(&collected.wheels, &tree, &scripts, entry_point, &collected.target, options);
+        (check.join().expect("the check does not panic"), assembled)
+    });
+    checked?;
+    let application = assembled?;
     application.warnings.iter().for_each(|warning| observer.warn(warning));
     if !collected.unpinned.is_empty() {
         observer.note(&format!("not pinned, so another day may choose otherwise: {}", collected.unpinned));

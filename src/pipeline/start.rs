@@ -18,29 +18,32 @@ use super::collect::Collected;
 /// Lists the names that a module binds.
 const DEFINES: &str = include_str!("../python/defines.py");
 
-/// Chooses what is started, and makes sure that it is there.
-pub(super) fn choose(
-    settings: &BuildSettings,
+/// Chooses what is started.
+pub(super) fn choose(settings: &BuildSettings, collected: &Collected, scripts: &Scripts) -> Result<EntryPoint, Error> {
+    Ok(match (&settings.entry, &collected.script_module) {
+        // A script is its own entry point.
+        (EntryChoice::OnlyScript, Some(module)) => {
+            EntryPoint::Object(ObjectReference { module: module.clone(), attribute: None })
+        }
+        (choice, _) => scripts.choose(choice, &collected.named)?,
+    })
+}
+
+/// Makes sure that what is started is there, down to the name in its module.
+pub(super) fn check(
+    entry: &EntryPoint,
     world: &Surroundings,
     interpreter: &Interpreter,
     collected: &Collected,
     tree: &InstalledTree,
-    scripts: &Scripts,
-) -> Result<EntryPoint, Error> {
-    let entry = match (&settings.entry, &collected.script_module) {
-        // A script is its own entry point.
-        (EntryChoice::OnlyScript, Some(module)) => {
-            return Ok(EntryPoint::Object(ObjectReference { module: module.clone(), attribute: None }));
-        }
-        (choice, _) => scripts.choose(choice, &collected.named)?,
-    };
-    if let (Some((path, name)), EntryPoint::Object(object)) = (locate(&entry, tree)?, &entry) {
+) -> Result<(), Error> {
+    if let (Some((path, name)), EntryPoint::Object(object)) = (locate(entry, tree)?, entry) {
         let source = read_tree_file(tree, &collected.wheels, path)?;
         let bound = bound_names(world, interpreter, source);
         let submodule = find_module(tree, &format!("{}.{name}", object.module)).is_some();
-        check_bound(&entry, path, &name, bound.as_ref(), submodule)?;
+        check_bound(entry, path, &name, bound.as_ref(), submodule)?;
     }
-    Ok(entry)
+    Ok(())
 }
 
 /// The names that a module's source binds; none where only running it would tell, or where this Python cannot say.

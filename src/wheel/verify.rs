@@ -216,96 +216,142 @@ impl Explain for WheelError {
 
 /// Checks every wheel of `inputs`, in parallel; the result has their order.
 ///
+/// First each wheel's digest, structure and RECORD, then every file of all of them against header and RECORD, each
+/// inflated once: one list of files keeps all threads busy whatever the wheels' sizes.
+///
 /// # Errors
 /// The error of the first wheel, in the order of `inputs`, that has one.
 pub fn verify_wheels(inputs: &[WheelInput], limits: &Limits) -> Result<Vec<VerifiedWheel>, WheelError> {
-    let results: Vec<_> = inputs.par_iter().map(|input| verify_wheel(input, limits)).collect();
-    results.into_iter().collect()
+    let opened: Vec<Result<OpenedWheel<'_>, WheelError>> =
+        inputs.par_iter().map(|input| OpenedWheel::open(input, limits)).collect();
+    let entries: Vec<(&OpenedWheel<'_>, &ZipEntry)> =
+        opened.iter().flatten().flat_map(|wheel| wheel.entries.iter().map(move |entry| (wheel, entry))).collect();
+    let mut results: Vec<Result<VerifiedFile, WheelFault>> = Vec::with_capacity(entries.len());
+    entries
+        .into_par_iter()
+        .map_init(Unpacker::default, |unpacker, (wheel, entry)| wheel.check_file(unpacker, entry))
+        .collect_into_vec(&mut results);
+    let mut results = results.into_iter();
+    let finish = |opened: Result<OpenedWheel<'_>, WheelError>| {
+        let wheel = opened?;
+        let files: Vec<_> = results.by_ref().take(wheel.entries.len()).collect();
+        let input = wheel.input;
+        let files = files.into_iter().collect::<Result<Vec<_>, _>>();
+        files.and_then(|files| wheel.finish(files)).map_err(|fault| explain(input, fault))
+    };
+    opened.into_iter().map(finish).collect()
 }
 
-/// Checks one wheel: its digest first, then its structure, then every file against header and RECORD, each inflated
-/// once.
+/// Checks one wheel, as [`verify_wheels`] does.
 ///
 /// # Errors
 /// When the file cannot be read, or the first rule that it breaks.
 pub fn verify_wheel(input: &WheelInput, limits: &Limits) -> Result<VerifiedWheel, WheelError> {
-    let name = input.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let unreadable = |error| WheelError::Unreadable { wheel: input.path.display().to_string(), error };
-    let source = Source::open(&input.path).map_err(unreadable)?;
-    let stamp = source.stamp().map_err(unreadable)?;
-    verify_source(input, &name, source, stamp, limits).map_err(|fault| match fault {
-        WheelFault::Zip(ReadError::Io(error)) => unreadable(error),
-        fault => WheelError::Refused { wheel: name.escape_debug().to_string(), fault },
-    })
+    let mut verified = verify_wheels(std::slice::from_ref(input), limits)?;
+    Ok(verified.pop().expect("one wheel for one input"))
 }
 
-fn verify_source(
-    input: &WheelInput,
-    name: &str,
+/// The error of a wheel that a fault was found in.
+fn explain(input: &WheelInput, fault: WheelFault) -> WheelError {
+    match fault {
+        WheelFault::Zip(ReadError::Io(error)) => {
+            WheelError::Unreadable { wheel: input.path.display().to_string(), error }
+        }
+        fault => WheelError::Refused { wheel: input.file_name().escape_debug().to_string(), fault },
+    }
+}
+
+impl WheelInput {
+    fn file_name(&self) -> String {
+        self.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+}
+
+/// A wheel whose digest, structure and RECORD were checked; its files were not, yet.
+struct OpenedWheel<'a> {
+    input: &'a WheelInput,
+    filename: WheelFilename,
+    sha256: Sha256Digest,
     source: Source,
     stamp: Stamp,
-    limits: &Limits,
-) -> Result<VerifiedWheel, WheelFault> {
-    let filename: WheelFilename = name.parse()?;
-    let sha256 = source.sha256().map_err(ReadError::Io)?;
-    if let Some(expected) = input.expected.filter(|expected| *expected != sha256) {
-        return Err(WheelFault::Sha256 { expected, found: sha256 });
+    dist_info: String,
+    data_directory: String,
+    record: Record,
+    entries: Vec<ZipEntry>,
+}
+
+impl<'a> OpenedWheel<'a> {
+    fn open(input: &'a WheelInput, limits: &Limits) -> Result<Self, WheelError> {
+        let unreadable = |error| WheelError::Unreadable { wheel: input.path.display().to_string(), error };
+        let source = Source::open(&input.path).map_err(unreadable)?;
+        let stamp = source.stamp().map_err(unreadable)?;
+        Self::read(input, source, stamp, limits).map_err(|fault| explain(input, fault))
     }
-    let structure = read_structure(&source, Profile::Wheel, limits)?;
-    let roots = root_directories(&structure);
-    let dist_info = find_dist_info(&roots, &filename)?;
-    let data_directory = find_data_directory(&roots, &filename)?;
-    check_data_places(&structure.files, &data_directory)?;
 
-    let record_path = format!("{dist_info}/RECORD");
-    let record_entry = structure.files.iter().find(|entry| entry.path.as_str() == record_path);
-    let record_entry = record_entry.ok_or_else(|| WheelFault::DistInfo(format!("`{record_path}` is missing")))?;
-    let record = Unpacker::default().read(&source, record_entry, RECORD_LIMIT)?;
-    let record = Record::parse(&record, &dist_info).map_err(|fault| WheelFault::Record { entry: None, fault })?;
-    let results: Vec<Result<VerifiedFile, WheelFault>> = structure
-        .files
-        .into_par_iter()
-        .with_min_len(8)
-        .map_init(Unpacker::default, |unpacker, entry| {
-            let wanted = keeps(entry.path.as_str(), &dist_info, &data_directory);
-            verify_file(unpacker, &source, entry, &record, &dist_info, wanted)
+    fn read(input: &'a WheelInput, source: Source, stamp: Stamp, limits: &Limits) -> Result<Self, WheelFault> {
+        let filename: WheelFilename = input.file_name().parse()?;
+        let sha256 = source.sha256().map_err(ReadError::Io)?;
+        if let Some(expected) = input.expected.filter(|expected| *expected != sha256) {
+            return Err(WheelFault::Sha256 { expected, found: sha256 });
+        }
+        let structure = read_structure(&source, Profile::Wheel, limits)?;
+        let roots = root_directories(&structure);
+        let dist_info = find_dist_info(&roots, &filename)?;
+        let data_directory = find_data_directory(&roots, &filename)?;
+        check_data_places(&structure.files, &data_directory)?;
+
+        let record_path = format!("{dist_info}/RECORD");
+        let record_entry = structure.files.iter().find(|entry| entry.path.as_str() == record_path);
+        let record_entry = record_entry.ok_or_else(|| WheelFault::DistInfo(format!("`{record_path}` is missing")))?;
+        let record = Unpacker::default().read(&source, record_entry, RECORD_LIMIT)?;
+        let record = Record::parse(&record, &dist_info).map_err(|fault| WheelFault::Record { entry: None, fault })?;
+        let entries = structure.files;
+        Ok(Self { input, filename, sha256, source, stamp, dist_info, data_directory, record, entries })
+    }
+
+    fn check_file(&self, unpacker: &mut Unpacker, entry: &ZipEntry) -> Result<VerifiedFile, WheelFault> {
+        let keep = keeps(entry.path.as_str(), &self.dist_info, &self.data_directory);
+        verify_file(unpacker, &self.source, entry.clone(), &self.record, &self.dist_info, keep)
+    }
+
+    /// Reads the metadata in the checked files.
+    fn finish(self, files: Vec<VerifiedFile>) -> Result<VerifiedWheel, WheelFault> {
+        let dist_info = self.dist_info;
+        check_ghosts(&self.record, &files)?;
+        let kept = |file: &str| {
+            let path = format!("{dist_info}/{file}");
+            let found = files.iter().find(|candidate| candidate.entry.path.as_str() == path);
+            found.and_then(|found| found.kept.as_deref())
+        };
+        let missing = |file: &str| WheelFault::DistInfo(format!("`{dist_info}/{file}` is missing"));
+        let in_file = |file: &'static str| {
+            let entry = format!("{dist_info}/{file}");
+            move |error| WheelFault::Metadata { entry, error }
+        };
+        let metadata = kept("METADATA").ok_or_else(|| missing("METADATA"))?;
+        let metadata = Metadata::parse(metadata).map_err(in_file("METADATA"))?;
+        let wheel_file = kept("WHEEL").ok_or_else(|| missing("WHEEL"))?;
+        let wheel_file = WheelFile::parse(wheel_file).map_err(in_file("WHEEL"))?;
+        check_agreement(&self.filename, &metadata, &wheel_file)?;
+        let entry_points = kept("entry_points.txt")
+            .map(EntryPoints::parse)
+            .transpose()
+            .map_err(|error| WheelFault::EntryPoints { entry: format!("{dist_info}/entry_points.txt"), error })?;
+        Ok(VerifiedWheel {
+            filename: self.filename,
+            path: self.input.path.clone(),
+            sha256: self.sha256,
+            origin: self.input.origin.clone(),
+            metadata,
+            entry_points: entry_points.unwrap_or_default(),
+            data_directory: self.data_directory,
+            root_is_purelib: wheel_file.root_is_purelib,
+            dist_info,
+            files,
+            source: self.source,
+            stamp: self.stamp,
         })
-        .collect();
-    let files = results.into_iter().collect::<Result<Vec<_>, _>>()?;
-    check_ghosts(&record, &files)?;
-
-    let kept = |file: &str| {
-        let path = format!("{dist_info}/{file}");
-        files.iter().find(|candidate| candidate.entry.path.as_str() == path).and_then(|found| found.kept.as_deref())
-    };
-    let missing = |file: &str| WheelFault::DistInfo(format!("`{dist_info}/{file}` is missing"));
-    let in_file = |file: &'static str| {
-        let entry = format!("{dist_info}/{file}");
-        move |error| WheelFault::Metadata { entry, error }
-    };
-    let metadata = kept("METADATA").ok_or_else(|| missing("METADATA"))?;
-    let metadata = Metadata::parse(metadata).map_err(in_file("METADATA"))?;
-    let wheel_file = kept("WHEEL").ok_or_else(|| missing("WHEEL"))?;
-    let wheel_file = WheelFile::parse(wheel_file).map_err(in_file("WHEEL"))?;
-    check_agreement(&filename, &metadata, &wheel_file)?;
-    let entry_points = kept("entry_points.txt")
-        .map(EntryPoints::parse)
-        .transpose()
-        .map_err(|error| WheelFault::EntryPoints { entry: format!("{dist_info}/entry_points.txt"), error })?;
-    Ok(VerifiedWheel {
-        filename,
-        path: input.path.clone(),
-        sha256,
-        origin: input.origin.clone(),
-        metadata,
-        entry_points: entry_points.unwrap_or_default(),
-        data_directory,
-        root_is_purelib: wheel_file.root_is_purelib,
-        dist_info,
-        files,
-        source,
-        stamp,
-    })
+    }
 }
 
 /// How much of a file is kept in memory.
