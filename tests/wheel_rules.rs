@@ -4,7 +4,7 @@
 
 mod wheels;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use pyzpack::archive::Limits;
@@ -1209,6 +1209,18 @@ fn idle_bytes(bytes: &[u8], zip: &Zip) -> Vec<usize> {
     idle
 }
 
+/// Bytes of deflate streams.
+fn stream_bytes(zip: &Zip) -> BTreeSet<usize> {
+    let mut bytes = BTreeSet::new();
+    let mut offset = 0;
+    for entry in &zip.entries {
+        let end = offset + length(entry);
+        bytes.extend(end - entry.data.len()..end);
+        offset = end;
+    }
+    bytes
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -1222,7 +1234,9 @@ proptest! {
         bytes[place] ^= mask;
         match verify_bytes(FILENAME, &bytes) {
             Ok(wheel) => {
-                prop_assert!(idle.contains(&place), "byte {place} was changed by {mask:#x}, and nobody saw it");
+                // Deflate has many spellings of one text: another one is harmless, another text is not.
+                let harmless = idle.contains(&place) || stream_bytes(&zip).contains(&place);
+                prop_assert!(harmless, "byte {place} was changed by {mask:#x}, and nobody saw it");
                 prop_assert_eq!(contents(&wheel), expected);
             }
             Err(error) => prop_assert_eq!(error.status(), Status::Refused),
