@@ -93,7 +93,7 @@ impl Encoder {
         }))
     }
 
-    fn encode_bytes(&mut self, bytes: &Arc<[u8]>, packing: Packing) -> Ready {
+    pub(super) fn encode_bytes(&mut self, bytes: &Arc<[u8]>, packing: Packing) -> Ready {
         let sha256 = Sha256Digest::of(bytes);
         let (crc32, size) = (crc32fast::hash(bytes), bytes.len() as u64);
         if packing == Packing::Encode && size > 0 {

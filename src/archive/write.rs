@@ -1,5 +1,6 @@
 //! The canonical writer: a plan becomes bytes in format 1, with memory bounded whatever the size of the largest entry.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,7 +13,7 @@ use super::encode::{Encoder, Ready, Stream, memory_needed};
 use super::epoch::Epoch;
 use super::fault::ReadError;
 use super::path::ArchivePath;
-use super::plan::{ArchivePlan, EntrySource, Mode, PlannedEntry};
+use super::plan::{ArchivePlan, EntrySource, Mode, Packing, PlannedEntry};
 use super::structure::Method;
 use crate::digest::{Sha256Digest, Sha256Hasher};
 
@@ -77,11 +78,12 @@ pub(crate) fn write_archive(
     file: &File,
     scratch: &(dyn Fn() -> io::Result<File> + Sync),
 ) -> Result<Vec<Expected>, WriteError> {
+    let generated = encode_generated(plan);
     thread::scope(|scope| {
-        let mut output = Output::new(scope, file);
-        output.push(plan.prefix.as_bytes())?;
-        let mut expected = write_entries(plan, &mut output, 0, scratch)?;
-        let patches = output.finish()?;
+        let mut writer = Writer { output: Output::new(scope, file), scratch, generated };
+        writer.output.push(plan.prefix.as_bytes())?;
+        let mut expected = writer.write_entries(plan, None, 0)?;
+        let patches = writer.output.finish()?;
         for Patch { offset, bytes } in patches {
             write_all_at(file, &bytes, offset).map_err(WriteError::Io)?;
         }
@@ -90,114 +92,157 @@ pub(crate) fn write_archive(
     })
 }
 
-/// Writes the entries and the central directory of `plan`, whose offsets count from `base`.
-fn write_entries(
-    plan: &ArchivePlan,
-    output: &mut Output<'_, '_>,
-    base: u64,
-    scratch: &(dyn Fn() -> io::Result<File> + Sync),
-) -> Result<Vec<Expected>, WriteError> {
-    if plan.entries.len() > MAX_ENTRIES {
-        return Err(WriteError::TooManyEntries(plan.entries.len()));
-    }
-    let entries: Vec<(&ArchivePath, &PlannedEntry)> = plan.entries.iter().collect();
-    let mut central = Vec::with_capacity(entries.len() * 96);
-    let mut expected = Vec::with_capacity(entries.len());
-    let mut digests = Vec::with_capacity(plan.nested_count());
-    let mut late = None;
-    let mut rest = entries.as_slice();
-    while !rest.is_empty() {
-        let (window, after) = rest.split_at(window_length(rest));
-        rest = after;
-        let ready: Vec<Result<Option<Ready>, ReadError>> = window
-            .par_iter()
-            .with_min_len(4)
-            .map_init(Encoder::default, |encoder, (_, entry)| encoder.make_ready(&entry.source, scratch))
-            .collect();
-        for ((path, entry), ready) in window.iter().zip(ready) {
-            let offset = output.position - base;
-            let header = Header::new(path, entry, plan.epoch, offset)?;
-            let (header, file) = match (&entry.source, ready?) {
-                (EntrySource::Directory, _) => {
-                    output.push(&header.local())?;
-                    (header, None)
-                }
-                (EntrySource::Nested(nested), _) => {
-                    let (header, file) = write_nested(nested, header, output, base, scratch)?;
-                    digests.push(file.stream_sha256);
-                    (header, Some(ExpectedFile { mode: entry.mode, ..file }))
-                }
-                (EntrySource::NamesDigests(render), _) => {
-                    // Room now, the bytes when the nested archives' digests are known.
-                    let room = render(&vec![Sha256Digest::of(b""); plan.nested_count()]);
-                    let header = header.with(Method::Stored, &room);
-                    output.push(&header.local())?;
-                    output.push(&room)?;
-                    late = Some((central.len(), expected.len(), header.clone(), render));
-                    (header, Some(ExpectedFile::stored(entry.mode, &room)))
-                }
-                (_, Some(ready)) => {
-                    let header = header.with_ready(&ready);
-                    output.push(&header.local())?;
-                    output.push_stream(&ready.stream)?;
-                    (header, Some(ExpectedFile::from_ready(entry.mode, &ready)))
-                }
-                (_, None) => unreachable!("files are made ready, and the other kinds have their own arms"),
-            };
-            header.check_size()?;
-            central.extend_from_slice(&header.central());
-            expected.push(Expected { path: (*path).clone(), file });
-        }
-    }
-    if let Some((at, index, header, render)) = late {
-        let bytes = render(&digests);
-        assert_eq!(bytes.len() as u64, header.size, "the length of what names digests does not depend on them");
-        let header = header.with(Method::Stored, &bytes);
-        let mut patch = header.local();
-        patch.extend_from_slice(&bytes);
-        output.patches.push(Patch { offset: base + u64::from(header.offset), bytes: patch });
-        let fixed = header.central();
-        central[at..at + fixed.len()].copy_from_slice(&fixed);
-        let mode = plan.entries[&expected[index].path].mode;
-        expected[index].file = Some(ExpectedFile::stored(mode, &bytes));
-    }
-    let directory_offset = output.position - base;
-    output.push(&central)?;
-    output.push(&end_record(entries.len(), central.len() as u64, directory_offset)?)?;
-    if output.position - base > MAX_BYTES {
-        return Err(WriteError::TooLarge);
-    }
-    Ok(expected)
+/// An entry's name, behind that of the archive within the archive that holds it.
+type Place<'a> = (Option<&'a ArchivePath>, &'a ArchivePath);
+
+/// Makes all that was generated ready, the largest first: one by one in their turn, manifest and RECORDs would each keep
+/// one thread busy and the others waiting. They are small beside the wheels, and compress well.
+fn encode_generated(plan: &ArchivePlan) -> HashMap<Place<'_>, Ready> {
+    let mut generated = Vec::new();
+    collect_generated(plan, None, &mut generated);
+    generated.sort_by_key(|(_, bytes)| std::cmp::Reverse(bytes.len()));
+    let encode = |encoder: &mut Encoder, (place, bytes)| (place, encoder.encode_bytes(bytes, Packing::Encode));
+    generated.into_par_iter().with_max_len(1).map_init(Encoder::default, encode).collect()
 }
 
-/// Writes an archive within the archive, hashing it on the way.
-fn write_nested(
-    nested: &ArchivePlan,
-    header: Header<'_>,
-    output: &mut Output<'_, '_>,
-    base: u64,
-    scratch: &(dyn Fn() -> io::Result<File> + Sync),
-) -> Result<(Header<'static>, ExpectedFile), WriteError> {
-    let header = header.into_owned();
-    output.push(&header.local())?;
-    let start = output.position;
-    output.begin_digest()?;
-    output.push(nested.prefix.as_bytes())?;
-    let inner = write_entries(nested, output, start, scratch)?;
-    let (sha256, crc32) = output.end_digest()?;
-    let size = output.position - start;
-    let header = header.with_values(Method::Stored, crc32, size, size);
-    output.patches.push(Patch { offset: base + u64::from(header.offset), bytes: header.local() });
-    let file = ExpectedFile {
-        mode: Mode::Regular,
-        method: Method::Stored,
-        crc32,
-        size,
-        stream_sha256: sha256,
-        unproved: None,
-        nested: Some(inner),
-    };
-    Ok((header, file))
+fn collect_generated<'a>(
+    plan: &'a ArchivePlan,
+    within: Option<&'a ArchivePath>,
+    generated: &mut Vec<(Place<'a>, &'a Arc<[u8]>)>,
+) {
+    for (path, entry) in &plan.entries {
+        match &entry.source {
+            EntrySource::Bytes { bytes, packing: Packing::Encode } => generated.push(((within, path), bytes)),
+            EntrySource::Nested(nested) => collect_generated(nested, Some(path), generated),
+            _ => {}
+        }
+    }
+}
+
+/// An archive under way.
+struct Writer<'plan, 'scope, 'env> {
+    output: Output<'scope, 'env>,
+    /// Opens a file without a name, for what is too large for memory.
+    scratch: &'env (dyn Fn() -> io::Result<File> + Sync),
+    /// What is ready already.
+    generated: HashMap<Place<'plan>, Ready>,
+}
+
+impl<'plan> Writer<'plan, '_, '_> {
+    /// Writes the entries and the central directory of `plan`, whose offsets count from `base`.
+    fn write_entries(
+        &mut self,
+        plan: &'plan ArchivePlan,
+        within: Option<&'plan ArchivePath>,
+        base: u64,
+    ) -> Result<Vec<Expected>, WriteError> {
+        if plan.entries.len() > MAX_ENTRIES {
+            return Err(WriteError::TooManyEntries(plan.entries.len()));
+        }
+        let entries: Vec<(&'plan ArchivePath, &'plan PlannedEntry)> = plan.entries.iter().collect();
+        let mut central = Vec::with_capacity(entries.len() * 96);
+        let mut expected = Vec::with_capacity(entries.len());
+        let mut digests = Vec::with_capacity(plan.nested_count());
+        let mut late = None;
+        let mut rest = entries.as_slice();
+        while !rest.is_empty() {
+            let (window, after) = rest.split_at(window_length(rest));
+            rest = after;
+            let Self { scratch, generated, .. } = self;
+            let make_ready = |encoder: &mut Encoder, (path, entry): &(&ArchivePath, &PlannedEntry)| {
+                if generated.contains_key(&(within, *path)) {
+                    Ok(None)
+                } else {
+                    encoder.make_ready(&entry.source, scratch)
+                }
+            };
+            let ready: Vec<Result<Option<Ready>, ReadError>> =
+                window.par_iter().with_min_len(4).map_init(Encoder::default, make_ready).collect();
+            for ((path, entry), ready) in window.iter().zip(ready) {
+                let offset = self.output.position - base;
+                let ready = ready?.or_else(|| self.generated.remove(&(within, *path)));
+                let header = Header::new(path, entry, plan.epoch, offset)?;
+                let (header, file) = match (&entry.source, ready) {
+                    (EntrySource::Directory, _) => {
+                        self.output.push(&header.local())?;
+                        (header, None)
+                    }
+                    (EntrySource::Nested(nested), _) => {
+                        let (header, file) = self.write_nested(nested, path, header, base)?;
+                        digests.push(file.stream_sha256);
+                        (header, Some(ExpectedFile { mode: entry.mode, ..file }))
+                    }
+                    (EntrySource::NamesDigests(render), _) => {
+                        // Room now, the bytes when the nested archives' digests are known.
+                        let room = render(&vec![Sha256Digest::of(b""); plan.nested_count()]);
+                        let header = header.with(Method::Stored, &room);
+                        self.output.push(&header.local())?;
+                        self.output.push(&room)?;
+                        late = Some((central.len(), expected.len(), header.clone(), render));
+                        (header, Some(ExpectedFile::stored(entry.mode, &room)))
+                    }
+                    (_, Some(ready)) => {
+                        let header = header.with_ready(&ready);
+                        self.output.push(&header.local())?;
+                        self.output.push_stream(&ready.stream)?;
+                        (header, Some(ExpectedFile::from_ready(entry.mode, &ready)))
+                    }
+                    (_, None) => unreachable!("files are made ready, and the other kinds have their own arms"),
+                };
+                header.check_size()?;
+                central.extend_from_slice(&header.central());
+                expected.push(Expected { path: (*path).clone(), file });
+            }
+        }
+        if let Some((at, index, header, render)) = late {
+            let bytes = render(&digests);
+            assert_eq!(bytes.len() as u64, header.size, "the length of what names digests does not depend on them");
+            let header = header.with(Method::Stored, &bytes);
+            let mut patch = header.local();
+            patch.extend_from_slice(&bytes);
+            self.output.patches.push(Patch { offset: base + u64::from(header.offset), bytes: patch });
+            let fixed = header.central();
+            central[at..at + fixed.len()].copy_from_slice(&fixed);
+            let mode = plan.entries[&expected[index].path].mode;
+            expected[index].file = Some(ExpectedFile::stored(mode, &bytes));
+        }
+        let directory_offset = self.output.position - base;
+        self.output.push(&central)?;
+        self.output.push(&end_record(entries.len(), central.len() as u64, directory_offset)?)?;
+        if self.output.position - base > MAX_BYTES {
+            return Err(WriteError::TooLarge);
+        }
+        Ok(expected)
+    }
+
+    /// Writes an archive within the archive, hashing it on the way.
+    fn write_nested<'name>(
+        &mut self,
+        nested: &'plan ArchivePlan,
+        path: &'plan ArchivePath,
+        header: Header<'name>,
+        base: u64,
+    ) -> Result<(Header<'name>, ExpectedFile), WriteError> {
+        self.output.push(&header.local())?;
+        let start = self.output.position;
+        self.output.begin_digest()?;
+        self.output.push(nested.prefix.as_bytes())?;
+        let inner = self.write_entries(nested, Some(path), start)?;
+        let (sha256, crc32) = self.output.end_digest()?;
+        let size = self.output.position - start;
+        let header = header.with_values(Method::Stored, crc32, size, size);
+        self.output.patches.push(Patch { offset: base + u64::from(header.offset), bytes: header.local() });
+        let file = ExpectedFile {
+            mode: Mode::Regular,
+            method: Method::Stored,
+            crc32,
+            size,
+            stream_sha256: sha256,
+            unproved: None,
+            nested: Some(inner),
+        };
+        Ok((header, file))
+    }
 }
 
 /// How many of `entries` are made ready together.
@@ -248,10 +293,6 @@ impl<'a> Header<'a> {
         let offset = u32::try_from(offset).map_err(|_| WriteError::TooLarge)?;
         let (method, crc32, compressed_size, size) = (Method::Stored, 0, 0, 0);
         Ok(Self { name, method, crc32, compressed_size, size, time, date, external_attributes, offset })
-    }
-
-    fn into_owned(self) -> Header<'static> {
-        Header { name: self.name.into_owned().into(), ..self }
     }
 
     fn with_values(self, method: Method, crc32: u32, compressed_size: u64, size: u64) -> Self {
