@@ -7,7 +7,7 @@ use std::time::Duration;
 use pyzpack::names::PackageName;
 use pyzpack::python::Interpreter;
 use pyzpack::resolve::{
-    Artifact, IndexOptions, Location, Request, Resolution, ResolveError, Target, local_requirement, resolve,
+    Artifact, IndexOptions, Location, Request, Resolution, ResolveError, TargetOverride, local_requirement, resolve,
 };
 use pyzpack::status::{Explain, Status};
 
@@ -37,7 +37,7 @@ struct Case<'a> {
     requirements: &'a [&'a str],
     index: IndexOptions,
     offline: bool,
-    target: Option<Target>,
+    target: Option<TargetOverride>,
     environment: &'a [(&'a str, &'a str)],
 }
 
@@ -187,7 +187,7 @@ fn resolves_for_another_target_with_uv_and_says_that_pip_cannot() {
     for (resolver, path) in paths() {
         let case = Case {
             requirements: &["colorama==0.4.6; sys_platform == 'win32'", "tomli==2.0.1; python_version < '3.11'"],
-            target: Some(Target { python: Some((3, 10)), platform: Some("win_amd64".to_owned()) }),
+            target: Some(TargetOverride { python: Some((3, 10)), platform: Some("win_amd64".to_owned()) }),
             ..Case::default()
         };
         let result = run(&case, &python, &path);

@@ -107,7 +107,9 @@ impl Observer for Terminal {
 
     fn advance(&self, done: u64, total: Option<u64>) {
         if let Some(total) = total.filter(|total| self.bar.length() != Some(*total)) {
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bytes}/{total_bytes} {bar:30} {eta}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} {msg} {decimal_bytes} of {decimal_total_bytes} {bar:30} {eta}")
+            {
                 self.bar.set_style(style);
             }
             self.bar.set_length(total);

@@ -181,8 +181,17 @@ impl Collector<'_> {
     /// Builds and checks what was named.
     fn gather(&self, inputs: &Inputs) -> Result<Gathered, Error> {
         let mut gathered = Gathered::default();
+        let wheels = inputs.sources.iter().filter_map(|source| match source {
+            SourceKind::Wheel(path) => Some(WheelInput { path: path.clone(), expected: None, origin: Origin::Local }),
+            _ => None,
+        });
+        let wheels: Vec<WheelInput> = wheels.collect();
+        if !wheels.is_empty() {
+            self.observer.begin(Stage::Verify, "checking wheels");
+        }
+        let mut named_wheels = verify_wheels(&wheels, &self.settings.limits)?.into_iter();
         for (index, source) in inputs.sources.iter().enumerate() {
-            let (name, is_distribution) = self.gather_one(source, &mut gathered)?;
+            let (name, is_distribution) = self.gather_one(source, &mut named_wheels, &mut gathered)?;
             if index == 0 {
                 gathered.name = name;
                 gathered.first_is_distribution = is_distribution;
@@ -195,7 +204,12 @@ impl Collector<'_> {
     }
 
     /// Takes in one input; gives its name, and whether that is a distribution's.
-    fn gather_one(&self, source: &SourceKind, gathered: &mut Gathered) -> Result<(String, bool), Error> {
+    fn gather_one(
+        &self,
+        source: &SourceKind,
+        named_wheels: &mut impl Iterator<Item = VerifiedWheel>,
+        gathered: &mut Gathered,
+    ) -> Result<(String, bool), Error> {
         let wheel = match source {
             SourceKind::Requirement(requirement) => {
                 gathered.recipe_inputs.push(RecipeInput::Requirement(requirement.to_string()));
@@ -214,11 +228,8 @@ impl Collector<'_> {
                 gathered.loose.extend(files.iter().cloned());
                 return Ok((module.clone(), false));
             }
-            SourceKind::Wheel(path) => {
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                self.observer.begin(Stage::Verify, &format!("checking {name}"));
-                let input = WheelInput { path: path.clone(), expected: None, origin: Origin::Local };
-                let wheel = verify_wheel(&input, &self.settings.limits)?;
+            SourceKind::Wheel(_) => {
+                let wheel = named_wheels.next().expect("every wheel that is named was checked");
                 let file = RecipeFile { filename: wheel.filename.to_string(), sha256: wheel.sha256 };
                 gathered.recipe_inputs.push(RecipeInput::File(file));
                 wheel
@@ -271,6 +282,13 @@ impl Collector<'_> {
     }
 
     fn repack(&self, built: &CollectedWheel, from: BuiltFrom) -> Result<VerifiedWheel, Error> {
+        if let workshop::Origin::Built { path_dependent, .. } = &built.origin
+            && let Some(entry) = path_dependent.first()
+        {
+            let wheel = &built.filename;
+            self.observer
+                .warn(&format!("`{wheel}` differs from build to build: its backend wrote a path into `{entry}`"));
+        }
         let directory = self.scratch.subdirectory("canonical")?;
         let epoch: Epoch = self.settings.epoch;
         Ok(repack(&built.path, from, &directory, epoch, &self.settings.limits)?)
@@ -335,11 +353,12 @@ impl Collector<'_> {
         }
         self.observer.begin(Stage::Resolve, "choosing versions");
         let tags: Vec<String> = self.target.tags.iter().map(|tag| tag.to_string()).collect();
-        let overridden =
-            (self.settings.target_python.is_some() || self.settings.platform.is_some()).then(|| resolve::Target {
+        let overridden = (self.settings.target_python.is_some() || self.settings.platform.is_some()).then(|| {
+            resolve::TargetOverride {
                 python: self.settings.target_python.map(|minor| (minor.major, minor.minor)),
                 platform: self.settings.platform.clone(),
-            });
+            }
+        });
         let root = inputs.sources.iter().find_map(|source| match source {
             SourceKind::Project(project) => Some(project.root.as_path()),
             _ => None,

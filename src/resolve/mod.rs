@@ -41,7 +41,7 @@ pub struct IndexOptions {
 
 /// What the file must run on, where that is not the interpreter itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Target {
+pub struct TargetOverride {
     /// A minor version of Python: (3, 11).
     pub python: Option<(u8, u8)>,
     /// A platform tag: `manylinux_2_28_x86_64`, `macosx_11_0_arm64`, `win_amd64`.
@@ -60,7 +60,7 @@ pub struct Request<'a> {
     /// The interpreter to resolve for, and with.
     pub interpreter: &'a Interpreter,
     /// What to resolve for, where that is not the interpreter itself.
-    pub target: Option<&'a Target>,
+    pub target: Option<&'a TargetOverride>,
     /// The target's tags (`cp311-cp311-manylinux_2_28_x86_64`), best first.
     pub tags: &'a [String],
     /// Whether no internet socket may be opened.

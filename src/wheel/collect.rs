@@ -17,7 +17,9 @@ use crate::project::sdist::Limits;
 use crate::python::Interpreter;
 use crate::python::venv::Venv;
 use crate::redact::redact_url;
-use crate::resolve::{Artifact, IndexOptions, Location, RemoteFile, Request, ResolveError, Resolved, Target, resolve};
+use crate::resolve::{
+    Artifact, IndexOptions, Location, RemoteFile, Request, ResolveError, Resolved, TargetOverride, resolve,
+};
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
 use crate::target::ClosureError;
@@ -69,7 +71,7 @@ pub struct Wanted<'a> {
     /// Constraints, as in [`Request`].
     pub constraints: &'a [String],
     /// What the wheels must run on, where that is not the interpreter itself.
-    pub target: Option<&'a Target>,
+    pub target: Option<&'a TargetOverride>,
     /// The target's tags, best first.
     pub tags: &'a [String],
     /// The directory whose resolver configuration counts.
