@@ -208,7 +208,7 @@ fn quiet_says_the_result_alone_and_verbose_the_stages() {
     let stderr = format!("{warning}{ANYWHERE}");
     place.builds(&["build", wheel, "--extra", "nope"], "dist/first.pyz", "1 distribution", &stderr);
     let stderr = format!(
-        "reading the inputs\nchecking first-1.0-py3-none-any.whl\nchoosing versions\nplanning the archive\npacking DIR/dist/first.pyz\n{ANYWHERE}"
+        "reading the inputs\nchecking 1 wheel\nchoosing versions\nplanning the archive\npacking DIR/dist/first.pyz\n{ANYWHERE}"
     );
     place.builds(&["build", wheel, "-v"], "dist/first.pyz", "1 distribution", &stderr);
 }

@@ -187,7 +187,7 @@ impl Collector<'_> {
         });
         let wheels: Vec<WheelInput> = wheels.collect();
         if !wheels.is_empty() {
-            self.observer.begin(Stage::Verify, "checking wheels");
+            self.observer.begin(Stage::Verify, &format!("checking {}", count(wheels.len(), "wheel")));
         }
         let mut named_wheels = verify_wheels(&wheels, &self.settings.limits)?.into_iter();
         for (index, source) in inputs.sources.iter().enumerate() {
