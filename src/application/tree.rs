@@ -203,6 +203,13 @@ impl WheelSet {
     }
 }
 
+impl InstalledFile {
+    /// Whom it belongs to, for messages.
+    pub(crate) fn owner(&self) -> String {
+        self.distribution.as_ref().map_or_else(|| "the application".to_owned(), |name| format!("`{name}`"))
+    }
+}
+
 impl InstalledTree {
     /// Lays out `wheels` and `loose` modules together.
     ///

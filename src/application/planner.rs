@@ -1,0 +1,161 @@
+//! From the installed tree to archives: which entries there are, and how each is packed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::assemble::{Compression, PlanError};
+use super::tree::{FileSource, InstalledTree, WheelSet};
+use crate::archive::{ArchivePath, ArchivePlan, EntrySource, Epoch, MAX_ENTRIES, Mode, Packing, PlannedEntry, Shebang};
+use crate::digest::Sha256Digest;
+use crate::evidence::{MANIFEST_PATH, Manifest};
+use crate::runtime::{self, Bootstrap};
+
+/// Turns the tree into archives.
+pub(super) struct Planner<'a> {
+    pub(super) wheels: &'a WheelSet,
+    pub(super) tree: &'a InstalledTree,
+    pub(super) compression: Compression,
+    pub(super) epoch: Epoch,
+}
+
+impl Planner<'_> {
+    /// How what is made here is packed.
+    fn generated(&self) -> Packing {
+        if self.compression == Compression::Store { Packing::Store } else { Packing::Encode }
+    }
+
+    fn bytes(&self, bytes: Vec<u8>) -> PlannedEntry {
+        let packing = self.generated();
+        PlannedEntry { source: EntrySource::Bytes { bytes: bytes.into(), packing }, mode: Mode::Regular }
+    }
+
+    /// The installed files as entries.
+    fn files(&self) -> impl Iterator<Item = (ArchivePath, PlannedEntry)> + '_ {
+        self.tree.files.iter().map(|(path, file)| {
+            let source = match &file.source {
+                FileSource::Bytes(bytes) => EntrySource::Bytes { bytes: bytes.clone(), packing: self.generated() },
+                FileSource::Wheel { wheel, file } => {
+                    let wheel = self.wheels.at(*wheel);
+                    let file = &wheel.files[*file];
+                    let packing = match self.compression {
+                        Compression::Reuse => Packing::Reuse,
+                        Compression::Recompress => Packing::Encode,
+                        Compression::Store => Packing::Store,
+                    };
+                    EntrySource::Entry {
+                        source: wheel.source().clone(),
+                        entry: file.entry.clone(),
+                        contents: file.contents,
+                        packing,
+                    }
+                }
+            };
+            (path.clone(), PlannedEntry { source, mode: file.mode })
+        })
+    }
+
+    /// The entries that every layout has beside the application's files, the bootstrap apart.
+    fn own_files(&self, manifest: &Manifest) -> Result<BTreeMap<ArchivePath, PlannedEntry>, PlanError> {
+        let mut entries = BTreeMap::new();
+        for (path, text) in runtime::support_files() {
+            entries.insert(own_path(path)?, self.bytes(text.as_bytes().to_vec()));
+        }
+        entries.insert(own_path(MANIFEST_PATH)?, self.bytes(manifest.to_bytes()));
+        Ok(entries)
+    }
+
+    /// The archive with the files at its root.
+    pub(super) fn plan_zip(
+        &self,
+        bootstrap: &Bootstrap,
+        manifest: &Manifest,
+        shebang: &Shebang,
+    ) -> Result<ArchivePlan, PlanError> {
+        let mut entries = self.own_files(manifest)?;
+        // The bootstrap is stored: it is read at every start, before zlib is.
+        let main = EntrySource::Bytes { bytes: runtime::render_main(bootstrap).into(), packing: Packing::Store };
+        entries.insert(own_path("__main__.py")?, PlannedEntry { source: main, mode: Mode::Regular });
+        for (path, entry) in self.files() {
+            if is_reserved(&path) {
+                return Err(PlanError::Reserved { path: path.to_string(), owner: self.tree.files[&path].owner() });
+            }
+            entries.insert(path, entry);
+        }
+        for directory in directories(&entries) {
+            entries.insert(directory, PlannedEntry { source: EntrySource::Directory, mode: Mode::Executable });
+        }
+        if entries.len() > MAX_ENTRIES {
+            return Err(PlanError::TooManyEntries(entries.len()));
+        }
+        Ok(ArchivePlan { prefix: shebang.line(), epoch: self.epoch, entries })
+    }
+
+    /// The archive with the files in payloads.
+    pub(super) fn plan_extract(
+        &self,
+        bootstrap: Bootstrap,
+        manifest: &Manifest,
+        shebang: &Shebang,
+    ) -> Result<ArchivePlan, PlanError> {
+        let mut entries = self.own_files(manifest)?;
+        let files: Vec<_> = self.files().collect();
+        let mut names = Vec::new();
+        for (index, part) in files.chunks(MAX_ENTRIES).enumerate() {
+            let name = if index == 0 {
+                "_pyzpack/payload.zip".to_owned()
+            } else {
+                format!("_pyzpack/payload-{}.zip", index + 1)
+            };
+            let payload =
+                ArchivePlan { prefix: String::new(), epoch: self.epoch, entries: part.iter().cloned().collect() };
+            let source = EntrySource::Nested(Box::new(payload));
+            entries.insert(own_path(&name)?, PlannedEntry { source, mode: Mode::Regular });
+            names.push(name);
+        }
+        // Nested archives' digests come in the order of their names.
+        names.sort();
+        let render = move |digests: &[Sha256Digest]| {
+            let mut payloads: Vec<runtime::Payload> = names
+                .iter()
+                .zip(digests)
+                .map(|(name, digest)| runtime::Payload { name: name.clone(), sha256: *digest.as_bytes() })
+                .collect();
+            payloads.sort_by_key(|payload| (payload.name.len(), payload.name.clone()));
+            let layout = runtime::Layout::Extract { payloads };
+            runtime::render_main(&Bootstrap { layout, ..bootstrap.clone() })
+        };
+        let main = EntrySource::NamesDigests(Arc::new(render));
+        entries.insert(own_path("__main__.py")?, PlannedEntry { source: main, mode: Mode::Regular });
+        Ok(ArchivePlan { prefix: shebang.line(), epoch: self.epoch, entries })
+    }
+}
+
+fn own_path(name: &str) -> Result<ArchivePath, PlanError> {
+    ArchivePath::new(name).map_err(|fault| PlanError::Name { name: name.to_owned(), fault })
+}
+
+/// The directories that need an entry of their own in a zip that is imported from: zipimport before 3.14 finds neither
+/// namespace packages nor data directories without one (cpython issue 59110). A package with an `__init__.py` is found
+/// by that, and metadata is looked up by whole names.
+fn directories(entries: &BTreeMap<ArchivePath, PlannedEntry>) -> BTreeSet<ArchivePath> {
+    let mut directories = BTreeSet::new();
+    for path in entries.keys() {
+        let in_metadata = path.as_str().split('/').next().is_some_and(|root| root.ends_with(".dist-info"));
+        if in_metadata {
+            continue;
+        }
+        for directory in path.ancestors().filter_map(|directory| ArchivePath::new(directory).ok()) {
+            let init = directory.join("__init__.py");
+            if !init.is_ok_and(|init| entries.contains_key(&init)) {
+                directories.insert(directory);
+            }
+        }
+    }
+    directories
+}
+
+/// Whether a path at the archive's root would be, or be taken for, one of the archive's own files.
+pub(super) fn is_reserved(path: &ArchivePath) -> bool {
+    let folded = path.folded();
+    matches!(folded.split('/').next(), Some("__main__.py" | "_pyzpack"))
+}
