@@ -320,3 +320,13 @@ fn a_requirements_file_may_name_what_is_started() {
     place.write(&[("req.txt", "--no-index\n-e ./app\n")]);
     place.builds(&["build", "-r", "req.txt"], "dist/my-app.pyz", "1 distribution", ANYWHERE);
 }
+
+#[test]
+fn a_script_runs_whatever_module_has_its_name() {
+    let place = Place::new();
+    place.write(&[("json.py", "import sys\nprint('mine', *sys.argv[1:])\n")]);
+    let warning = "warning: the application brings a module `json`, but the one of the standard library is imported\n";
+    place.builds(&["build", "./json.py"], "dist/json.pyz", "0 distributions", &format!("{warning}{ANYWHERE}"));
+    assert_eq!(place.start("dist/json.pyz", &["a"]), Ended::new(0, "mine a\n", ""));
+    assert_eq!(place.manifest("dist/json.pyz")["entry_point"], "json.py");
+}

@@ -299,6 +299,49 @@ fn outputs_that_cannot_be_written() {
 }
 
 #[test]
+fn outputs_that_would_replace_what_is_no_archive() {
+    let place = Place::new();
+    place.write(&[("job.py", "print('job')\n"), ("requirements.txt", "\n")]);
+    let wheel = tool("first").write(&place.work());
+    let before = std::fs::read(&wheel).unwrap();
+    assert!(Command::new("/usr/bin/mkfifo").arg(place.path("pipe")).status().unwrap().success());
+    let hint = "hint: name another file, with `-o FILE`\n";
+    refuses(
+        &place,
+        &[
+            (
+                &["build", "./job.py", "-o", "./job.py"],
+                2,
+                &format!("error: the output `DIR/./job.py` is one of the inputs\n{hint}"),
+            ),
+            (
+                &["build", "first-1.0-py3-none-any.whl", "-o", "first-1.0-py3-none-any.whl"],
+                2,
+                &format!("error: the output `DIR/first-1.0-py3-none-any.whl` is one of the inputs\n{hint}"),
+            ),
+            (
+                &["build", "-r", "requirements.txt", "-e", "job", "-o", "requirements.txt"],
+                2,
+                &format!("error: the output `DIR/requirements.txt` is one of the inputs\n{hint}"),
+            ),
+            (
+                &["build", "./job.py", "-o", "pipe"],
+                3,
+                &format!("error: the output `DIR/pipe` is not a regular file\n{hint}"),
+            ),
+            (
+                &["build", "./job.py", "-o", "new/"],
+                3,
+                "error: the output `DIR/new/` is a directory\nhint: name a file in it, with `-o FILE`\n",
+            ),
+            (&["inspect", "pipe"], 2, "error: cannot read `pipe`: it is not a regular file\n"),
+        ],
+    );
+    assert_eq!(std::fs::read(&wheel).unwrap(), before);
+    assert_eq!(place.read("job.py"), "print('job')\n");
+}
+
+#[test]
 fn a_directory_of_another_user_is_refused_before_anything_is_built() {
     if !rustix::process::geteuid().is_root() {
         eprintln!("SKIPPED: only root can run a command as another user");

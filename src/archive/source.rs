@@ -41,10 +41,15 @@ impl Source {
     /// # Errors
     /// When it cannot be opened, or is not a regular file.
     pub fn open(path: &Path) -> io::Result<Self> {
+        let irregular = || io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+        // Opening a pipe waits for its other end, so it is looked at first.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(irregular());
+        }
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+            return Err(irregular());
         }
         Ok(Self { file: Arc::new(file), start: 0, length: metadata.len() })
     }

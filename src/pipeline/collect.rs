@@ -7,7 +7,7 @@ use std::time::Duration;
 use pep440_rs::VersionSpecifiers;
 
 use crate::application::{LooseFile, WheelSet, facts_of};
-use crate::archive::Epoch;
+use crate::archive::{ArchivePath, Epoch};
 use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::evidence::{RecipeFile, RecipeInput};
@@ -44,8 +44,8 @@ pub struct Collected {
     pub wheels: WheelSet,
     /// Modules that no wheel holds.
     pub loose: Vec<LooseFile>,
-    /// The module of a script that was named.
-    pub script_module: Option<String>,
+    /// The script that was named.
+    pub script: Option<ArchivePath>,
     /// The application's name: the first input's.
     pub name: String,
     /// Its version, where it has metadata.
@@ -129,7 +129,7 @@ pub(super) fn collect(
     Ok(Collected {
         wheels,
         loose: gathered.loose,
-        script_module: gathered.script_module,
+        script: gathered.script,
         name,
         version,
         requires_python,
@@ -150,7 +150,7 @@ struct Gathered {
     at_hand: Vec<VerifiedWheel>,
     named: Vec<PackageName>,
     loose: Vec<LooseFile>,
-    script_module: Option<String>,
+    script: Option<ArchivePath>,
     name: String,
     first_is_distribution: bool,
     requires_python: Option<VersionSpecifiers>,
@@ -219,7 +219,7 @@ impl Collector<'_> {
             SourceKind::Script { path, module, script, file } => {
                 gathered.recipe_inputs.push(RecipeInput::File(describe_file(path)?));
                 gathered.loose.push(file.clone());
-                gathered.script_module.get_or_insert_with(|| module.clone());
+                gathered.script.get_or_insert_with(|| file.path.clone());
                 gathered.requires_python = gathered.requires_python.take().or_else(|| script.requires_python.clone());
                 return Ok((module.clone(), false));
             }

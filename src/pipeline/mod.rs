@@ -7,10 +7,12 @@ mod inputs;
 mod pins;
 mod start;
 
+use std::path::PathBuf;
+
 use crate::application::{ApplicationOptions, ApplicationPlan, InstalledTree, Scripts, assemble};
 use crate::error::Error;
 use crate::evidence::{Recipe, RecipeTarget};
-use crate::output::{PackedArchive, check_target, write_output};
+use crate::output::{PackedArchive, check_not_input, check_target, write_output};
 use crate::python::Interpreter;
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
@@ -97,7 +99,12 @@ pub struct Built {
 /// The error of the stage that failed; an older output is as it was.
 pub fn build(settings: &BuildSettings, world: &Surroundings, observer: &dyn Observer) -> Result<Built, Error> {
     if let Some(output) = &settings.output {
-        check_target(&settings.directory.join(output))?;
+        let target = settings.directory.join(output);
+        check_target(&target)?;
+        let named = settings.inputs.iter().map(|input| settings.directory.join(input));
+        let read: Vec<PathBuf> =
+            named.chain(settings.requirement_files.iter().map(|file| settings.directory.join(file))).collect();
+        check_not_input(&target, read.iter().map(PathBuf::as_path))?;
     }
     let planned = plan(settings, world, observer)?;
     let output = OutputPlace::prepare(settings, &planned.application.manifest.name)?;

@@ -11,7 +11,6 @@ use crate::process::Child;
 use crate::python::Interpreter;
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
-use crate::wheel::ObjectReference;
 
 use super::collect::Collected;
 
@@ -20,11 +19,9 @@ const DEFINES: &str = include_str!("../python/defines.py");
 
 /// Chooses what is started.
 pub(super) fn choose(settings: &BuildSettings, collected: &Collected, scripts: &Scripts) -> Result<EntryPoint, Error> {
-    Ok(match (&settings.entry, &collected.script_module) {
+    Ok(match (&settings.entry, &collected.script) {
         // A script is its own entry point.
-        (EntryChoice::OnlyScript, Some(module)) => {
-            EntryPoint::Object(ObjectReference { module: module.clone(), attribute: None })
-        }
+        (EntryChoice::OnlyScript, Some(path)) => EntryPoint::PythonScript(path.clone()),
         (choice, _) => scripts.choose(choice, &collected.named)?,
     })
 }

@@ -78,8 +78,10 @@ impl PendingFile {
         let Ok(entries) = std::fs::read_dir(directory_of(target)) else { return };
         for entry in entries.flatten() {
             let name = entry.file_name();
-            let ours = name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes())
-                && name.as_encoded_bytes().ends_with(b".tmp")
+            let middle = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
+            let random = middle.and_then(|rest| rest.strip_suffix(b".tmp"));
+            // As `tempfile` makes them: six letters or digits.
+            let ours = random.is_some_and(|random| random.len() == 6 && random.iter().all(u8::is_ascii_alphanumeric))
                 && entry.file_type().is_ok_and(|kind| kind.is_file());
             if ours && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
                 let _ = std::fs::remove_file(entry.path());
@@ -143,14 +145,19 @@ mod tests {
     fn removes_what_a_killed_build_left_and_spares_the_living() {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("a.pyz");
-        std::fs::write(directory.path().join(".a.pyz.dead.tmp"), "").unwrap();
-        std::fs::write(directory.path().join(".b.pyz.dead.tmp"), "").unwrap();
+        std::fs::write(directory.path().join(".a.pyz.dead01.tmp"), "").unwrap();
+        std::fs::write(directory.path().join(".b.pyz.dead01.tmp"), "").unwrap();
+        std::fs::write(directory.path().join(".a.pyz.notes.tmp"), "a user's own").unwrap();
         let living = PendingFile::create(&target).unwrap();
         PendingFile::remove_abandoned(&target);
         let mut left: Vec<PathBuf> =
             std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         left.sort();
-        let mut expected = vec![living.path().to_owned(), directory.path().join(".b.pyz.dead.tmp")];
+        let mut expected = vec![
+            living.path().to_owned(),
+            directory.path().join(".a.pyz.notes.tmp"),
+            directory.path().join(".b.pyz.dead01.tmp"),
+        ];
         expected.sort();
         assert_eq!(left, expected);
     }

@@ -68,12 +68,13 @@ impl Target {
 
     /// This target with another Python or another platform, neither of which need be on this machine.
     ///
-    /// Another Python is taken as its `X.Y.0` where a marker asks. A platform leaves `platform_release` and
+    /// A Python that is asked for is taken as its `X.Y.0` where a marker asks, whatever patch release the interpreter is:
+    /// the same request means the same on every machine. A platform leaves `platform_release` and
     /// `platform_version` empty: a tag says nothing about them.
     #[must_use]
     pub fn overridden(&self, python: Option<PythonMinor>, platform: Option<&Platform>) -> Self {
         let mut target = self.clone();
-        if let Some(python) = python.filter(|python| *python != self.python) {
+        if let Some(python) = python {
             target = target.for_minor(python, Patch::First);
         }
         if let Some(platform) = platform {

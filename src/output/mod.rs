@@ -1,6 +1,8 @@
 //! The end of a build: the archive is written beside its target, read again, and only then takes its name; evidence of
 //! an older file goes before that, evidence of the new one comes last.
 
+mod checksums;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,11 +13,10 @@ use crate::process::PendingFile;
 use crate::status::{Explain, Status};
 use crate::wheel::WheelError;
 
+use self::checksums::{Checksums, ChecksumsError};
+
 /// What stands beside `APP.pyz` and speaks of it, by what is added to its name.
 const EVIDENCE_SUFFIXES: [&str; 5] = [".sha256", ".cdx.json", ".spdx.json", ".intoto.json", ".sigstore.json"];
-
-/// The file that lists the digests of everything in a directory.
-const CHECKSUMS: &str = "SHA256SUMS";
 
 /// An archive that has its name.
 #[derive(Debug, Clone)]
@@ -46,6 +47,12 @@ pub enum OutputError {
     /// The output is a directory.
     #[error("the output `{0}` is a directory")]
     Directory(String),
+    /// The output is a device, a pipe or a socket.
+    #[error("the output `{0}` is not a regular file")]
+    NotAFile(String),
+    /// The output is one of the files that it is made from.
+    #[error("the output `{0}` is one of the inputs")]
+    Input(String),
     /// The directory of the output is not there.
     #[error("the directory of the output is missing: `{0}`")]
     NoDirectory(String),
@@ -81,10 +88,17 @@ pub enum OutputError {
     Wheel(#[from] WheelError),
 }
 
+impl From<ChecksumsError> for OutputError {
+    fn from(ChecksumsError { path, error }: ChecksumsError) -> Self {
+        Self::Io { path: path.display().to_string(), error }
+    }
+}
+
 impl Explain for OutputError {
     fn status(&self) -> Status {
         match self {
             Self::Wheel(error) => error.status(),
+            Self::Input(_) => Status::Usage,
             Self::Write {
                 error: WriteError::TooManyEntries(_) | WriteError::TooLarge | WriteError::Read(ReadError::Fault { .. }),
                 ..
@@ -102,6 +116,7 @@ impl Explain for OutputError {
             _ => None,
         };
         match self {
+            Self::NotAFile(_) | Self::Input(_) => Some("name another file, with `-o FILE`"),
             Self::Directory(_) => Some("name a file in it, with `-o FILE`"),
             Self::NotADirectory(_) => Some("choose another with `-o FILE`"),
             Self::NoDirectory(_) => Some("make it first, or choose another with `-o FILE`"),
@@ -122,8 +137,12 @@ impl Explain for OutputError {
 /// # Errors
 /// When it is a directory, or its own directory is missing or cannot be written to.
 pub fn check_target(target: &Path) -> Result<(), OutputError> {
-    if target.is_dir() {
+    let named_as_directory = target.as_os_str().as_encoded_bytes().last().is_some_and(|last| *last == b'/');
+    if target.is_dir() || named_as_directory {
         return Err(OutputError::Directory(target.display().to_string()));
+    }
+    if target.symlink_metadata().is_ok_and(|found| !found.is_file() && !found.is_symlink()) {
+        return Err(OutputError::NotAFile(target.display().to_string()));
     }
     let directory = directory_of(target);
     let shown = || directory.display().to_string();
@@ -133,6 +152,19 @@ pub fn check_target(target: &Path) -> Result<(), OutputError> {
             check_writable(directory).map_err(|error| OutputError::Io { path: target.display().to_string(), error })
         }
         Err(_) => Err(OutputError::NoDirectory(shown())),
+    }
+}
+
+/// Refuses a target that is one of the files that are read for it: packing must not replace its own source.
+///
+/// # Errors
+/// When it is one of them.
+pub fn check_not_input<'a>(target: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), OutputError> {
+    let Ok(found) = target.canonicalize() else { return Ok(()) };
+    let same = |input: &Path| input.canonicalize().is_ok_and(|input| input == found);
+    match inputs.into_iter().any(same) {
+        true => Err(OutputError::Input(target.display().to_string())),
+        false => Ok(()),
     }
 }
 
@@ -180,11 +212,13 @@ pub fn write_output(
     let sha256 = check_written(&source, &plan.prefix, &expected)
         .map_err(|error| OutputError::Reread { path: shown.clone(), error })?;
     let size = source.length();
+    let checksums = Checksums::take_turn(target, directory)?;
     remove_evidence(target).map_err(io_error)?;
+    checksums.disown()?;
     pending.persist().map_err(io_error)?;
     let evidence = match evidence {
         EvidenceChoice::Nothing => Vec::new(),
-        EvidenceChoice::Sha256 => write_checksums(target, &sha256).map_err(io_error)?,
+        EvidenceChoice::Sha256 => checksums.write(&sha256)?,
     };
     Ok(PackedArchive { path: target.to_owned(), size, sha256, evidence })
 }
@@ -219,120 +253,5 @@ fn remove_evidence(target: &Path) -> io::Result<()> {
             _ => {}
         }
     }
-    disown_lines_of(target)
-}
-
-/// Makes comments of the lines in `SHA256SUMS` that speak of `target` and its evidence, by one byte each: a `#` is where
-/// `sha256sum` stops reading a line. It is done in place, because a killed build leaves one temporary file at most, and
-/// the archive's own is there already.
-fn disown_lines_of(target: &Path) -> io::Result<()> {
-    use std::io::{Seek, SeekFrom, Write};
-    let checksums = target.with_file_name(CHECKSUMS);
-    let Some(text) = read_checksums(&checksums)? else { return Ok(()) };
-    let mut offset = 0;
-    let mut file = None;
-    for line in text.split_inclusive('\n') {
-        if is_line_of(line, target) {
-            let file = match &mut file {
-                Some(file) => file,
-                None => file.insert(fs_err::OpenOptions::new().write(true).open(&checksums)?),
-            };
-            file.seek(SeekFrom::Start(offset))?;
-            file.write_all(b"#")?;
-        }
-        offset += line.len() as u64;
-    }
     Ok(())
-}
-
-/// Writes `APP.pyz.sha256` and the lines of `SHA256SUMS`, as `sha256sum -c` reads them.
-fn write_checksums(target: &Path, sha256: &Sha256Digest) -> io::Result<Vec<PathBuf>> {
-    let line = checksum_line(target, sha256);
-    let own = beside(target, ".sha256");
-    replace(&own, target, &line)?;
-    let checksums = target.with_file_name(CHECKSUMS);
-    let kept = read_checksums(&checksums)?.map(|text| without_lines_of(&text, target)).unwrap_or_default();
-    let mut lines: Vec<&str> = kept.lines().chain(line.lines()).collect();
-    lines.sort_by_key(|line| (listed_name(line), *line));
-    replace(&checksums, target, &(lines.join("\n") + "\n"))?;
-    Ok(vec![own, checksums])
-}
-
-/// One line of coreutils' format: a name with a backslash or a line break is escaped, and the line begins with `\`.
-fn checksum_line(target: &Path, sha256: &Sha256Digest) -> String {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let escaped = name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
-    let mark = if escaped == name { "" } else { "\\" };
-    format!("{mark}{sha256}  {escaped}\n")
-}
-
-fn read_checksums(path: &Path) -> io::Result<Option<String>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The lines that speak neither of `target` nor of its evidence.
-fn without_lines_of(text: &str, target: &Path) -> String {
-    text.split_inclusive('\n').filter(|line| !is_line_of(line, target)).collect()
-}
-
-/// Whether a line speaks of `target` or of its evidence.
-fn is_line_of(line: &str, target: &Path) -> bool {
-    let own = checksum_line(target, &Sha256Digest::of(b""));
-    let rest = listed_name(line).strip_prefix(listed_name(&own));
-    rest.is_some_and(|rest| rest.is_empty() || EVIDENCE_SUFFIXES.contains(&rest))
-}
-
-/// The name in a line, as it is escaped there: behind the digest, a blank, and a blank or `*`.
-fn listed_name(line: &str) -> &str {
-    let name = line.split_once(' ').and_then(|(_, rest)| rest.strip_prefix([' ', '*']));
-    name.unwrap_or_default().trim_end_matches(['\r', '\n'])
-}
-
-/// Replaces a small text file in one step; the temporary file is named for `target`, whose next build removes it where
-/// this one is killed.
-fn replace(path: &Path, target: &Path, text: &str) -> io::Result<()> {
-    use std::io::Write;
-    let mut pending = PendingFile::create_for(path, target)?;
-    pending.write_all(text.as_bytes())?;
-    set_readable(pending.file())?;
-    pending.persist()?;
-    Ok(())
-}
-
-/// 0644, as any other file that is published.
-#[cfg(unix)]
-fn set_readable(file: &std::fs::File) -> io::Result<()> {
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn set_readable(_file: &std::fs::File) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn checksum_lines_replace_their_own_and_keep_the_others() {
-        let directory = tempfile::tempdir().unwrap();
-        let target = directory.path().join("b.pyz");
-        let digest = Sha256Digest::of(b"new");
-        let other = Sha256Digest::of(b"other");
-        let old = format!("{other}  c.txt\n{other}  b.pyz\n{other}  b.pyz.cdx.json\n{other}  a.pyz\n");
-        std::fs::write(directory.path().join(CHECKSUMS), &old).unwrap();
-        remove_evidence(&target).unwrap();
-        let read = || std::fs::read_to_string(directory.path().join(CHECKSUMS)).unwrap();
-        let disowned = format!("#{}", &other.to_string()[1..]);
-        assert_eq!(read(), format!("{other}  c.txt\n{disowned}  b.pyz\n{disowned}  b.pyz.cdx.json\n{other}  a.pyz\n"));
-        write_checksums(&target, &digest).unwrap();
-        assert_eq!(read(), format!("{other}  a.pyz\n{digest}  b.pyz\n{other}  c.txt\n"));
-        let own = std::fs::read_to_string(directory.path().join("b.pyz.sha256")).unwrap();
-        assert_eq!(own, format!("{digest}  b.pyz\n"));
-    }
 }

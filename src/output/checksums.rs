@@ -1,0 +1,210 @@
+//! `APP.pyz.sha256` and `SHA256SUMS`, as `sha256sum -c` reads them.
+//!
+//! `SHA256SUMS` belongs to all files of a directory: lines of other files stay as they are, byte for byte, and builds
+//! that run side by side take turns.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::{EVIDENCE_SUFFIXES, beside};
+use crate::digest::Sha256Digest;
+use crate::process::PendingFile;
+
+/// The file that lists the digests of everything in a directory.
+const CHECKSUMS: &str = "SHA256SUMS";
+
+/// The checksum files of one archive, while nobody else writes to those of its directory.
+pub(super) struct Checksums<'a> {
+    target: &'a Path,
+    list: PathBuf,
+    _turn: Option<File>,
+}
+
+/// A checksum file that cannot be read or written.
+pub(super) struct ChecksumsError {
+    pub(super) path: PathBuf,
+    pub(super) error: io::Error,
+}
+
+impl<'a> Checksums<'a> {
+    /// Waits for its turn, and makes sure that the list can be read.
+    pub(super) fn take_turn(target: &'a Path, directory: &Path) -> Result<Self, ChecksumsError> {
+        // A file system without locks has builds side by side at their own risk.
+        let turn = File::open(directory).ok().filter(|directory| directory.lock().is_ok());
+        let checksums = Self { target, list: target.with_file_name(CHECKSUMS), _turn: turn };
+        checksums.read().map_err(|error| checksums.fail(error))?;
+        Ok(checksums)
+    }
+
+    /// Makes comments of the lines that speak of the archive and its evidence, by one byte each: a `#` is where
+    /// `sha256sum` stops reading a line. It is done in place, because a killed build leaves one temporary file at most,
+    /// and the archive's own is there already.
+    pub(super) fn disown(&self) -> Result<(), ChecksumsError> {
+        let disown = || -> io::Result<()> {
+            let mut file = None;
+            let mut offset = 0;
+            for line in self.read()?.split_inclusive(|byte| *byte == b'\n') {
+                if self.is_own(line) {
+                    let file = match &mut file {
+                        Some(file) => file,
+                        None => file.insert(std::fs::OpenOptions::new().write(true).open(&self.list)?),
+                    };
+                    file.seek(SeekFrom::Start(offset))?;
+                    file.write_all(b"#")?;
+                }
+                offset += line.len() as u64;
+            }
+            Ok(())
+        };
+        disown().map_err(|error| self.fail(error))
+    }
+
+    /// Writes both files; gives their names.
+    pub(super) fn write(&self, sha256: &Sha256Digest) -> Result<Vec<PathBuf>, ChecksumsError> {
+        let line = self.line(sha256);
+        let own = beside(self.target, ".sha256");
+        self.replace(&own, &line).map_err(|error| ChecksumsError { path: own.clone(), error })?;
+        let write_list = || -> io::Result<()> {
+            let listed = self.read()?;
+            let others = listed.split_inclusive(|byte| *byte == b'\n').filter(|other| !self.is_own(other));
+            let mut lines: Vec<Vec<u8>> = others.chain([line.as_slice()]).map(<[u8]>::to_vec).collect();
+            for line in lines.iter_mut().filter(|line| !line.ends_with(b"\n")) {
+                line.push(b'\n');
+            }
+            lines.sort_by(|one, other| (listed_name(one), one).cmp(&(listed_name(other), other)));
+            self.replace(&self.list, &lines.concat())
+        };
+        write_list().map_err(|error| self.fail(error))?;
+        Ok(vec![own, self.list.clone()])
+    }
+
+    fn fail(&self, error: io::Error) -> ChecksumsError {
+        ChecksumsError { path: self.list.clone(), error }
+    }
+
+    fn read(&self) -> io::Result<Vec<u8>> {
+        match std::fs::read(&self.list) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read,
+        }
+    }
+
+    /// One line of coreutils' format: a name with a backslash or a line break is escaped, and the line begins with `\`.
+    fn line(&self, sha256: &Sha256Digest) -> Vec<u8> {
+        let name = self.target.file_name().unwrap_or_default().as_encoded_bytes();
+        let mut escaped = Vec::with_capacity(name.len());
+        for byte in name {
+            match byte {
+                b'\\' => escaped.extend_from_slice(b"\\\\"),
+                b'\n' => escaped.extend_from_slice(b"\\n"),
+                b'\r' => escaped.extend_from_slice(b"\\r"),
+                byte => escaped.push(*byte),
+            }
+        }
+        let mark: &[u8] = if escaped == name { b"" } else { b"\\" };
+        [mark, sha256.to_string().as_bytes(), b"  ", &escaped, b"\n"].concat()
+    }
+
+    /// Whether a line speaks of the archive or of its evidence.
+    fn is_own(&self, line: &[u8]) -> bool {
+        let own = self.line(&Sha256Digest::of(b""));
+        let rest = listed_name(line).strip_prefix(listed_name(&own));
+        rest.is_some_and(|rest| rest.is_empty() || EVIDENCE_SUFFIXES.iter().any(|suffix| suffix.as_bytes() == rest))
+    }
+
+    /// Replaces a small file in one step; the temporary file is named for the archive, whose next build removes it where
+    /// this one is killed.
+    fn replace(&self, path: &Path, text: &[u8]) -> io::Result<()> {
+        let mut pending = PendingFile::create_for(path, self.target)?;
+        pending.write_all(text)?;
+        set_readable(pending.file())?;
+        pending.persist()?;
+        Ok(())
+    }
+}
+
+/// The name in a line, as it is escaped there: behind the digest, a blank, and a blank or `*`.
+fn listed_name(line: &[u8]) -> &[u8] {
+    let name = line.iter().position(|byte| *byte == b' ').map(|at| &line[at + 1..]);
+    let name = name.and_then(|rest| rest.strip_prefix(b" ").or_else(|| rest.strip_prefix(b"*"))).unwrap_or_default();
+    let name = name.strip_suffix(b"\n").unwrap_or(name);
+    name.strip_suffix(b"\r").unwrap_or(name)
+}
+
+/// 0644, as any other file that is published.
+#[cfg(unix)]
+fn set_readable(file: &File) -> io::Result<()> {
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn set_readable(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(directory: &Path) -> String {
+        String::from_utf8_lossy(&std::fs::read(directory.join(CHECKSUMS)).unwrap()).into_owned()
+    }
+
+    fn check<T>(result: Result<T, ChecksumsError>) -> T {
+        result.unwrap_or_else(|failed| panic!("{}: {}", failed.path.display(), failed.error))
+    }
+
+    #[test]
+    fn lines_replace_their_own_and_keep_the_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("b.pyz");
+        let digest = Sha256Digest::of(b"new");
+        let other = Sha256Digest::of(b"other");
+        let old = format!("{other}  c.txt\n{other}  b.pyz\n{other} *b.pyz.cdx.json\n{other}  a.pyz");
+        std::fs::write(directory.path().join(CHECKSUMS), &old).unwrap();
+        let checksums = check(Checksums::take_turn(&target, directory.path()));
+        check(checksums.disown());
+        let disowned = format!("#{}", &other.to_string()[1..]);
+        assert_eq!(
+            list(directory.path()),
+            format!("{other}  c.txt\n{disowned}  b.pyz\n{disowned} *b.pyz.cdx.json\n{other}  a.pyz")
+        );
+        check(checksums.write(&digest));
+        assert_eq!(list(directory.path()), format!("{other}  a.pyz\n{digest}  b.pyz\n{other}  c.txt\n"));
+        let own = std::fs::read_to_string(directory.path().join("b.pyz.sha256")).unwrap();
+        assert_eq!(own, format!("{digest}  b.pyz\n"));
+    }
+
+    #[test]
+    fn names_that_are_no_text_stay_as_they_are() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("b.pyz");
+        std::fs::write(directory.path().join(CHECKSUMS), b"00  a\xff.txt\n").unwrap();
+        let digest = Sha256Digest::of(b"new");
+        check(check(Checksums::take_turn(&target, directory.path())).write(&digest));
+        let expected = [b"00  a\xff.txt\n".as_slice(), format!("{digest}  b.pyz\n").as_bytes()].concat();
+        assert_eq!(std::fs::read(directory.path().join(CHECKSUMS)).unwrap(), expected);
+    }
+
+    #[test]
+    fn builds_side_by_side_lose_no_line() {
+        let directory = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let target = directory.path().join(format!("{number}.pyz"));
+                let directory = directory.path();
+                scope.spawn(move || {
+                    for round in 0..10 {
+                        let checksums = check(Checksums::take_turn(&target, directory));
+                        check(checksums.disown());
+                        check(checksums.write(&Sha256Digest::of(&[round])));
+                    }
+                });
+            }
+        });
+        let last = Sha256Digest::of(&[9]);
+        let expected: String = (0..8).map(|number| format!("{last}  {number}.pyz\n")).collect();
+        assert_eq!(list(directory.path()), expected);
+    }
+}
