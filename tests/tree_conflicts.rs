@@ -228,6 +228,23 @@ fn maps_the_data_directory_as_an_installer_does() {
 }
 
 #[test]
+fn no_script_names_a_python_of_the_machine_that_built_it() {
+    for (script, packed) in [
+        ("#!/home/me/venv/bin/python3.11 -I\nrun()\n", "#!python\nrun()\n"),
+        ("#! /usr/bin/python\n", "#!python\n"),
+        ("#!C:\\Python\\python.exe\r\nrun()\n", "#!python\nrun()\n"),
+        // These name no place, or no Python.
+        ("#!python\nrun()\n", "#!python\nrun()\n"),
+        ("#!/usr/bin/env python3\n", "#!/usr/bin/env python3\n"),
+        ("#!/bin/sh\npython3\n", "#!/bin/sh\npython3\n"),
+        ("run()\n", "run()\n"),
+    ] {
+        let files = installed(&[demo().file("demo-1.0.data/scripts/tool", script)], &Packing::default());
+        assert_eq!(String::from_utf8_lossy(&files["bin/tool"]), packed, "{script:?}");
+    }
+}
+
+#[test]
 fn refuses_what_the_data_directory_would_put_over_another_file() {
     let wheel = demo().file("demo-1.0.data/purelib/demo/__init__.py", "other");
     let message = "`demo` and `demo` both bring `demo/__init__.py`, with different contents";

@@ -143,20 +143,19 @@ impl Scripts {
             }
         }
         for (path, file) in &tree.files {
-            let (Some(name), FileSource::Wheel { wheel, file }) = (path.as_str().strip_prefix("bin/"), &file.source)
-            else {
-                continue;
-            };
+            let (Some(name), Some(owner)) = (path.as_str().strip_prefix("bin/"), &file.distribution) else { continue };
             if name.contains('/') {
                 continue;
             }
-            let wheel = wheels.at(*wheel);
-            let head = wheel.files[*file].kept.as_deref().unwrap_or_default();
+            let head = match &file.source {
+                FileSource::Bytes(bytes) => bytes,
+                FileSource::Wheel { wheel, file } => wheels.at(*wheel).files[*file].kept.as_deref().unwrap_or_default(),
+            };
             let entry = if runs_python(head) { EntryPoint::PythonScript } else { EntryPoint::Executable };
             let found = scripts.entry(name.to_owned()).or_default();
             // An entry point of the same name is what an installer would leave in place.
             if found.is_empty() {
-                found.push((wheel.metadata.name.clone(), entry(path.clone())));
+                found.push((owner.clone(), entry(path.clone())));
             }
         }
         Self(scripts)

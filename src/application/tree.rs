@@ -8,7 +8,7 @@ use crate::archive::{ArchivePath, Mode, PathFault};
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::status::{Explain, Status};
-use crate::wheel::{VerifiedWheel, write_row};
+use crate::wheel::{VerifiedWheel, WheelError, write_row};
 
 /// The checked wheels of an application, sorted by name: one for each distribution.
 #[derive(Debug, Clone)]
@@ -120,6 +120,9 @@ pub enum TreeError {
         /// The directory's owner.
         second: Owner,
     },
+    /// A wheel cannot be read again.
+    #[error(transparent)]
+    Wheel(#[from] WheelError),
     /// The name that a file gets by installing is unsafe.
     #[error("refused wheel `{wheel}`: entry `{entry}`: {fault} [zip-name]")]
     InstalledName {
@@ -147,12 +150,13 @@ impl std::fmt::Display for Owner {
 
 impl Explain for TreeError {
     fn status(&self) -> Status {
-        Status::Refused
+        if let Self::Wheel(error) = self { error.status() } else { Status::Refused }
     }
 
     fn hint(&self) -> Option<String> {
         Some(
             match self {
+                Self::Wheel(error) => return error.hint(),
                 Self::TwoWheels { .. } => "give one of them",
                 Self::Conflict { .. } => {
                     "leave one of them out, or choose with `--on-conflict first` or `--on-conflict last` \
@@ -204,6 +208,12 @@ impl WheelSet {
 }
 
 impl InstalledFile {
+    /// A file of bytes that were made or read here.
+    fn of_bytes(bytes: Arc<[u8]>, mode: Mode, distribution: Option<PackageName>) -> Self {
+        let (sha256, size) = (Sha256Digest::of(&bytes), bytes.len() as u64);
+        Self { source: FileSource::Bytes(bytes), mode, sha256, size, distribution }
+    }
+
     /// Whom it belongs to, for messages.
     pub(crate) fn owner(&self) -> String {
         self.distribution.as_ref().map_or_else(|| "the application".to_owned(), |name| format!("`{name}`"))
@@ -222,14 +232,7 @@ impl InstalledTree {
             owned.push(tree.add_wheel(index, wheel, policy)?);
         }
         for file in loose {
-            let installed = InstalledFile {
-                source: FileSource::Bytes(file.bytes.clone()),
-                mode: file.mode,
-                sha256: Sha256Digest::of(&file.bytes),
-                size: file.bytes.len() as u64,
-                distribution: None,
-            };
-            tree.add(file.path.clone(), installed, policy)?;
+            tree.add(file.path.clone(), InstalledFile::of_bytes(file.bytes.clone(), file.mode, None), policy)?;
         }
         for (wheel, paths) in wheels.iter().zip(owned) {
             tree.add_record(wheel, paths)?;
@@ -257,12 +260,19 @@ impl InstalledTree {
                 fault,
             })?;
             paths.insert(installed.clone());
-            let file = InstalledFile {
-                source: FileSource::Wheel { wheel: index, file: file_index },
-                mode: if file.entry.executable { Mode::Executable } else { Mode::Regular },
-                sha256: file.contents.sha256,
-                size: file.entry.size,
-                distribution: Some(wheel.metadata.name.clone()),
+            let mode = if file.entry.executable { Mode::Executable } else { Mode::Regular };
+            let distribution = Some(wheel.metadata.name.clone());
+            let in_bin = installed.as_str().starts_with("bin/");
+            let file = if in_bin && names_host_python(file.kept.as_deref().unwrap_or_default()) {
+                InstalledFile::of_bytes(without_host_python(&wheel.read_file(file)?), mode, distribution)
+            } else {
+                InstalledFile {
+                    source: FileSource::Wheel { wheel: index, file: file_index },
+                    mode,
+                    sha256: file.contents.sha256,
+                    size: file.entry.size,
+                    distribution,
+                }
             };
             self.add(installed, file, policy)?;
         }
@@ -307,14 +317,8 @@ impl InstalledTree {
             let file = self.files.get(listed).map(|file| (&file.sha256, file.size));
             write_row(&mut record, listed.as_str(), file);
         }
-        let bytes: Arc<[u8]> = record.into_bytes().into();
-        let file = InstalledFile {
-            sha256: Sha256Digest::of(&bytes),
-            size: bytes.len() as u64,
-            source: FileSource::Bytes(bytes),
-            mode: Mode::Regular,
-            distribution: Some(wheel.metadata.name.clone()),
-        };
+        let distribution = Some(wheel.metadata.name.clone());
+        let file = InstalledFile::of_bytes(record.into_bytes().into(), Mode::Regular, distribution);
         self.add(path, file, ConflictPolicy::Error)
     }
 
@@ -366,6 +370,22 @@ impl InstalledTree {
         };
         self.files.keys().filter_map(|path| module(path.as_str()).map(|length| &path.as_str()[..length])).collect()
     }
+}
+
+/// Whether a script's first line names a Python of the machine that the wheel was built on.
+fn names_host_python(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let interpreter = line.strip_prefix(b"#!").map(|rest| rest.trim_ascii()).unwrap_or_default();
+    let interpreter = interpreter.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    let absolute = interpreter.first() == Some(&b'/') || interpreter.get(1) == Some(&b':');
+    let program = interpreter.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or_default();
+    absolute && program.starts_with(b"python")
+}
+
+/// The script with the first line that the wheel format has for "the Python that this is installed for".
+fn without_host_python(script: &[u8]) -> Arc<[u8]> {
+    let rest = script.iter().position(|byte| *byte == b'\n').map_or(&[][..], |end| &script[end..]);
+    [b"#!python", rest].concat().into()
 }
 
 /// What installers and interpreters leave behind, and what no longer holds for a tree that was put together here.
