@@ -375,7 +375,7 @@ impl InstalledTree {
 /// Whether a script's first line names a Python of the machine that the wheel was built on.
 fn names_host_python(head: &[u8]) -> bool {
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let interpreter = line.strip_prefix(b"#!").map(|rest| rest.trim_ascii()).unwrap_or_default();
+    let interpreter = line.strip_prefix(b"#!").unwrap_or_default().trim_ascii();
     let interpreter = interpreter.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     let absolute = interpreter.first() == Some(&b'/') || interpreter.get(1) == Some(&b':');
     let program = interpreter.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or_default();

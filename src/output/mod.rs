@@ -162,10 +162,7 @@ pub fn check_target(target: &Path) -> Result<(), OutputError> {
 pub fn check_not_input<'a>(target: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), OutputError> {
     let Ok(found) = target.canonicalize() else { return Ok(()) };
     let same = |input: &Path| input.canonicalize().is_ok_and(|input| input == found);
-    match inputs.into_iter().any(same) {
-        true => Err(OutputError::Input(target.display().to_string())),
-        false => Ok(()),
-    }
+    if inputs.into_iter().any(same) { Err(OutputError::Input(target.display().to_string())) } else { Ok(()) }
 }
 
 /// Whether a file can be made in `directory`, as far as that can be told without making one.
