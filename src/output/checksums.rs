@@ -204,7 +204,7 @@ mod tests {
             }
         });
         let last = Sha256Digest::of(&[9]);
-        let expected: String = (0..8).map(|number| format!("{last}  {number}.pyz\n")).collect();
-        assert_eq!(list(directory.path()), expected);
+        let expected: Vec<String> = (0..8).map(|number| format!("{last}  {number}.pyz")).collect();
+        assert_eq!(list(directory.path()).lines().collect::<Vec<_>>(), expected);
     }
 }
