@@ -200,7 +200,17 @@ def start():
     run(entry, site)
 
 
+def resume():
+    """What a child of multiprocessing needs beside sys.path, which it inherits."""
+    isolate()
+    if APP["pth"]:
+        # An older Python's fork server has not got the tree on its path; its children have, and come here again.
+        name = tree_name() if APP["payloads"] else os.path.basename(__loader__.archive)
+        for site in [path for path in sys.path if os.path.basename(path) == name][:1]:
+            support("pth.py")["run_pth"](site, APP["pth"], __loader__)
+
+
 if __name__ == "__main__":
     start()
 elif __name__ == "__mp_main__":
-    isolate()
+    resume()
