@@ -167,6 +167,18 @@ fn a_main_module_at_a_wheels_root_goes_into_the_payload_alone() {
 }
 
 #[test]
+fn refuses_the_marker_of_an_unpacked_tree() {
+    for reserved in [".pyzpack", ".PyzPack", ".pyzpack/x"] {
+        let packing = Packing { layout: LayoutChoice::Extract, ..Packing::default() };
+        let error = plan(&[demo().file(reserved, "")], &packing).unwrap_err();
+        assert_eq!(error.to_string(), format!("`demo` brings `{reserved}`, which the unpacked tree itself needs"));
+        assert_eq!(error.hint().as_deref(), Some("give it another name, or leave its distribution out"));
+        assert_eq!(error.status(), pyzpack::status::Status::Refused);
+    }
+    installed(&[demo().file(".pyzpack2", "").file("demo/.pyzpack", "")], &Packing::default());
+}
+
+#[test]
 fn drops_what_installers_and_interpreters_leave_behind() {
     let clean = demo().file("demo/cache.py", "");
     let mut residue = clean.clone();

@@ -99,13 +99,18 @@ pub enum PlanError {
     /// More files than a zip holds.
     #[error("layout `zip` would need {0} entries, more than the 65535 of a zip without zip64")]
     TooManyEntries(usize),
-    /// A wheel brings a file where the archive has its own.
-    #[error("{owner} brings `{path}`, which the archive itself needs")]
+    /// A wheel brings a file where the archive, or the tree that it unpacks, has its own.
+    #[error("{owner} brings `{path}`, which the {} itself needs", match layout {
+        Layout::Zip => "archive",
+        Layout::Extract => "unpacked tree",
+    })]
     Reserved {
         /// The file.
         path: String,
         /// Its owner.
         owner: String,
+        /// The layout in which it cannot be.
+        layout: Layout,
     },
     /// A wheel's requirement cannot be read.
     #[error("wheel `{wheel}`: {error}")]
@@ -139,7 +144,12 @@ impl Explain for PlanError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NotInZip { .. } | Self::TooManyEntries(_) => Some("use `--layout extract`".to_owned()),
-            Self::Reserved { .. } => Some("use `--layout extract`, where it does no harm".to_owned()),
+            Self::Reserved { layout: Layout::Zip, .. } => {
+                Some("use `--layout extract`, where it does no harm".to_owned())
+            }
+            Self::Reserved { layout: Layout::Extract, .. } => {
+                Some("give it another name, or leave its distribution out".to_owned())
+            }
             Self::NoPython(reasons) => reasons.first().cloned(),
             Self::Requirement { .. } => Some("ask its publisher for metadata that follows PEP 508".to_owned()),
             Self::Name { .. } => None,

@@ -215,7 +215,7 @@ class CacheTest(Case):
         self.assertEqual((done.stdout, done.stderr.count("\n"), done.returncode), ("", 1, 1), done.stderr)
 
     def test_names_that_leave_the_tree_are_refused(self):
-        for name in ("../out", "/out", "a/../../out", "a//b", "./a", "a\\..\\b", ".pyzpack"):
+        for name in ("../out", "/out", "a/../../out", "a//b", "./a", "a\\..\\b", ".pyzpack", ".pyzpack/a"):
             with self.subTest(name=name):
                 path = self.pack({"tool.py": RAN, name: "x"})
                 done = self.run_pyz(path)

@@ -66,7 +66,7 @@ def check_name(name):
     parts = name.split("/")
     if "\0" in name or "\\" in name or (os.name == "nt" and ":" in name):
         raise Damaged("it holds an unsafe name: %r" % name)
-    if any(part in ("", ".", "..") for part in parts) or name == MARKER:
+    if any(part in ("", ".", "..") for part in parts) or parts[0] == MARKER:
         raise Damaged("it holds an unsafe name: %r" % name)
     return parts
 
