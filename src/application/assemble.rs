@@ -7,11 +7,11 @@ use pep440_rs::VersionSpecifiers;
 use crate::archive::{ArchivePlan, Epoch, PathFault, Shebang};
 use crate::evidence::{Manifest, ManifestFile, ManifestSource, ManifestWheel, Recipe, Tool};
 use crate::names::PackageName;
-use crate::runtime::{self, Bootstrap};
+use crate::runtime::{self, Bootstrap, RefusedPatches};
 use crate::status::{Explain, Status};
 use crate::target::{
     DistributionFacts, PythonMinor, Pythons, Requirement, RequirementError, Target, WheelTag, platform_of, runs_on,
-    supported_pythons,
+    specifier_contains, supported_pythons,
 };
 use crate::wheel::{Origin, VerifiedWheel};
 
@@ -223,11 +223,19 @@ pub fn assemble(
         files: describe_files(tree),
         recipe: options.recipe,
     };
+    let demands = facts.iter().filter_map(|facts| facts.requires_python.as_ref());
+    let demands: Vec<_> = demands.chain(options.requires_python.as_ref()).collect();
+    let refused_patches = pythons
+        .minors
+        .iter()
+        .filter_map(|minor| Some(((minor.major, minor.minor), find_refused_patches(*minor, &demands)?)))
+        .collect();
     let bootstrap = Bootstrap {
         name: options.name,
         version: options.version.unwrap_or_default(),
         requires_python: manifest.requires_python.clone(),
         pythons: pythons.minors.iter().map(|minor| (minor.major, minor.minor)).collect(),
+        refused_patches,
         open_ended: pythons.open_ended,
         newest_known: (PythonMinor::NEWEST.major, PythonMinor::NEWEST.minor),
         platform: platform.clone(),
@@ -248,6 +256,22 @@ pub fn assemble(
     let runs_on = runs_on(&pythons, &platform);
     let notes = describe_prefix_data(wheels);
     Ok(ApplicationPlan { manifest, archive, layout, layout_reason, entry_point, pythons, runs_on, warnings, notes })
+}
+
+/// The patch releases of a minor version that one of the demands refuses. A demand that refuses all of them is that of a
+/// distribution which is not needed there: the minor version was found to be supported.
+fn find_refused_patches(minor: PythonMinor, demands: &[&VersionSpecifiers]) -> Option<RefusedPatches> {
+    let (mut patches, mut needs) = (Vec::new(), BTreeSet::new());
+    let demands: Vec<_> = demands.iter().filter(|demand| minor.satisfies(demand)).collect();
+    for (patch, version) in (0..).zip(minor.patches()) {
+        let specifiers = demands.iter().flat_map(|demand| demand.iter());
+        let refusing: Vec<_> = specifiers.filter(|specifier| !specifier_contains(specifier, &version)).collect();
+        if !refusing.is_empty() {
+            patches.push(patch);
+            needs.extend(refusing.into_iter().map(ToString::to_string));
+        }
+    }
+    (!patches.is_empty()).then(|| RefusedPatches { patches, needs: needs.into_iter().collect::<Vec<_>>().join(", ") })
 }
 
 fn to_runtime(entry: &EntryPoint) -> runtime::Entry {

@@ -23,6 +23,8 @@ def fits():
     version = sys.version_info[:2]
     if version not in APP["pythons"] and not (APP["newest"] and version > APP["newest"]):
         return False
+    if "refused" in APP and sys.version_info[2] in APP["refused"].get(version, ((),))[0]:
+        return False
     if not APP["platform"]:
         return True
     _, system, machines, libc, minimum = APP["platform"]
