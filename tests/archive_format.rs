@@ -486,16 +486,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "71e14687bc4fcb74727549d7c615662de6ac6f786f29280d6c7d5fa46807af4a"),
-    (LayoutChoice::Zip, Compression::Recompress, "262d65e8ab0d54524200c5d0fe6fff77d04e204091081770380f1631625cfd17"),
-    (LayoutChoice::Zip, Compression::Store, "39caa69b00cd4649f545802faaae458ab54f37d9a4bc6d03335145196aa760b9"),
-    (LayoutChoice::Extract, Compression::Reuse, "33cd2c72a26c9e78709ec8c23812f3025c803b6d96b991b13729270c48a73edf"),
+    (LayoutChoice::Zip, Compression::Reuse, "2878e6f78ad4d5d1b21decc673f5018f409304242971814af091a92ad8359a89"),
+    (LayoutChoice::Zip, Compression::Recompress, "cb20ce80c124f9462bdb84994dc9e2c48ce59675b7388ba143376e13548fbfac"),
+    (LayoutChoice::Zip, Compression::Store, "aba38c87fe26726ba968eb01bc9d78a80205d13374e7c38d19bbbfabc87347a3"),
+    (LayoutChoice::Extract, Compression::Reuse, "3850ef8652c5265a6f4f676853d9ef3d961b3fdf409160b79b3039857a2a98b3"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "07654ec8240a9df7d1fade2ea878689605f96f213b2885443a3a68f0bc717a3a",
+        "a8f47b69f6bc28225635ab69cdce125d061ec1a691ca022eb348ebb29608c738",
     ),
-    (LayoutChoice::Extract, Compression::Store, "cb37b04a0317aadc5b34a110150d93ea1f5927dfe0ad8f1ab16fead86121ab26"),
+    (LayoutChoice::Extract, Compression::Store, "fe547bc060c286b6d4d7446cbb7c533ade80e51afec366d14384ee65b35554da"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";

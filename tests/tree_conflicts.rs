@@ -167,6 +167,32 @@ fn a_main_module_at_a_wheels_root_goes_into_the_payload_alone() {
 }
 
 #[test]
+fn refuses_the_marker_of_an_unpacked_tree() {
+    for reserved in [".pyzpack", ".PyzPack", ".pyzpack/x"] {
+        let packing = Packing { layout: LayoutChoice::Extract, ..Packing::default() };
+        let error = plan(&[demo().file(reserved, "")], &packing).unwrap_err();
+        assert_eq!(error.to_string(), format!("`demo` brings `{reserved}`, which the unpacked tree itself needs"));
+        assert_eq!(error.hint().as_deref(), Some("give it another name, or leave its distribution out"));
+        assert_eq!(error.status(), pyzpack::status::Status::Refused);
+    }
+    installed(&[demo().file(".pyzpack2", "").file("demo/.pyzpack", "")], &Packing::default());
+}
+
+#[test]
+fn writes_the_patch_releases_that_a_wheel_refuses_into_the_bootstrap() {
+    let needs = |specifiers: &str| {
+        let metadata = format!("Metadata-Version: 2.1\nName: other\nVersion: 2.0\nRequires-Python: {specifiers}\n");
+        let bytes = pack(&[demo(), other().info("METADATA", metadata)], &Packing::default());
+        String::from_utf8(wheels::application::read_by_zip_crate(&bytes)["__main__.py"].1.clone()).unwrap()
+    };
+    let main = needs(">=3.8.2,!=3.10.7");
+    let expected = r#""refused": {(3, 8): ((0, 1), ">=3.8.2"), (3, 10): ((7,), "!=3.10.7")}, "newest""#;
+    assert!(main.contains(expected), "{main}");
+    // Whole minor versions are not the start's to refuse again.
+    assert!(!needs(">=3.9").contains(r#""refused": "#));
+}
+
+#[test]
 fn drops_what_installers_and_interpreters_leave_behind() {
     let clean = demo().file("demo/cache.py", "");
     let mut residue = clean.clone();

@@ -7,11 +7,11 @@ use pep440_rs::VersionSpecifiers;
 use crate::archive::{ArchivePlan, Epoch, PathFault, Shebang};
 use crate::evidence::{Manifest, ManifestFile, ManifestSource, ManifestWheel, Recipe, Tool};
 use crate::names::PackageName;
-use crate::runtime::{self, Bootstrap};
+use crate::runtime::{self, Bootstrap, RefusedPatches};
 use crate::status::{Explain, Status};
 use crate::target::{
     DistributionFacts, PythonMinor, Pythons, Requirement, RequirementError, Target, WheelTag, platform_of, runs_on,
-    supported_pythons,
+    specifier_contains, supported_pythons,
 };
 use crate::wheel::{Origin, VerifiedWheel};
 
@@ -99,13 +99,18 @@ pub enum PlanError {
     /// More files than a zip holds.
     #[error("layout `zip` would need {0} entries, more than the 65535 of a zip without zip64")]
     TooManyEntries(usize),
-    /// A wheel brings a file where the archive has its own.
-    #[error("{owner} brings `{path}`, which the archive itself needs")]
+    /// A wheel brings a file where the archive, or the tree that it unpacks, has its own.
+    #[error("{owner} brings `{path}`, which the {} itself needs", match layout {
+        Layout::Zip => "archive",
+        Layout::Extract => "unpacked tree",
+    })]
     Reserved {
         /// The file.
         path: String,
         /// Its owner.
         owner: String,
+        /// The layout in which it cannot be.
+        layout: Layout,
     },
     /// A wheel's requirement cannot be read.
     #[error("wheel `{wheel}`: {error}")]
@@ -139,7 +144,12 @@ impl Explain for PlanError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NotInZip { .. } | Self::TooManyEntries(_) => Some("use `--layout extract`".to_owned()),
-            Self::Reserved { .. } => Some("use `--layout extract`, where it does no harm".to_owned()),
+            Self::Reserved { layout: Layout::Zip, .. } => {
+                Some("use `--layout extract`, where it does no harm".to_owned())
+            }
+            Self::Reserved { layout: Layout::Extract, .. } => {
+                Some("give it another name, or leave its distribution out".to_owned())
+            }
             Self::NoPython(reasons) => reasons.first().cloned(),
             Self::Requirement { .. } => Some("ask its publisher for metadata that follows PEP 508".to_owned()),
             Self::Name { .. } => None,
@@ -213,11 +223,19 @@ pub fn assemble(
         files: describe_files(tree),
         recipe: options.recipe,
     };
+    let demands = facts.iter().filter_map(|facts| facts.requires_python.as_ref());
+    let demands: Vec<_> = demands.chain(options.requires_python.as_ref()).collect();
+    let refused_patches = pythons
+        .minors
+        .iter()
+        .filter_map(|minor| Some(((minor.major, minor.minor), find_refused_patches(*minor, &demands)?)))
+        .collect();
     let bootstrap = Bootstrap {
         name: options.name,
         version: options.version.unwrap_or_default(),
         requires_python: manifest.requires_python.clone(),
         pythons: pythons.minors.iter().map(|minor| (minor.major, minor.minor)).collect(),
+        refused_patches,
         open_ended: pythons.open_ended,
         newest_known: (PythonMinor::NEWEST.major, PythonMinor::NEWEST.minor),
         platform: platform.clone(),
@@ -238,6 +256,22 @@ pub fn assemble(
     let runs_on = runs_on(&pythons, &platform);
     let notes = describe_prefix_data(wheels);
     Ok(ApplicationPlan { manifest, archive, layout, layout_reason, entry_point, pythons, runs_on, warnings, notes })
+}
+
+/// The patch releases of a minor version that one of the demands refuses. A demand that refuses all of them is that of a
+/// distribution which is not needed there: the minor version was found to be supported.
+fn find_refused_patches(minor: PythonMinor, demands: &[&VersionSpecifiers]) -> Option<RefusedPatches> {
+    let (mut patches, mut needs) = (Vec::new(), BTreeSet::new());
+    let demands: Vec<_> = demands.iter().filter(|demand| minor.satisfies(demand)).collect();
+    for (patch, version) in (0..).zip(minor.patches()) {
+        let specifiers = demands.iter().flat_map(|demand| demand.iter());
+        let refusing: Vec<_> = specifiers.filter(|specifier| !specifier_contains(specifier, &version)).collect();
+        if !refusing.is_empty() {
+            patches.push(patch);
+            needs.extend(refusing.into_iter().map(ToString::to_string));
+        }
+    }
+    (!patches.is_empty()).then(|| RefusedPatches { patches, needs: needs.into_iter().collect::<Vec<_>>().join(", ") })
 }
 
 fn to_runtime(entry: &EntryPoint) -> runtime::Entry {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::assemble::{Compression, PlanError};
+use super::layout::Layout;
 use super::tree::{FileSource, InstalledTree, WheelSet};
 use crate::archive::{ArchivePath, ArchivePlan, EntrySource, Epoch, MAX_ENTRIES, Mode, Packing, PlannedEntry, Shebang};
 use crate::digest::Sha256Digest;
@@ -64,6 +65,10 @@ impl Planner<'_> {
         Ok(entries)
     }
 
+    fn reserved(&self, path: &ArchivePath, layout: Layout) -> PlanError {
+        PlanError::Reserved { path: path.to_string(), owner: self.tree.files[path].owner(), layout }
+    }
+
     /// The archive with the files at its root.
     pub(super) fn plan_zip(
         &self,
@@ -77,7 +82,7 @@ impl Planner<'_> {
         entries.insert(own_path("__main__.py")?, PlannedEntry { source: main, mode: Mode::Regular });
         for (path, entry) in self.files() {
             if is_reserved(&path) {
-                return Err(PlanError::Reserved { path: path.to_string(), owner: self.tree.files[&path].owner() });
+                return Err(self.reserved(&path, Layout::Zip));
             }
             entries.insert(path, entry);
         }
@@ -99,6 +104,9 @@ impl Planner<'_> {
     ) -> Result<ArchivePlan, PlanError> {
         let mut entries = self.own_files(manifest)?;
         let files: Vec<_> = self.files().collect();
+        if let Some((path, _)) = files.iter().find(|(path, _)| is_reserved_in_tree(path)) {
+            return Err(self.reserved(path, Layout::Extract));
+        }
         let mut names = Vec::new();
         for (index, part) in files.chunks(MAX_ENTRIES).enumerate() {
             let name = if index == 0 {
@@ -158,4 +166,9 @@ fn directories(entries: &BTreeMap<ArchivePath, PlannedEntry>) -> BTreeSet<Archiv
 pub(super) fn is_reserved(path: &ArchivePath) -> bool {
     let folded = path.folded();
     matches!(folded.split('/').next(), Some("__main__.py" | "_pyzpack"))
+}
+
+/// Whether a path at the unpacked tree's root would be, or be taken for, the marker of a whole tree.
+fn is_reserved_in_tree(path: &ArchivePath) -> bool {
+    path.folded().split('/').next() == Some(".pyzpack")
 }

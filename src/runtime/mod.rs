@@ -36,6 +36,8 @@ pub struct Bootstrap {
     pub requires_python: Option<String>,
     /// The minor versions of Python that the file runs on.
     pub pythons: Vec<(u8, u8)>,
+    /// The patch releases of those minor versions that some `requires-python` refuses.
+    pub refused_patches: BTreeMap<(u8, u8), RefusedPatches>,
     /// Whether minor versions after `newest_known` are taken too.
     pub open_ended: bool,
     /// The newest minor version that was known when the file was built.
@@ -51,6 +53,15 @@ pub struct Bootstrap {
     pub console_scripts: BTreeMap<String, Entry>,
     /// Names of the `.pth` files at the tree's root, in the order in which they are run.
     pub pth: Vec<String>,
+}
+
+/// The patch releases of one minor version that the application does not run on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedPatches {
+    /// The releases, at least one.
+    pub patches: Vec<u8>,
+    /// The specifiers that refuse them, such as `>=3.10.14`, for messages.
+    pub needs: String,
 }
 
 /// Where the application's files are.
@@ -155,6 +166,17 @@ fn push_constants(text: &mut String, bootstrap: &Bootstrap) {
     pythons.sort_unstable();
     text.push_str(", \"pythons\": ");
     push_tuple(text, &pythons, |text, version| push_version(text, *version));
+    // Most archives refuse none and have nothing to compare at their start.
+    for (index, (version, refused)) in bootstrap.refused_patches.iter().enumerate() {
+        text.push_str(if index == 0 { ", \"refused\": {" } else { ", " });
+        push_version(text, *version);
+        text.push_str(": (");
+        push_tuple(text, &refused.patches, |text, patch| text.push_str(&patch.to_string()));
+        text.push_str(", ");
+        push_str(text, &refused.needs);
+        text.push(')');
+    }
+    text.push_str(if bootstrap.refused_patches.is_empty() { "" } else { "}" });
     text.push_str(", \"newest\": ");
     if bootstrap.open_ended {
         push_version(text, bootstrap.newest_known);
@@ -203,6 +225,10 @@ mod tests {
             version: "1.0".into(),
             requires_python: Some(">=3.8".into()),
             pythons: vec![(3, 9), (3, 8)],
+            refused_patches: BTreeMap::from([
+                ((3, 8), RefusedPatches { patches: vec![0, 1], needs: ">=3.8.2".into() }),
+                ((3, 9), RefusedPatches { patches: vec![7], needs: "!=3.9.7".into() }),
+            ]),
             open_ended: true,
             newest_known: (3, 9),
             platform: "manylinux_2_28_x86_64".into(),
@@ -229,7 +255,8 @@ mod tests {
         let expected = format!(
             concat!(
                 r#"APP = {{"name": "tool", "version": "1.0", "requires_python": ">=3.8", "#,
-                r#""pythons": ((3, 8), (3, 9)), "newest": (3, 9), "#,
+                r#""pythons": ((3, 8), (3, 9)), "#,
+                r#""refused": {{(3, 8): ((0, 1), ">=3.8.2"), (3, 9): ((7,), "!=3.9.7")}}, "newest": (3, 9), "#,
                 r#""platform": ("manylinux_2_28_x86_64", "linux", ("x86_64",), "glibc", (2, 28)), "#,
                 r#""payloads": (("_pyzpack/payload.zip", "{}"),), "#,
                 r#""entry": ("object", "tool.cli", "App.main"), "#,
@@ -245,6 +272,7 @@ mod tests {
     fn renders_the_absent_as_none_and_empty() {
         let bootstrap = Bootstrap {
             requires_python: None,
+            refused_patches: BTreeMap::new(),
             open_ended: false,
             platform: "any".into(),
             layout: Layout::Zip,

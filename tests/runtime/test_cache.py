@@ -204,8 +204,18 @@ class CacheTest(Case):
             file.write(good)
         self.assert_ran(self.run_pyz(path), "ran\n")
 
+    def test_first_start_is_silent_where_warnings_are_errors(self):
+        for payload_count in (1, 2):
+            path = self.pack({"tool.py": RAN, "a.txt": "a"}, payload_count=payload_count)
+            self.assert_ran(self.run_pyz(path, python=[self.python, "-W", "error"]), "ran\n")
+        with open(path, "r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(b"x")
+        done = self.run_pyz(path, python=[self.python, "-W", "error"], env={"PYZPACK_VERIFY": "1"})
+        self.assertEqual((done.stdout, done.stderr.count("\n"), done.returncode), ("", 1, 1), done.stderr)
+
     def test_names_that_leave_the_tree_are_refused(self):
-        for name in ("../out", "/out", "a/../../out", "a//b", "./a", "a\\..\\b", ".pyzpack"):
+        for name in ("../out", "/out", "a/../../out", "a//b", "./a", "a\\..\\b", ".pyzpack", ".pyzpack/a"):
             with self.subTest(name=name):
                 path = self.pack({"tool.py": RAN, name: "x"})
                 done = self.run_pyz(path)

@@ -70,6 +70,16 @@ class RefusalTest(Case):
         done = self.attempt(pythons=((3, HERE[1] + 1),), newest=(3, HERE[1] + 1))
         self.assertIn("needs Python 3.%d or newer, " % (HERE[1] + 1), done.stderr)
 
+    def test_patch_release_must_not_be_refused(self):
+        patch, path = sys.version_info[2], self.path("tool.pyz")
+        needs = "!=3.%d.%d" % (HERE[1], patch)
+        done = self.attempt(refused={HERE: ((patch,), needs)})
+        self.assert_refused(
+            done, "tool.pyz: needs Python %s, %s; install one that fits, then run: pythonX.Y %s" % (needs, FOUND, path)
+        )
+        self.assert_ran(self.attempt(refused={HERE: ((patch + 1,), needs)}), "ran\n")
+        self.assert_ran(self.attempt(refused={(3, HERE[1] + 1): ((patch,), needs)}), "ran\n")
+
     @unittest.skipIf(os.name == "nt", "a shell script")
     def test_fitting_interpreter_on_path_is_named(self):
         fitting = self.path("bin", "python3.77")

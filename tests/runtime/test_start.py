@@ -162,6 +162,23 @@ class StartTest(Case):
                 with self.subTest(method=method):
                     self.assert_ran(self.run_pyz(os.path.basename(path), method), "[2, 4, 6]\n")
 
+    @unittest.skipIf(os.name == "nt", "there is spawn alone")
+    def test_multiprocessing_children_run_the_pth_files(self):
+        code = (
+            "import multiprocessing, sys\n"
+            "def ask(_):\n    import extra\n    return extra.A, sys.flag, sys.path.count(sys.flag_dir)\n"
+            "def main():\n    with multiprocessing.get_context(sys.argv[1]).Pool(1) as pool:\n"
+            "        print(pool.map(ask, [1]))\n"
+        )
+        line = "import sys; sys.flag = 'ran'; sys.flag_dir = sys._getframe(1).f_locals['sitedir']\n"
+        files = {"tool.py": code, "more/extra.py": "A = 1", "a.pth": "more\n" + line}
+        for count in (0, 1, 2):
+            layout = {"layout": "extract", "payload_count": count} if count else {"layout": "zip"}
+            path = self.pack(files, pth=("a.pth",), **layout)
+            for method in ("spawn", "fork", "forkserver"):
+                with self.subTest(method=method, payload_count=count):
+                    self.assert_ran(self.run_pyz(path, method), "[(1, 'ran', 1)]\n")
+
     def test_multiprocessing_children_find_the_functions_of_a_script(self):
         script = (
             "import multiprocessing\ndef double(x): return 2 * x\n"

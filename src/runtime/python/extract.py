@@ -66,7 +66,7 @@ def check_name(name):
     parts = name.split("/")
     if "\0" in name or "\\" in name or (os.name == "nt" and ":" in name):
         raise Damaged("it holds an unsafe name: %r" % name)
-    if any(part in ("", ".", "..") for part in parts) or name == MARKER:
+    if any(part in ("", ".", "..") for part in parts) or parts[0] == MARKER:
         raise Damaged("it holds an unsafe name: %r" % name)
     return parts
 
@@ -149,9 +149,8 @@ def inflate_chunks(entry, chunks):
 class Payload:
     """One payload inside the .pyz, read from its first byte to its last."""
 
-    def __init__(self, archive, name, digest):
-        self.digest = digest
-        self.file = open(archive, "rb")
+    def __init__(self, file, name, digest):
+        self.file, self.digest = file, digest
         outer, _ = read_directory(self.file, 0, os.fstat(self.file.fileno()).st_size)
         found = [entry for entry in outer if entry.name == name.encode()]
         if not found or found[0].deflated:
@@ -635,12 +634,12 @@ def explain(error, root):
     return "cannot unpack into %s: %s%s" % (root, error.strerror or error, advice())
 
 
-def find_place(app, archive, roots, name, environ, label):
+def find_place(app, file, roots, name, environ, label):
     """Unpack into the first cache directory that can be used."""
     explicit = bool(environ.get("PYZPACK_CACHE"))
     thorough = environ.get("PYZPACK_VERIFY", "0") not in ("", "0")
     problem = None
-    payloads = [Payload(archive, *payload) for payload in app["payloads"]]
+    payloads = [Payload(file, *payload) for payload in app["payloads"]]
     for root in roots:
         if root != roots[-1] and getattr(os, "geteuid", int)() == 0 and owner_of(root) not in (0, -1):
             continue  # sudo with its caller's HOME: leave nothing of root's there.
@@ -666,7 +665,8 @@ def unpack(app, archive, roots, name, environ):
     label = os.path.basename(sys.argv[0]) or app["name"]
     umask = os.umask(0o022)
     try:
-        return find_place(app, archive, roots, name, environ, label)
+        with open(archive, "rb") as file:
+            return find_place(app, file, roots, name, environ, label)
     except Refused as refused:
         problem = str(refused)
     except (Damaged, struct.error, zlib.error, UnicodeDecodeError) as damaged:

@@ -23,6 +23,8 @@ def fits():
     version = sys.version_info[:2]
     if version not in APP["pythons"] and not (APP["newest"] and version > APP["newest"]):
         return False
+    if "refused" in APP and sys.version_info[2] in APP["refused"].get(version, ((),))[0]:
+        return False
     if not APP["platform"]:
         return True
     _, system, machines, libc, minimum = APP["platform"]
@@ -200,7 +202,17 @@ def start():
     run(entry, site)
 
 
+def resume():
+    """What a child of multiprocessing needs beside sys.path, which it inherits."""
+    isolate()
+    if APP["pth"]:
+        # An older Python's fork server has not got the tree on its path; its children have, and come here again.
+        name = tree_name() if APP["payloads"] else os.path.basename(__loader__.archive)
+        for site in [path for path in sys.path if os.path.basename(path) == name][:1]:
+            support("pth.py")["run_pth"](site, APP["pth"], __loader__)
+
+
 if __name__ == "__main__":
     start()
 elif __name__ == "__mp_main__":
-    isolate()
+    resume()

@@ -68,7 +68,7 @@ def find_python(pythons):
 def refuse(app):
     """Say in one line what is needed, what was found and what to do; exit with status 1."""
     name = os.path.basename(sys.argv[0]) or app["name"]
-    pythons, newest = app["pythons"], app["newest"]
+    pythons, newest, refused = app["pythons"], app["newest"], app.get("refused", {})
     needs = "needs Python " + join_versions(pythons, newest)
     version = sys.version_info[:2]
     found = "this is Python %d.%d.%d (%s)" % (sys.version_info[:3] + (sys.executable or "unknown path",))
@@ -79,6 +79,13 @@ def refuse(app):
             advice = "run: %s %s" % (fitting, sys.argv[0])
         else:
             advice = "none of those is on PATH: install one, then run: pythonX.Y %s" % sys.argv[0]
+    elif sys.version_info[2] in refused.get(version, ((),))[0]:
+        needs = "needs Python " + refused[version][1]
+        fitting = find_python([other for other in pythons if other not in refused])
+        if fitting:
+            advice = "run: %s %s" % (fitting, sys.argv[0])
+        else:
+            advice = "install one that fits, then run: pythonX.Y %s" % sys.argv[0]
     elif implementation != "cpython":
         needs = "needs CPython " + join_versions(pythons, newest)
         found = "this is %s (%s)" % (implementation, sys.executable)
