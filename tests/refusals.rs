@@ -232,6 +232,20 @@ fn hashes_of_requirements_files_are_binding() {
 }
 
 #[test]
+fn a_required_distribution_can_be_started() {
+    let place = Place::new();
+    tool("dep").write(&place.path("wheels"));
+    place.write(&[("r.txt", "--no-index\n--find-links wheels\ndep\n")]);
+    for entry in [["-e", "dep:main"], ["-c", "dep"]] {
+        let arguments = [&["build", "-r", "r.txt", "-o", "a.pyz"], &entry[..]].concat();
+        place.builds(&arguments, "a.pyz", "1 distribution", ANYWHERE);
+        assert_eq!(place.start("a.pyz", &["x"]), Ended::new(0, "dep x\n", ""));
+        std::fs::remove_file(place.path("a.pyz")).unwrap();
+    }
+    place.builds(&["build", "-r", "r.txt", "-c", "dep"], "dist/dep.pyz", "1 distribution", ANYWHERE);
+}
+
+#[test]
 fn a_failed_backend_is_shown_by_its_end_and_its_log() {
     let place = Place::new();
     place.write(PROJECT);

@@ -180,7 +180,7 @@ struct Collector<'a> {
 impl Collector<'_> {
     /// Builds and checks what was named.
     fn gather(&self, inputs: &Inputs) -> Result<Gathered, Error> {
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered { name: inputs.fallback_name(self.settings), ..Gathered::default() };
         let wheels = inputs.sources.iter().filter_map(|source| match source {
             SourceKind::Wheel(path) => Some(WheelInput { path: path.clone(), expected: None, origin: Origin::Local }),
             _ => None,

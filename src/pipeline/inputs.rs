@@ -88,9 +88,9 @@ impl Inputs {
         if settings.inputs.is_empty() {
             match default_source(settings, directory) {
                 Ok(source) => sources.push(source),
-                // Projects and files that the requirements files name can be started instead.
+                // What the requirements files name can be started instead.
                 Err(Error::Input(InputError::NothingToStart(_) | InputError::NoModule { .. }))
-                    if files.iter().any(|(_, file): &(_, RequirementsFile)| !file.inputs.is_empty()) => {}
+                    if files.iter().any(|(_, file)| may_be_started(settings, file)) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -119,6 +119,15 @@ impl Inputs {
             SourceKind::Project(project) => project.pyproject.as_ref()?.project.as_ref()?.requires_python.clone(),
             SourceKind::Script { script, .. } => script.requires_python.clone(),
             _ => None,
+        }
+    }
+
+    /// What the application is called where no input gives it a name: after the entry point.
+    pub fn fallback_name(&self, settings: &BuildSettings) -> String {
+        match &settings.entry {
+            EntryChoice::ConsoleScript(name) => name.clone(),
+            EntryChoice::Object(object) => object.module.split('.').next().unwrap_or(&object.module).to_owned(),
+            EntryChoice::OnlyScript => String::new(),
         }
     }
 
@@ -160,6 +169,13 @@ impl Inputs {
             .iter()
             .any(|source| matches!(source, SourceKind::Project(_) | SourceKind::Sdist(_) | SourceKind::Git(_)))
     }
+}
+
+/// Whether a requirements file can bring what is started: a project or a file that it names, or where an entry point is
+/// named, a distribution.
+fn may_be_started(settings: &BuildSettings, file: &RequirementsFile) -> bool {
+    let named = !matches!(settings.entry, EntryChoice::OnlyScript);
+    !file.inputs.is_empty() || (named && !file.requirements.is_empty())
 }
 
 /// Index options of the settings and of the requirements files; every directory among them is there.
