@@ -39,6 +39,24 @@ pub fn authority(url: &str) -> Option<String> {
     Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_ascii_lowercase())
 }
 
+/// What tells one server from another (RFC 6454, section 4): scheme, host and port, in lower case, the port as a number
+/// where it has a default that may be left out.
+pub fn origin(url: &str) -> Option<(String, String, String)> {
+    let (scheme, authority) = (scheme(url)?, authority(url)?);
+    // The colons of an IPv6 address stand in brackets.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, port),
+        _ => (authority.as_str(), ""),
+    };
+    let port = match (port.trim_start_matches('0'), scheme.as_str()) {
+        ("", "https") => "443",
+        ("", "http") => "80",
+        (port, _) => port,
+    };
+    let (host, port) = (host.to_owned(), port.to_owned());
+    Some((scheme, host, port))
+}
+
 /// The URL without credentials, and the credentials.
 pub fn split_login(url: &str) -> (String, Option<Login>) {
     let Some(range) = authority_range(url) else { return (url.to_owned(), None) };
@@ -121,6 +139,17 @@ mod tests {
         assert_eq!(login, Some(Login { user: "me@x".to_owned(), password: "p:w".to_owned() }));
         assert_eq!(authority("https://a:b@Example.org:8443/x"), Some("example.org:8443".to_owned()));
         assert_eq!(split_login("https://example.org/a@b"), ("https://example.org/a@b".to_owned(), None));
+    }
+
+    #[test]
+    fn tells_servers_apart() {
+        let same = |one: &str, other: &str| origin(one) == origin(other);
+        assert!(same("https://u:p@A.example/x", "HTTPS://a.example:443/y"));
+        assert!(same("http://[::1]/x", "http://[::1]:80/"));
+        assert!(!same("https://a.example", "http://a.example"));
+        assert!(!same("http://a.example", "http://a.example:443"));
+        assert!(!same("https://a.example", "https://b.example"));
+        assert_eq!(origin("a.example"), None);
     }
 
     #[test]

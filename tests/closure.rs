@@ -24,6 +24,8 @@ fn wheel(id: &str, tags: &str, requires_python: &str, requires_dist: &[&str]) ->
         requires_dist: requirements(requires_dist),
         provides_extra: ["x", "y"].map(|extra| extra.parse().unwrap()).into(),
         tags: WheelTag::parse_set(tags).unwrap(),
+        build: None,
+        filename: format!("{name}-{version}-{tags}.whl"),
     }
 }
 
@@ -90,6 +92,29 @@ fn follows_requirements_markers_extras_and_cycles() {
     assert_eq!(closed(&["a[X]"], &wheels), Ok(texts(&["a 1", "b 2.1", "c 3", "d 4", "e 5", "f 6"])));
     assert_eq!(closed(&[], &wheels), Ok(texts(&[])));
     assert_eq!(closed(&["nothing; os_name == 'nt'"], &wheels), Ok(texts(&[])));
+}
+
+#[test]
+fn of_wheels_with_equal_tags_the_highest_build_tag_is_taken_in_every_order() {
+    let chosen = |names: &[(Option<&str>, &str)]| {
+        let wheels = names.iter().map(|(build, filename)| DistributionFacts {
+            build: build.map(str::to_owned),
+            filename: (*filename).to_owned(),
+            ..pure("a 1", &[])
+        });
+        let candidates = candidates(&wheels.collect::<Vec<_>>());
+        let closure = close(&requirements(&["a"]), &candidates, &target()).unwrap();
+        closure.selected[&"a".parse().unwrap()].facts.filename.clone()
+    };
+    for (names, expected) in [
+        ([(None, "a"), (Some("1"), "b")], "b"),
+        ([(Some("2"), "b"), (Some("10"), "c")], "c"),
+        ([(Some("2"), "b"), (Some("02a"), "c")], "c"),
+        ([(None, "A-1"), (None, "a-1")], "A-1"),
+    ] {
+        assert_eq!(chosen(&names), expected);
+        assert_eq!(chosen(&[names[1], names[0]]), expected);
+    }
 }
 
 #[test]

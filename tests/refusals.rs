@@ -232,6 +232,50 @@ fn hashes_of_requirements_files_are_binding() {
 }
 
 #[test]
+fn hashes_count_wherever_a_requirements_file_has_them() {
+    let place = Place::new();
+    let dep = tool("dep").write(&place.path("wheels"));
+    tool("top").metadata("Requires-Dist: dep").write(&place.path("wheels"));
+    let right = Sha256Digest::of(&std::fs::read(dep).unwrap());
+    let top = Sha256Digest::of(&std::fs::read(place.path("wheels/top-1.0-py3-none-any.whl")).unwrap());
+    let wrong = Sha256Digest::of(b"another");
+    let options = "--no-index\n--find-links wheels\n";
+    place.write(&[
+        ("path.txt", &format!("./wheels/dep-1.0-py3-none-any.whl --hash=sha256:{wrong}\n")),
+        ("partial.txt", &format!("{options}top==1.0 --hash=sha256:{top}\n")),
+        ("directory.txt", &format!("./wheels --hash=sha256:{wrong}\n")),
+        ("whole.txt", &format!("{options}top==1.0 --hash=sha256:{top}\ndep==1.0 --hash=sha256:{right}\n")),
+    ]);
+    let wrong_hash = format!(
+        "error: wrong hash of `dep-1.0-py3-none-any.whl`: the requirements file allows sha256 {wrong}; it has {right}\n\
+         hint: list the hashes of all files of that version, as `pip-compile --generate-hashes` does\n"
+    );
+    let unlisted = "error: the requirements files require hashes, and there is none to check of: dep\n\
+                    hint: list them with the hashes of their files, as `pip-compile --generate-hashes` does\n";
+    let directory = "error: `DIR/./wheels`: only a wheel or a source distribution can have a hash\n";
+    for (file, status, message) in
+        [("path.txt", 1, wrong_hash.as_str()), ("partial.txt", 1, unlisted), ("directory.txt", 2, directory)]
+    {
+        assert_eq!(place.run(&["build", "-r", file, "-c", "dep"]), Ended::new(status, "", message), "{file}");
+    }
+    place.builds(&["build", "-r", "whole.txt", "-c", "top"], "dist/top.pyz", "2 distributions", ANYWHERE);
+}
+
+#[test]
+fn a_required_distribution_can_be_started() {
+    let place = Place::new();
+    tool("dep").write(&place.path("wheels"));
+    place.write(&[("r.txt", "--no-index\n--find-links wheels\ndep\n")]);
+    for entry in [["-e", "dep:main"], ["-c", "dep"]] {
+        let arguments = [&["build", "-r", "r.txt", "-o", "a.pyz"], &entry[..]].concat();
+        place.builds(&arguments, "a.pyz", "1 distribution", ANYWHERE);
+        assert_eq!(place.start("a.pyz", &["x"]), Ended::new(0, "dep x\n", ""));
+        std::fs::remove_file(place.path("a.pyz")).unwrap();
+    }
+    place.builds(&["build", "-r", "r.txt", "-c", "dep"], "dist/dep.pyz", "1 distribution", ANYWHERE);
+}
+
+#[test]
 fn a_failed_backend_is_shown_by_its_end_and_its_log() {
     let place = Place::new();
     place.write(PROJECT);

@@ -172,6 +172,8 @@ pub fn facts_of(wheel: &VerifiedWheel) -> Result<DistributionFacts, PlanError> {
         requires_dist: wheel.metadata.requires_dist.iter().map(read).collect::<Result<_, _>>()?,
         provides_extra: wheel.metadata.extras.clone(),
         tags: wheel.filename.tags.clone(),
+        build: wheel.filename.build.clone(),
+        filename: wheel.filename.to_string(),
     })
 }
 

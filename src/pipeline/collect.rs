@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::evidence::{RecipeFile, RecipeInput};
 use crate::names::{ExtraName, PackageName};
 use crate::process::ScratchDir;
+use crate::project::requirements::digest_in_url;
 use crate::project::sdist;
 use crate::python::Interpreter;
 use crate::python::environment::resolver_environment;
@@ -180,7 +181,7 @@ struct Collector<'a> {
 impl Collector<'_> {
     /// Builds and checks what was named.
     fn gather(&self, inputs: &Inputs) -> Result<Gathered, Error> {
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered { name: inputs.fallback_name(self.settings), ..Gathered::default() };
         let wheels = inputs.sources.iter().filter_map(|source| match source {
             SourceKind::Wheel(path) => Some(WheelInput { path: path.clone(), expected: None, origin: Origin::Local }),
             _ => None,
@@ -191,7 +192,7 @@ impl Collector<'_> {
         }
         let mut named_wheels = verify_wheels(&wheels, &self.settings.limits)?.into_iter();
         for (index, source) in inputs.sources.iter().enumerate() {
-            let (name, is_distribution) = self.gather_one(source, &mut named_wheels, &mut gathered)?;
+            let (name, is_distribution) = self.gather_one(inputs, source, &mut named_wheels, &mut gathered)?;
             if index == 0 {
                 gathered.name = name;
                 gathered.first_is_distribution = is_distribution;
@@ -206,6 +207,7 @@ impl Collector<'_> {
     /// Takes in one input; gives its name, and whether that is a distribution's.
     fn gather_one(
         &self,
+        inputs: &Inputs,
         source: &SourceKind,
         named_wheels: &mut impl Iterator<Item = VerifiedWheel>,
         gathered: &mut Gathered,
@@ -228,8 +230,9 @@ impl Collector<'_> {
                 gathered.loose.extend(files.iter().cloned());
                 return Ok((module.clone(), false));
             }
-            SourceKind::Wheel(_) => {
+            SourceKind::Wheel(path) => {
                 let wheel = named_wheels.next().expect("every wheel that is named was checked");
+                check_file(inputs, path, &wheel.filename.to_string(), wheel.sha256)?;
                 let file = RecipeFile { filename: wheel.filename.to_string(), sha256: wheel.sha256 };
                 gathered.recipe_inputs.push(RecipeInput::File(file));
                 wheel
@@ -242,6 +245,7 @@ impl Collector<'_> {
             }
             SourceKind::Sdist(path) => {
                 let file = describe_file(path)?;
+                check_file(inputs, path, &file.filename, file.sha256)?;
                 self.observer.begin(Stage::Build, &format!("building {}", file.filename));
                 let source = Source::Sdist { path, sha256: Some(file.sha256) };
                 let from = BuiltFrom { uri: file.filename.clone(), sha256: Some(file.sha256) };
@@ -300,7 +304,7 @@ impl Collector<'_> {
             lines: Vec::new(),
             constraints: Vec::new(),
             roots: Vec::new(),
-            hashes: AllowedHashes::default(),
+            hashes: AllowedHashes::new(inputs.require_hashes),
         };
         for wheel in &gathered.at_hand {
             let extras: Vec<ExtraName> =
@@ -335,8 +339,15 @@ impl Collector<'_> {
             needed.lines.push(requirement.text_with_credentials().to_owned());
             needed.roots.push(requirement.clone());
         }
-        let constraints = inputs.files.iter().flat_map(|(_, file)| &file.constraints);
-        needed.constraints = constraints.map(|constraint| constraint.text_with_credentials().to_owned()).collect();
+        if inputs.require_hashes {
+            for root in &needed.roots {
+                needed.hashes.allow(&root.name, digest_in_url(root).as_slice());
+            }
+        }
+        for constraint in inputs.files.iter().flat_map(|(_, file)| &file.constraints) {
+            needed.hashes.restrict(&constraint.requirement.name, &constraint.hashes);
+            needed.constraints.push(constraint.requirement.text_with_credentials().to_owned());
+        }
         needed
     }
 
@@ -398,8 +409,13 @@ impl Collector<'_> {
             }
             match &wheel.origin {
                 workshop::Origin::Built { source, sha256, build_requirements, .. } => {
-                    if let (Some(allowed), Some(found)) = (allowed, *sha256) {
-                        check(source, allowed, found)?;
+                    match (allowed, *sha256) {
+                        (Some(allowed), Some(found)) => check(source, allowed, found)?,
+                        // A directory or a repository has no digest.
+                        (Some(_), None) => {
+                            return Err(workshop::CollectError::Unhashed(wheel.name.to_string()).into());
+                        }
+                        (None, _) => {}
                     }
                     gathered.unpinned.add_build_requirements(build_requirements);
                     let from = BuiltFrom { uri: source.clone(), sha256: *sha256 };
@@ -442,6 +458,12 @@ fn select(
     }
     let selected: BTreeSet<PackageName> = closure.selected.into_keys().collect();
     Ok(wheels.into_iter().filter(|wheel| selected.contains(&wheel.metadata.name)).collect())
+}
+
+/// Refuses a file that a requirements file names with other digests.
+fn check_file(inputs: &Inputs, path: &Path, filename: &str, found: Sha256Digest) -> Result<(), Error> {
+    let Some(allowed) = inputs.allowed.get(path) else { return Ok(()) };
+    Ok(check(filename, allowed, found)?)
 }
 
 fn describe_file(path: &Path) -> Result<RecipeFile, Error> {

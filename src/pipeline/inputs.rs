@@ -1,15 +1,17 @@
 //! The first stage: what the user names, read from disk, before anything runs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use pep440_rs::VersionSpecifiers;
 
 use crate::application::{EntryChoice, LooseFile};
+use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::project::input::{Input, InputError};
 use crate::project::loose::{collect_module, loose_file};
 use crate::project::pyproject::{Project, has_packaging_metadata};
-use crate::project::requirements::RequirementsFile;
+use crate::project::requirements::{HashedInput, RequirementsFile};
 use crate::project::script::Script;
 use crate::python::{Interpreter, find};
 use crate::redact::redact_url;
@@ -33,6 +35,10 @@ pub struct Inputs {
     pub group_requirements: Vec<Requirement>,
     /// Where distributions are looked for: what the settings say and all requirements files.
     pub index: IndexOptions,
+    /// The digests that files may have of which a requirements file gives some.
+    pub allowed: BTreeMap<PathBuf, Vec<Sha256Digest>>,
+    /// Whether every distribution that is chosen needs a hash in a requirements file.
+    pub require_hashes: bool,
 }
 
 /// One input, read.
@@ -80,7 +86,12 @@ impl Inputs {
             let path = directory.join(name);
             files.push((path.clone(), RequirementsFile::read(&path)?));
         }
+        let require_hashes = files.iter().any(|(_, file)| file.require_hashes);
+        if require_hashes {
+            files.iter().try_for_each(|(_, file)| file.check_all_hashed())?;
+        }
         let index = index_options(settings, &files)?;
+        let mut allowed = BTreeMap::new();
         let mut sources = Vec::new();
         for text in &settings.inputs {
             sources.push(SourceKind::read(Input::parse(text, directory)?)?);
@@ -88,15 +99,23 @@ impl Inputs {
         if settings.inputs.is_empty() {
             match default_source(settings, directory) {
                 Ok(source) => sources.push(source),
-                // Projects and files that the requirements files name can be started instead.
+                // What the requirements files name can be started instead.
                 Err(Error::Input(InputError::NothingToStart(_) | InputError::NoModule { .. }))
-                    if files.iter().any(|(_, file): &(_, RequirementsFile)| !file.inputs.is_empty()) => {}
+                    if files.iter().any(|(_, file)| may_be_started(settings, file)) => {}
                 Err(error) => return Err(error),
             }
         }
         for (_, file) in &files {
-            for text in &file.inputs {
-                sources.push(SourceKind::read(Input::parse(text, directory)?)?);
+            for HashedInput { text, hashes } in &file.inputs {
+                let input = Input::parse(text, directory)?;
+                match &input {
+                    _ if hashes.is_empty() => {}
+                    Input::Wheel(path) | Input::Sdist(path) => {
+                        allowed.entry(path.clone()).or_insert_with(Vec::new).extend(hashes);
+                    }
+                    _ => return Err(InputError::Hashes(text.clone()).into()),
+                }
+                sources.push(SourceKind::read(input)?);
             }
         }
         let mut group_requirements = Vec::new();
@@ -110,7 +129,7 @@ impl Inputs {
                 group_requirements.extend(project.group(group)?);
             }
         }
-        Ok(Self { sources, files, group_requirements, index })
+        Ok(Self { sources, files, group_requirements, index, allowed, require_hashes })
     }
 
     /// The demand on Python's version of the first input, as far as it is known before anything is built.
@@ -119,6 +138,15 @@ impl Inputs {
             SourceKind::Project(project) => project.pyproject.as_ref()?.project.as_ref()?.requires_python.clone(),
             SourceKind::Script { script, .. } => script.requires_python.clone(),
             _ => None,
+        }
+    }
+
+    /// What the application is called where no input gives it a name: after the entry point.
+    pub fn fallback_name(&self, settings: &BuildSettings) -> String {
+        match &settings.entry {
+            EntryChoice::ConsoleScript(name) => name.clone(),
+            EntryChoice::Object(object) => object.module.split('.').next().unwrap_or(&object.module).to_owned(),
+            EntryChoice::OnlyScript => String::new(),
         }
     }
 
@@ -160,6 +188,13 @@ impl Inputs {
             .iter()
             .any(|source| matches!(source, SourceKind::Project(_) | SourceKind::Sdist(_) | SourceKind::Git(_)))
     }
+}
+
+/// Whether a requirements file can bring what is started: a project or a file that it names, or where an entry point is
+/// named, a distribution.
+fn may_be_started(settings: &BuildSettings, file: &RequirementsFile) -> bool {
+    let named = !matches!(settings.entry, EntryChoice::OnlyScript);
+    !file.inputs.is_empty() || (named && !file.requirements.is_empty())
 }
 
 /// Index options of the settings and of the requirements files; every directory among them is there.

@@ -15,23 +15,48 @@ const LISTED: usize = 4;
 
 /// The digests that requirements files allow, by distribution.
 #[derive(Debug, Default)]
-pub(super) struct AllowedHashes(BTreeMap<PackageName, Vec<Sha256Digest>>);
+pub(super) struct AllowedHashes {
+    digests: BTreeMap<PackageName, Vec<Sha256Digest>>,
+    /// Whether every distribution needs one.
+    required: bool,
+}
 
 impl AllowedHashes {
+    /// None yet; `required` tells whether every distribution that is chosen needs one.
+    pub(super) fn new(required: bool) -> Self {
+        Self { required, ..Self::default() }
+    }
+
     pub(super) fn allow(&mut self, name: &PackageName, hashes: &[Sha256Digest]) {
         if !hashes.is_empty() {
-            self.0.entry(name.clone()).or_default().extend(hashes);
+            self.digests.entry(name.clone()).or_default().extend(hashes);
+        }
+    }
+
+    /// Takes in a constraint's digests, behind all of the requirements': where both give some, both must allow a file.
+    pub(super) fn restrict(&mut self, name: &PackageName, hashes: &[Sha256Digest]) {
+        match self.digests.get_mut(name) {
+            Some(allowed) if !hashes.is_empty() => allowed.retain(|digest| hashes.contains(digest)),
+            Some(_) => {}
+            None => self.allow(name, hashes),
         }
     }
 
     /// The digests of a distribution; none where any will do.
     pub(super) fn of(&self, name: &PackageName) -> Option<&[Sha256Digest]> {
-        self.0.get(name).map(Vec::as_slice)
+        self.digests.get(name).map(Vec::as_slice)
     }
 
     /// Refuses files that the resolver chose and no digest allows, before any of them is fetched or built; those on a
     /// server whose digest the resolver does not know get the only one that they may have.
     pub(super) fn bind(&self, packages: &mut [Resolved]) -> Result<(), CollectError> {
+        if self.required {
+            let unlisted = packages.iter().filter(|package| self.of(&package.name).is_none());
+            let names: Vec<String> = unlisted.map(|package| package.name.to_string()).collect();
+            if !names.is_empty() {
+                return Err(CollectError::Unhashed(names.join(", ")));
+            }
+        }
         for package in packages {
             let (Some(allowed), Some(file)) = (self.of(&package.name), package.artifact.file_mut()) else { continue };
             match (file.sha256, &file.location, allowed) {
@@ -125,6 +150,21 @@ pub(super) fn is_commit(revision: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_constraints_hashes_restrict_those_of_requirements() {
+        let [one, two, three] = ["1", "2", "3"].map(|text| Sha256Digest::of(text.as_bytes()));
+        let [both, constrained, plain] = ["both", "constrained", "plain"].map(|name| name.parse().unwrap());
+        let mut hashes = AllowedHashes::new(true);
+        hashes.allow(&both, &[one, two]);
+        hashes.allow(&plain, &[one]);
+        hashes.restrict(&both, &[two, three]);
+        hashes.restrict(&constrained, &[three]);
+        hashes.restrict(&plain, &[]);
+        assert_eq!(hashes.of(&both), Some(&[two][..]));
+        assert_eq!(hashes.of(&constrained), Some(&[three][..]));
+        assert_eq!(hashes.of(&plain), Some(&[one][..]));
+    }
 
     #[test]
     fn says_what_was_not_pinned_in_one_line() {

@@ -42,6 +42,9 @@ pub enum InputError {
     /// Extras behind a file: given with `--extra`.
     #[error("`{0}`: extras of a file or directory are given with `--extra`")]
     Extras(String),
+    /// A digest of something that has none.
+    #[error("`{0}`: only a wheel or a source distribution can have a hash")]
+    Hashes(String),
     /// A directory that should hold distributions.
     #[error("no such directory: `{0}` (from `--find-links`)")]
     FindLinks(String),

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::digest::Sha256Digest;
+use crate::names::PackageName;
 use crate::redact::redact_url;
 use crate::status::{Explain, Status};
-use crate::target::{Requirement, RequirementError};
+use crate::target::{Requirement, RequirementError, RequirementSource};
 
 /// What a requirements file asks for, those that it includes among it.
 #[derive(Debug, Clone, Default)]
@@ -13,9 +14,9 @@ pub struct RequirementsFile {
     /// The requirements.
     pub requirements: Vec<HashedRequirement>,
     /// Versions that are wanted where the name is needed anyway.
-    pub constraints: Vec<Requirement>,
+    pub constraints: Vec<HashedRequirement>,
     /// Files, directories and repositories, as written; relative ones made relative to the file that names them.
-    pub inputs: Vec<String>,
+    pub inputs: Vec<HashedInput>,
     /// Index options.
     pub index_url: Option<String>,
     /// Further indexes.
@@ -24,6 +25,29 @@ pub struct RequirementsFile {
     pub find_links: Vec<String>,
     /// Whether no index is asked.
     pub no_index: bool,
+    /// Whether everything needs a hash: `--require-hashes` is given, or something has one (pip's rule).
+    pub require_hashes: bool,
+    /// The lines that name something without a hash.
+    unhashed: Vec<Unhashed>,
+}
+
+/// A line that names something without a hash.
+#[derive(Debug, Clone)]
+struct Unhashed {
+    /// The distribution, where the line is a requirement: a constraint may have its hash.
+    name: Option<PackageName>,
+    path: String,
+    line: usize,
+    text: String,
+}
+
+/// A file, directory or repository, and the digests that it may have; none where the line does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashedInput {
+    /// What the line names.
+    pub text: String,
+    /// The digests of which the file must have one.
+    pub hashes: Vec<Sha256Digest>,
 }
 
 /// A requirement, and the digests that its wheel may have; none where the file does not say.
@@ -87,7 +111,24 @@ impl RequirementsFile {
     pub fn read(path: &Path) -> Result<Self, RequirementsError> {
         let mut file = Self::default();
         file.include(path, Purpose::Require, &mut Vec::new())?;
+        if file.require_hashes {
+            file.check_all_hashed()?;
+        }
         Ok(file)
+    }
+
+    /// Refuses what has no hash, neither its own nor a constraint's.
+    ///
+    /// # Errors
+    /// When there is such a line.
+    pub fn check_all_hashed(&self) -> Result<(), RequirementsError> {
+        let constrained = |name: &PackageName| {
+            self.constraints.iter().any(|one| one.requirement.name == *name && !one.hashes.is_empty())
+        };
+        let unhashed = self.unhashed.iter().find(|line| !line.name.as_ref().is_some_and(constrained));
+        let Some(Unhashed { path, line, text, .. }) = unhashed.cloned() else { return Ok(()) };
+        let reason = "a sha256 hash is needed here too: everything has one or nothing";
+        Err(RequirementsError::Option { path, line, reason, text })
     }
 
     fn include(&mut self, path: &Path, purpose: Purpose, open: &mut Vec<PathBuf>) -> Result<(), RequirementsError> {
@@ -119,28 +160,38 @@ impl RequirementsFile {
             reason,
             text: redact_url(text).into_owned(),
         };
+        let unhashed =
+            |name| Unhashed { name, path: path.display().to_string(), line, text: redact_url(text).into_owned() };
         if let Some((option, value)) = split_option(text) {
             let value = || value.filter(|value| !value.is_empty()).ok_or_else(|| refuse("the option lacks its value"));
             match option {
                 "-r" | "--requirement" => self.include(&base.join(value()?), Purpose::Require, open)?,
                 "-c" | "--constraint" => self.include(&base.join(value()?), Purpose::Constrain, open)?,
-                "-e" | "--editable" => self.inputs.push(relative_to(base, value()?)),
+                "-e" | "--editable" => {
+                    self.inputs.push(HashedInput { text: relative_to(base, value()?), hashes: Vec::new() });
+                    self.unhashed.push(unhashed(None));
+                }
                 "-i" | "--index-url" | "--pypi-url" => self.index_url = Some(value()?.to_owned()),
                 "--extra-index-url" => self.extra_index_urls.push(value()?.to_owned()),
                 "-f" | "--find-links" => self.find_links.push(relative_to(base, value()?)),
                 "--no-index" => self.no_index = true,
-                // These steer an installer's choices that are not made here.
-                "--pre" | "--prefer-binary" | "--require-hashes" | "--only-binary" | "--no-binary"
-                | "--trusted-host" | "--use-feature" => {}
+                "--require-hashes" => self.require_hashes = true,
+                // Without them other files would be chosen than the file asks for.
+                "--pre" | "--only-binary" | "--no-binary" => {
+                    return Err(refuse("the option is not supported, and would change what is chosen"));
+                }
+                // A preference, and permissions that are not used.
+                "--prefer-binary" | "--trusted-host" | "--use-feature" => {}
                 _ => return Err(refuse("the option is not understood")),
             }
             return Ok(());
         }
         let mut words = text.split(" --").map(str::trim);
         let specification = words.next().unwrap_or_default();
-        let mut hashes = Vec::new();
+        let (mut hashes, mut any_hash) = (Vec::new(), false);
         for option in words {
             let hash = option.strip_prefix("hash").map(|rest| rest.trim_start_matches(['=', ' ']));
+            any_hash |= hash.is_some();
             match hash.and_then(|hash| hash.strip_prefix("sha256:")) {
                 Some(digest) => hashes.push(digest.trim().parse().map_err(|_| refuse("not a sha256 digest"))?),
                 // Another algorithm's digest beside a sha256 one says nothing more.
@@ -148,8 +199,15 @@ impl RequirementsFile {
                 None => return Err(refuse("the option is not understood")),
             }
         }
+        if any_hash && hashes.is_empty() {
+            return Err(refuse("a sha256 hash is needed"));
+        }
+        self.require_hashes |= any_hash;
         if looks_like_path(specification) || specification.starts_with("git+") {
-            self.inputs.push(relative_to(base, specification));
+            if !any_hash {
+                self.unhashed.push(unhashed(None));
+            }
+            self.inputs.push(HashedInput { text: relative_to(base, specification), hashes });
             return Ok(());
         }
         let requirement: Requirement = specification.parse().map_err(|error| {
@@ -157,8 +215,13 @@ impl RequirementsFile {
             RequirementsError::Requirement { path, line, error }
         })?;
         match purpose {
-            Purpose::Require => self.requirements.push(HashedRequirement { requirement, hashes }),
-            Purpose::Constrain => self.constraints.push(requirement),
+            Purpose::Require => {
+                if !any_hash && digest_in_url(&requirement).is_none() {
+                    self.unhashed.push(unhashed(Some(requirement.name.clone())));
+                }
+                self.requirements.push(HashedRequirement { requirement, hashes });
+            }
+            Purpose::Constrain => self.constraints.push(HashedRequirement { requirement, hashes }),
         }
         Ok(())
     }
@@ -168,6 +231,13 @@ impl RequirementsFile {
 enum Purpose {
     Require,
     Constrain,
+}
+
+/// The digest that a requirement's URL has in its fragment: `#sha256=...`.
+pub(crate) fn digest_in_url(requirement: &Requirement) -> Option<Sha256Digest> {
+    let RequirementSource::Url(url) = &requirement.source else { return None };
+    let (_, fragment) = url.with_credentials().split_once('#')?;
+    fragment.split('&').find_map(|part| part.strip_prefix("sha256=")?.parse().ok())
 }
 
 /// Whether a word names a file or directory rather than a distribution.
@@ -249,20 +319,22 @@ mod tests {
             "requirements.txt",
             &format!(
                 "# comment\n--index-url https://i.example/simple  # here\n-r more.txt\n-c limits.txt\n\
-                 a==1.0 \\\n    --hash=sha256:{digest} \\\n    --hash=sha512:00  # both\n./local[x]\n-e sub\n\
-                 b @ https://h.example/b.zip#egg=b ; python_version > '3'\n--find-links=wheels\n--no-index\n"
+                 a==1.0 \\\n    --hash=sha256:{digest} \\\n    --hash=sha512:00  # both\n./local.whl --hash=sha256:{digest}\n\
+                 b @ https://h.example/b.zip#sha256={digest} ; python_version > '3'\n--find-links=wheels\n--no-index\n"
             ),
         );
         write("more.txt", "c>=1\n");
-        write("limits.txt", "d<2\n");
+        write("limits.txt", &format!("d<2\nc<3 --hash=sha256:{digest}\n"));
         let file = RequirementsFile::read(&directory.path().join("requirements.txt")).unwrap();
         let shown: Vec<String> = file.requirements.iter().map(|one| one.requirement.to_string()).collect();
         assert_eq!(shown.len(), 3);
         assert_eq!((shown[0].as_str(), shown[1].as_str()), ("c>=1", "a==1.0"));
         assert_eq!(file.requirements[1].hashes, [digest]);
-        assert_eq!(file.constraints[0].to_string(), "d<2");
+        assert_eq!(file.constraints[0].requirement.to_string(), "d<2");
         let here = |name: &str| directory.path().join(name).display().to_string();
-        assert_eq!(file.inputs, [here("./local[x]"), here("sub")]);
+        assert_eq!(file.constraints[1].hashes, [digest]);
+        assert_eq!(file.inputs, [HashedInput { text: here("./local.whl"), hashes: vec![digest] }]);
+        assert!(file.require_hashes);
         assert_eq!(file.find_links, [here("wheels")]);
         assert_eq!(file.index_url.as_deref(), Some("https://i.example/simple"));
         assert!(file.no_index);
@@ -280,6 +352,23 @@ mod tests {
         assert_eq!(message("a\n--frobnicate\n"), "`DIR/r.txt`, line 2: the option is not understood: `--frobnicate`");
         assert_eq!(message("\n-r\n"), "`DIR/r.txt`, line 2: the option lacks its value: `-r`");
         assert_eq!(message("a --hash=sha256:12\n"), "`DIR/r.txt`, line 1: not a sha256 digest: `a --hash=sha256:12`");
+        assert_eq!(
+            message("a --hash=sha512:12\n"),
+            "`DIR/r.txt`, line 1: a sha256 hash is needed: `a --hash=sha512:12`"
+        );
+        let hashed = format!("a --hash=sha256:{}\n", Sha256Digest::of(b"x"));
+        let needed = "a sha256 hash is needed here too: everything has one or nothing";
+        for unhashed in ["b==1", "./b.whl", "-e b", "git+https://h.example/b"] {
+            assert_eq!(
+                message(&format!("{hashed}{unhashed}\n")),
+                format!("`DIR/r.txt`, line 2: {needed}: `{unhashed}`")
+            );
+        }
+        assert_eq!(message("--require-hashes\nb\n"), format!("`DIR/r.txt`, line 2: {needed}: `b`"));
+        for option in ["--pre", "--only-binary :all:", "--no-binary=b"] {
+            let reason = "the option is not supported, and would change what is chosen";
+            assert_eq!(message(&format!("{option}\n")), format!("`DIR/r.txt`, line 1: {reason}: `{option}`"));
+        }
         assert_eq!(message("-r r.txt\n"), "requirements file `DIR/r.txt` includes itself");
     }
 }

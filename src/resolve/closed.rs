@@ -51,9 +51,8 @@ pub(super) fn resolve(request: &Request<'_>, target: &Target) -> Result<Option<V
     };
     let resolved = closure.selected.values().map(|selected| {
         let facts = selected.facts;
-        let path = paths[&(facts.name.clone(), facts.version.to_string(), facts.tags.clone())].clone();
-        let filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let location = Location::Path(path);
+        let filename = facts.filename.clone();
+        let location = Location::Path(paths[&filename].clone());
         Resolved {
             name: facts.name.clone(),
             version: Some(facts.version.to_string()),
@@ -95,15 +94,19 @@ fn read_requirements(request: &Request<'_>) -> Option<(Vec<Requirement>, Vec<She
 }
 
 type Facts = BTreeMap<PackageName, Vec<DistributionFacts>>;
-type Paths = BTreeMap<(PackageName, String, BTreeSet<crate::target::WheelTag>), PathBuf>;
+/// Where a wheel is, by its file name: the shelf has no name twice.
+type Paths = BTreeMap<String, PathBuf>;
 
 impl Shelf {
     /// Lists directories; `None` where one of them cannot be listed, which a resolver may explain.
     fn read(directories: &[PathBuf]) -> Option<Self> {
         let mut shelf = Self { wheels: BTreeMap::new(), sources: BTreeSet::new() };
         for directory in directories {
-            for entry in std::fs::read_dir(directory).ok()? {
-                let file_name = entry.ok()?.file_name();
+            let entries = std::fs::read_dir(directory).ok()?.map(|entry| entry.map(|entry| entry.file_name()));
+            let mut file_names = entries.collect::<Result<Vec<_>, _>>().ok()?;
+            // A file system lists in an order of its own.
+            file_names.sort();
+            for file_name in file_names {
                 let Some(name) = file_name.to_str() else { continue };
                 if let Ok(filename) = name.parse::<WheelFilename>() {
                     let path = directory.join(name);
@@ -134,7 +137,7 @@ impl Shelf {
             for (filename, path) in self.wheels.get(&name).into_iter().flatten() {
                 let wheel = read_facts(filename, path)?;
                 names.extend(wheel.requires_dist.iter().map(|requirement| requirement.name.clone()));
-                paths.insert((name.clone(), wheel.version.to_string(), wheel.tags.clone()), path.clone());
+                paths.insert(wheel.filename.clone(), path.clone());
                 found.push(wheel);
             }
             facts.insert(name, found);
@@ -164,5 +167,24 @@ fn read_facts(filename: &WheelFilename, path: &Path) -> Option<DistributionFacts
         requires_dist: metadata.requires_dist.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?,
         provides_extra: metadata.extras,
         tags: filename.tags.clone(),
+        build: filename.build.clone(),
+        filename: filename.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_wheels_by_file_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let numbers = [7, 2, 9, 1, 8, 3, 6, 4, 5];
+        for number in numbers {
+            std::fs::write(directory.path().join(format!("a-1-{number}-py3-none-any.whl")), "").unwrap();
+        }
+        let shelf = Shelf::read(&[directory.path().to_owned()]).unwrap();
+        let listed: Vec<_> = shelf.wheels.values().flatten().map(|(filename, _)| filename.build.clone()).collect();
+        assert_eq!(listed, (1..=9).map(|number| Some(number.to_string())).collect::<Vec<_>>());
+    }
 }

@@ -3,6 +3,7 @@
 //! No version is chosen here. A name whose version the requirements leave open is [`ClosureError::Ambiguous`], and a
 //! resolver's to decide.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
@@ -28,6 +29,25 @@ pub struct DistributionFacts {
     pub provides_extra: BTreeSet<ExtraName>,
     /// The tags of the file name.
     pub tags: BTreeSet<WheelTag>,
+    /// The build tag of the file name, where there is one.
+    pub build: Option<String>,
+    /// The file name: what tells two wheels apart that are alike in everything else.
+    pub filename: String,
+}
+
+impl DistributionFacts {
+    /// The order among wheels of one version that fit equally well, the preferred first: the higher build tag (its number
+    /// first, then the rest; none is the lowest, PEP 427), then the file name.
+    fn preference(&self) -> impl Ord + use<'_> {
+        let build = self.build.as_deref().map(|build| {
+            let digits = build.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, rest) = build.split_at(digits);
+            let number = number.trim_start_matches('0');
+            // Numbers of any size compare by length and then by text.
+            (number.len(), number, rest)
+        });
+        (Reverse(build), self.filename.as_str())
+    }
 }
 
 /// The distributions that an application needs.
@@ -43,7 +63,7 @@ pub struct Closure<'a> {
 /// A distribution that is needed.
 #[derive(Debug, Clone)]
 pub struct SelectedDistribution<'a> {
-    /// The wheel: of its version's wheels the one with the best tag.
+    /// The wheel: of its version's wheels the one with the best tag, then the highest build tag.
     pub facts: &'a DistributionFacts,
     /// The extras that were asked for, by anyone.
     pub extras: BTreeSet<ExtraName>,
@@ -299,7 +319,7 @@ impl<'a> Walk<'a, '_> {
             let python_fits = facts.requires_python.as_ref().is_none_or(|specifiers| self.target.satisfies(specifiers));
             let Some(rank) = self.target.tags.best_rank(&facts.tags).filter(|_| python_fits) else { continue };
             let best = fitting.entry(facts.version.clone()).or_insert((rank, facts));
-            if rank < best.0 {
+            if (rank, facts.preference()) < (best.0, best.1.preference()) {
                 *best = (rank, facts);
             }
         }

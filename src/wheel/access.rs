@@ -15,8 +15,10 @@ pub struct Access {
     http_proxy: Option<String>,
     https_proxy: Option<String>,
     no_proxy: Option<String>,
-    /// Logins by host and port, the more telling first.
-    logins: Vec<(String, Login)>,
+    /// Logins of indexes by scheme, host and port, the more telling first: none of them is for another server.
+    index_logins: Vec<((String, String, String), Login)>,
+    /// Logins of the netrc file by machine, whatever the scheme and the port.
+    machine_logins: Vec<(String, Login)>,
     secrets: Secrets,
 }
 
@@ -34,7 +36,8 @@ impl Access {
                 .first_text(&["PIP_PROXY", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
                 .map(str::to_owned),
             no_proxy: surroundings.first_text(&["NO_PROXY", "no_proxy"]).map(str::to_owned),
-            logins: Vec::new(),
+            index_logins: Vec::new(),
+            machine_logins: Vec::new(),
             secrets: Secrets::default(),
         };
         let variables = [
@@ -50,9 +53,9 @@ impl Access {
         for url in urls {
             // `UV_INDEX` may name an index: `name=https://...`.
             let url = url.split_once('=').map_or(url, |(name, rest)| if name.contains("://") { url } else { rest });
-            if let (Some(authority), (_, Some(login))) = (urls::authority(url), urls::split_login(url)) {
+            if let (Some(origin), (_, Some(login))) = (urls::origin(url), urls::split_login(url)) {
                 access.secrets.add_urls_of(url);
-                access.logins.push((authority, login));
+                access.index_logins.push((origin, login));
             }
         }
         let netrc = surroundings
@@ -62,7 +65,7 @@ impl Access {
         if let Some(text) = netrc.and_then(|path| std::fs::read_to_string(path).ok()) {
             for (machine, login) in read_netrc(&text) {
                 access.secrets.add(&login.password);
-                access.logins.push((machine, login));
+                access.machine_logins.push((machine, login));
             }
         }
         for proxy in [&access.http_proxy, &access.https_proxy].into_iter().flatten() {
@@ -76,13 +79,19 @@ impl Access {
         &self.secrets
     }
 
-    /// A URL without credentials, and those to use: its own, else those of its host and port, else of its host.
+    /// A URL without credentials, and those to use: its own, else those of an index on the same server, else those that
+    /// the netrc file has for its host.
     pub(crate) fn login_for(&self, url: &str) -> (String, Option<Login>) {
         let (bare, own) = urls::split_login(url);
         let authority = urls::authority(&bare).unwrap_or_default();
-        let host = authority.rsplit_once(':').map_or(authority.as_str(), |(host, _)| host);
-        let find = |wanted: &str| self.logins.iter().find(|(name, _)| name == wanted).map(|(_, login)| login.clone());
-        let login = own.or_else(|| find(&authority)).or_else(|| find(host)).or_else(|| find("default"));
+        let origin = urls::origin(&bare);
+        let host = origin.as_ref().map_or(authority.as_str(), |(_, host, _)| host.as_str());
+        let of_index = || self.index_logins.iter().find(|(server, _)| Some(server) == origin.as_ref());
+        let of_machine = |wanted: &str| self.machine_logins.iter().find(|(name, _)| name == wanted);
+        let login = own.or_else(|| of_index().map(|(_, login)| login.clone())).or_else(|| {
+            let found = of_machine(&authority).or_else(|| of_machine(host)).or_else(|| of_machine("default"));
+            found.map(|(_, login)| login.clone())
+        });
         (bare, login)
     }
 
@@ -196,6 +205,19 @@ mod tests {
     fn encodes_as_rfc_4648_says() {
         for (plain, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
             assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+    }
+
+    #[test]
+    fn sends_the_credentials_of_an_index_to_no_other_server() {
+        let surroundings = Surroundings { environment: [].into(), temporary: PathBuf::new(), cache: PathBuf::new() };
+        let access = Access::read(&surroundings, &["https://u:secret@a.example/simple".to_owned()]);
+        let user = |url: &str| access.login_for(url).1.map(|login| login.user);
+        for same in ["https://a.example/f.whl", "https://A.example:443/f.whl"] {
+            assert_eq!(user(same).as_deref(), Some("u"), "{same}");
+        }
+        for other in ["http://a.example/f.whl", "https://a.example:8443/f.whl", "http://a.example:443/f.whl"] {
+            assert_eq!(user(other), None, "{other}");
         }
     }
 

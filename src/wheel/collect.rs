@@ -146,6 +146,9 @@ pub enum CollectError {
         /// The digest that it has.
         found: Sha256Digest,
     },
+    /// Distributions that need a hash, and have none that could be checked.
+    #[error("the requirements files require hashes, and there is none to check of: {0}")]
+    Unhashed(String),
     /// A source distribution cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
@@ -175,7 +178,7 @@ impl Explain for CollectError {
             Self::Resolve(error) => error.status(),
             Self::Fetch(error) => error.status(),
             Self::Build(error) => error.status(),
-            Self::WrongHash { .. } | Self::NotAllowed { .. } => Status::Refused,
+            Self::WrongHash { .. } | Self::NotAllowed { .. } | Self::Unhashed(_) => Status::Refused,
             Self::Read { .. } => Status::Machine,
         }
     }
@@ -187,6 +190,9 @@ impl Explain for CollectError {
             Self::Build(error) => error.hint(),
             Self::NotAllowed { .. } => {
                 Some("list the hashes of all files of that version, as `pip-compile --generate-hashes` does".to_owned())
+            }
+            Self::Unhashed(_) => {
+                Some("list them with the hashes of their files, as `pip-compile --generate-hashes` does".to_owned())
             }
             Self::WrongHash { .. } | Self::Read { .. } => None,
         }
