@@ -16,6 +16,22 @@ use crate::urls::{self, Login};
 /// How long fetching may take.
 const TIMEOUT: Duration = Duration::from_mins(15);
 
+/// An empty file, for git on every system.
+const NOTHING: &str = "/dev/null";
+
+/// Settings that decide about the bytes and modes of a work tree, or about what runs when it is written: they are the
+/// same for every user.
+const PINNED: &[(&str, &str)] = &[
+    ("core.attributesFile", NOTHING),
+    ("core.autocrlf", "false"),
+    ("core.eol", "lf"),
+    ("core.excludesFile", NOTHING),
+    ("core.fileMode", "true"),
+    ("core.hooksPath", NOTHING),
+    ("core.symlinks", "true"),
+    ("protocol.file.allow", "always"),
+];
+
 /// A place in a git repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitSource {
@@ -190,8 +206,10 @@ impl GitSource {
         }
         let git = git.ok_or_else(|| GitError::NoGit { url: self.url.clone() })?;
         let runner = Runner { source: self, git, environment: self.environment(environment, offline) };
+        // Blobs of a partial clone are fetched when they are checked out, for which the user's logins are needed.
+        let own = Runner { environment: without_configuration(&runner.environment), ..runner.clone() };
         let parent = into.parent().unwrap_or(into);
-        let mut clone = vec!["clone", "--quiet", "--no-checkout"];
+        let mut clone = vec!["clone", "--quiet", "--no-checkout", "--origin", "origin"];
         if !local {
             clone.push("--filter=blob:none");
         }
@@ -201,13 +219,13 @@ impl GitSource {
         runner.demand("clone", parent, &arguments)?;
         let revision = self.revision.as_deref().unwrap_or("HEAD");
         let commit = runner.resolve(into, revision)?;
-        runner.demand("check out", into, &["checkout", "--quiet", "--detach", &commit].map(OsString::from))?;
+        let checker = if local { &own } else { &runner };
+        checker.demand("check out", into, &["checkout", "--quiet", "--detach", &commit].map(OsString::from))?;
         let submodules = ["submodule", "--quiet", "update", "--init", "--recursive"].map(OsString::from);
         if into.join(".gitmodules").exists() {
             runner.demand("fetch the submodules of", into, &submodules)?;
         }
-        let shown =
-            runner.demand("show", into, &["show", "--no-patch", "--format=%ct", &commit].map(OsString::from))?;
+        let shown = own.demand("show", into, &["show", "--no-patch", "--format=%ct", &commit].map(OsString::from))?;
         let time = String::from_utf8_lossy(&shown).trim().parse().unwrap_or(0);
         let project = self.subdirectory.as_ref().map_or_else(|| into.to_owned(), |path| into.join(path));
         let stays = project
@@ -234,7 +252,9 @@ impl GitSource {
         {
             set("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
         }
-        let mut settings = vec![("core.autocrlf", "false".to_owned()), ("protocol.file.allow", "always".to_owned())];
+        // A user's template would put hooks and attributes into the clone.
+        set("GIT_TEMPLATE_DIR", "");
+        let mut settings: Vec<(&str, String)> = PINNED.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
         if let (Some(login), Some(authority)) = (&self.login, urls::authority(&self.url)) {
             set("PYZPACK_GIT_USER", &login.user);
             set("PYZPACK_GIT_PASSWORD", &login.password);
@@ -258,6 +278,17 @@ impl GitSource {
     }
 }
 
+/// `environment` for git commands that reach no other machine: the user's configuration, and the system's, do not count.
+/// What the environment itself sets does.
+pub(super) fn without_configuration(environment: &BTreeMap<OsString, OsString>) -> BTreeMap<OsString, OsString> {
+    let mut environment = environment.clone();
+    environment.insert("GIT_CONFIG_GLOBAL".into(), NOTHING.into());
+    environment.insert("GIT_CONFIG_NOSYSTEM".into(), "1".into());
+    environment.insert("GIT_ATTR_NOSYSTEM".into(), "1".into());
+    environment
+}
+
+#[derive(Clone)]
 struct Runner<'a> {
     source: &'a GitSource,
     git: &'a Path,
