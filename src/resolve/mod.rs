@@ -346,6 +346,8 @@ impl<'a> Session<'a> {
     fn open(request: &'a Request<'a>, surroundings: &Surroundings, place: &Path) -> io::Result<Self> {
         let temporary = place.join("tmp");
         fs_err::create_dir_all(&temporary)?;
+        // uv and pip keep theirs below it, and would make it as the umask says; that it cannot be made is theirs to tell.
+        let _ = surroundings.make_cache_directory("");
         write_lines(&place.join("requirements.in"), request.requirements)?;
         write_lines(&place.join("constraints.in"), request.constraints)?;
         let guard = if request.offline { Some(environment::write_offline_guard(&place.join("guard"))?) } else { None };

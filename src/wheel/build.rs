@@ -353,10 +353,9 @@ impl<'a> Build<'a> {
 
     /// Keeps a log where it outlives the scratch directory, named by the source and its content.
     fn keep_log(&self, log: &Path) -> PathBuf {
-        let logs = self.workshop.surroundings.cache.join("logs");
         let keep = || {
             let text = fs_err::read(log)?;
-            fs_err::create_dir_all(&logs)?;
+            let logs = self.workshop.surroundings.make_cache_directory("logs")?;
             let plain: String = self
                 .label
                 .chars()
