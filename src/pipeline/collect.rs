@@ -20,7 +20,8 @@ use crate::python::venv::Venv;
 use crate::resolve::{self, Request, local_requirement};
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
-use crate::target::{DistributionFacts, Requirement, Target, close};
+use crate::target::{DistributionFacts, Requirement, RequirementSource, Target, close};
+use crate::urls::{path_of_file_url, recorded};
 use crate::wheel::access::Access;
 use crate::wheel::build::Source;
 use crate::wheel::collect::{self as workshop, CollectedBefore, Workshop};
@@ -212,7 +213,7 @@ impl Collector<'_> {
     ) -> Result<(String, bool), Error> {
         let wheel = match source {
             SourceKind::Requirement(requirement) => {
-                gathered.recipe_inputs.push(RecipeInput::Requirement(requirement.to_string()));
+                gathered.recipe_inputs.push(describe_requirement(requirement)?);
                 gathered.named.push(requirement.name.clone());
                 return Ok((requirement.name.to_string(), true));
             }
@@ -255,8 +256,8 @@ impl Collector<'_> {
                 let environment = resolver_environment(self.world, &temporary, None);
                 let program = self.world.find_program("git");
                 let checkout = git.checkout(program.as_deref(), &into, &environment, self.settings.offline)?;
-                let recorded = RecipeInput::Git { uri: git.url.clone(), commit: checkout.commit.clone() };
-                gathered.recipe_inputs.push(recorded);
+                let input = RecipeInput::Git { uri: recorded(&git.url), commit: checkout.commit.clone() };
+                gathered.recipe_inputs.push(input);
                 self.observer.begin(Stage::Build, &format!("building {}", git.url));
                 let project = checkout.project.strip_prefix(&checkout.root).unwrap_or(Path::new(""));
                 let source = Source::Directory { root: &checkout.root, project };
@@ -444,6 +445,27 @@ fn select(
     Ok(wheels.into_iter().filter(|wheel| selected.contains(&wheel.metadata.name)).collect())
 }
 
+/// A requirement as the recipe has it: the file that it names by name and digest, everything else without directories
+/// and tokens.
+fn describe_requirement(requirement: &Requirement) -> Result<RecipeInput, Error> {
+    let RequirementSource::Url(url) = &requirement.source else {
+        return Ok(RecipeInput::Requirement(requirement.to_string()));
+    };
+    let url = url.with_credentials();
+    let mut shown = recorded(url);
+    if let Some(path) = path_of_file_url(url).filter(|path| path.is_file()) {
+        let file = describe_file(&path)?;
+        if requirement.extras.is_empty() && requirement.marker.is_none() {
+            return Ok(RecipeInput::File(file));
+        }
+        shown = format!("file:{}#sha256={}", file.filename, file.sha256);
+    }
+    let extras = requirement.extras.iter().map(ExtraName::as_str).collect::<Vec<_>>().join(",");
+    let extras = if extras.is_empty() { extras } else { format!("[{extras}]") };
+    let marker = requirement.marker.as_ref().map(|marker| format!(" ; {marker}")).unwrap_or_default();
+    Ok(RecipeInput::Requirement(format!("{}{extras} @ {shown}{marker}", requirement.name)))
+}
+
 fn describe_file(path: &Path) -> Result<RecipeFile, Error> {
     let filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let unreadable = |error| WheelError::Unreadable { wheel: path.display().to_string(), error };
@@ -458,4 +480,30 @@ fn count(number: usize, noun: &str) -> String {
 
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_requirements_without_paths_and_tokens() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("app-1.whl");
+        std::fs::write(&path, "x").unwrap();
+        let sha256 = Sha256Digest::of(b"x");
+        let file = RecipeFile { filename: "app-1.whl".to_owned(), sha256 };
+        let url = crate::urls::file_url(&path);
+        let described = |text: &str| describe_requirement(&text.parse().unwrap()).unwrap();
+        assert_eq!(described(&format!("app @ {url}")), RecipeInput::File(file));
+        for (text, kept) in [
+            (format!("app[b,a] @ {url}"), format!("app[a,b] @ file:app-1.whl#sha256={sha256}")),
+            ("app @ file:///nowhere/prj".to_owned(), "app @ file:prj".to_owned()),
+            ("app @ git+file:///nowhere/prj@v1".to_owned(), "app @ git+file:prj@v1".to_owned()),
+            ("app @ https://u:p@h/x.whl?X=SECRET".to_owned(), "app @ https://****@h/x.whl".to_owned()),
+            ("app==1".to_owned(), "app==1".to_owned()),
+        ] {
+            assert_eq!(described(&text), RecipeInput::Requirement(kept));
+        }
+    }
 }

@@ -182,10 +182,10 @@ impl GitSource {
         Ok(Self { url: bare, revision, subdirectory, login })
     }
 
-    /// The input again, without credentials, at a commit: what is recorded of it.
+    /// The input again, without credentials and directories of this machine, at a commit: what is recorded of it.
     pub fn pinned(&self, commit: &str) -> String {
         let fragment = self.subdirectory.as_ref().map(|path| format!("#subdirectory={}", path.display()));
-        format!("git+{}@{commit}{}", self.url, fragment.unwrap_or_default())
+        format!("git+{}@{commit}{}", urls::recorded(&self.url), fragment.unwrap_or_default())
     }
 
     /// Clones into `into`, which does not exist yet, and checks the revision out, submodules included. `environment` is
@@ -362,6 +362,8 @@ mod tests {
         assert_eq!(source.revision.as_deref(), Some("v1.0"));
         assert_eq!(source.pinned("abc"), "git+https://example.org/a/b.git@abc#subdirectory=pkg/py");
         assert!(!format!("{source:?}").contains(":p"));
+        let local = GitSource::parse("git+file:///home/me/prj@main#subdirectory=py").unwrap();
+        assert_eq!(local.pinned("abc"), "git+file:prj@abc#subdirectory=py");
         let ssh = GitSource::parse("git+ssh://git@example.org/a.git").unwrap();
         assert_eq!((ssh.url.as_str(), ssh.revision), ("ssh://git@example.org/a.git", None));
     }

@@ -15,7 +15,7 @@ use crate::names::PackageName;
 use crate::process::ProcessError;
 use crate::python::venv::VenvError;
 use crate::python::{Interpreter, environment};
-use crate::redact::{Secrets, redact_url};
+use crate::redact::Secrets;
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
 use crate::target::{ClosureError, PythonMinor};
@@ -156,10 +156,10 @@ impl Location {
         ["http", "https"].contains(&scheme.as_str()).then(|| Self::Url(url.split('#').next().unwrap_or(url).to_owned()))
     }
 
-    /// The location as it may be shown: without credentials.
+    /// The location as it may be shown: without credentials, and without a query, which can be one (signed URLs).
     pub fn shown(&self) -> String {
         match self {
-            Self::Url(url) => redact_url(url).into_owned(),
+            Self::Url(url) => urls::recorded(url),
             Self::Path(path) => path.display().to_string(),
         }
     }

@@ -16,7 +16,6 @@ use crate::process::ScratchDir;
 use crate::project::sdist::Limits;
 use crate::python::Interpreter;
 use crate::python::venv::Venv;
-use crate::redact::redact_url;
 use crate::resolve::{
     Artifact, IndexOptions, Location, RemoteFile, Request, ResolveError, Resolved, TargetOverride, resolve,
 };
@@ -96,7 +95,7 @@ pub struct CollectedWheel {
 /// Where a wheel comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// From a server; the URL, without credentials.
+    /// From a server; the URL, without credentials and query.
     Fetched(String),
     /// From a directory of this machine.
     Local,
@@ -240,7 +239,7 @@ impl Workshop<'_> {
                 Artifact::Wheel(file) => {
                     let fetched = fetched.next().expect("every file was fetched");
                     let origin = match &file.location {
-                        Location::Url(url) => Origin::Fetched(redact_url(url).into_owned()),
+                        Location::Url(_) => Origin::Fetched(file.location.shown()),
                         Location::Path(_) => Origin::Local,
                     };
                     CollectedWheel { name, filename: file.filename, path: fetched.path, sha256: fetched.sha256, origin }
