@@ -256,7 +256,11 @@ impl Collector<'_> {
                 let environment = resolver_environment(self.world, &temporary, None);
                 let program = self.world.find_program("git");
                 let checkout = git.checkout(program.as_deref(), &into, &environment, self.settings.offline)?;
-                let input = RecipeInput::Git { uri: recorded(&git.url), commit: checkout.commit.clone() };
+                let input = RecipeInput::Git {
+                    uri: recorded(&git.url),
+                    commit: checkout.commit.clone(),
+                    subdirectory: git.subdirectory.as_ref().map(|path| path.display().to_string()),
+                };
                 gathered.recipe_inputs.push(input);
                 self.observer.begin(Stage::Build, &format!("building {}", git.url));
                 let project = checkout.project.strip_prefix(&checkout.root).unwrap_or(Path::new(""));
