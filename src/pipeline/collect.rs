@@ -18,13 +18,13 @@ use crate::python::Interpreter;
 use crate::python::environment::resolver_environment;
 use crate::python::venv::Venv;
 use crate::resolve::{self, Request, local_requirement};
-use crate::settings::BuildSettings;
+use crate::settings::{BuildSettings, SourcePolicy};
 use crate::surroundings::Surroundings;
 use crate::target::{DistributionFacts, Requirement, RequirementSource, Target, close};
 use crate::urls::{path_of_file_url, recorded};
 use crate::wheel::access::Access;
 use crate::wheel::build::Source;
-use crate::wheel::collect::{self as workshop, CollectedBefore, Workshop};
+use crate::wheel::collect::{self as workshop, CollectError, CollectedBefore, Workshop};
 use crate::wheel::fetch::Client;
 use crate::wheel::install::install_wheel;
 use crate::wheel::{
@@ -279,11 +279,20 @@ impl Collector<'_> {
     }
 
     fn build(&self, source: &Source<'_>, from: BuiltFrom, unpinned: &mut Unpinned) -> Result<VerifiedWheel, Error> {
+        self.allow_building(vec![from.uri.clone()])?;
         let built = self.workshop.build(source, None, &[]).map_err(Box::new)?;
         if let workshop::Origin::Built { build_requirements, .. } = &built.origin {
             unpinned.add_build_requirements(build_requirements);
         }
         self.repack(&built, from)
+    }
+
+    /// Refuses to go on where these sources must be built and none may be.
+    fn allow_building(&self, sources: Vec<String>) -> Result<(), CollectError> {
+        match self.settings.sources {
+            SourcePolicy::Refuse if !sources.is_empty() => Err(CollectError::Unbuilt { sources }),
+            SourcePolicy::Refuse | SourcePolicy::Build => Ok(()),
+        }
     }
 
     fn repack(&self, built: &CollectedWheel, from: BuiltFrom) -> Result<VerifiedWheel, Error> {
@@ -379,12 +388,12 @@ impl Collector<'_> {
             directory: root.unwrap_or(&self.settings.directory),
             timeout: RESOLVE_TIMEOUT,
         };
-        let resolution =
-            resolve::resolve(&request, self.world, self.scratch.path()).map_err(workshop::CollectError::from)?;
+        let resolution = resolve::resolve(&request, self.world, self.scratch.path()).map_err(CollectError::from)?;
         let known: BTreeSet<PackageName> = at_hand.iter().map(|wheel| wheel.metadata.name.clone()).collect();
         let mut packages: Vec<_> =
             resolution.packages.into_iter().filter(|package| !known.contains(&package.name)).collect();
         needed.hashes.bind(&mut packages)?;
+        self.allow_building(packages.iter().filter_map(|package| package.artifact.source_shown()).collect())?;
         if packages.is_empty() {
             return Ok((at_hand, resolution.resolver));
         }

@@ -22,6 +22,7 @@ use crate::resolve::{
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
 use crate::target::ClosureError;
+use crate::urls::recorded;
 
 /// Verifies a wheel and installs it into a scratch virtual environment. The digest is the one that the wheel must have,
 /// where one is known.
@@ -145,6 +146,12 @@ pub enum CollectError {
         /// The digest that it has.
         found: Sha256Digest,
     },
+    /// There are sources without a wheel, and nothing may be built.
+    #[error("not built, as nothing may be: {}", sources.join(", "))]
+    Unbuilt {
+        /// What would be built: file names, repositories without credentials, names of directories.
+        sources: Vec<String>,
+    },
     /// A source distribution cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
@@ -174,7 +181,7 @@ impl Explain for CollectError {
             Self::Resolve(error) => error.status(),
             Self::Fetch(error) => error.status(),
             Self::Build(error) => error.status(),
-            Self::WrongHash { .. } | Self::NotAllowed { .. } => Status::Refused,
+            Self::WrongHash { .. } | Self::NotAllowed { .. } | Self::Unbuilt { .. } => Status::Refused,
             Self::Read { .. } => Status::Machine,
         }
     }
@@ -187,7 +194,7 @@ impl Explain for CollectError {
             Self::NotAllowed { .. } => {
                 Some("list the hashes of all files of that version, as `pip-compile --generate-hashes` does".to_owned())
             }
-            Self::WrongHash { .. } | Self::Read { .. } => None,
+            Self::WrongHash { .. } | Self::Unbuilt { .. } | Self::Read { .. } => None,
         }
     }
 }
@@ -312,6 +319,16 @@ impl Workshop<'_> {
 }
 
 impl Artifact {
+    /// What has to be built, as messages name it; none for a wheel.
+    pub(crate) fn source_shown(&self) -> Option<String> {
+        match self {
+            Self::Wheel(_) => None,
+            Self::Sdist(file) => Some(file.filename.clone()),
+            Self::Git { url, .. } => Some(recorded(url)),
+            Self::Directory(path) => Some(path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
+        }
+    }
+
     fn file(&self) -> Option<&RemoteFile> {
         match self {
             Self::Wheel(file) | Self::Sdist(file) => Some(file),
