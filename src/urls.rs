@@ -77,31 +77,6 @@ pub fn path_of_file_url(url: &str) -> Option<PathBuf> {
     Some(PathBuf::from(path))
 }
 
-/// The URL as it is kept and shown: without credentials, query and fragment, each of which can hold a token, but with a
-/// fragment's `subdirectory`. A `file:` URL is its last name: a path says something of the machine and nothing of the
-/// content.
-pub fn recorded(url: &str) -> String {
-    let redacted = crate::redact::redact_url(url);
-    let (bare, fragment) = redacted.split_once('#').unwrap_or((&redacted, ""));
-    let bare = bare.split('?').next().unwrap_or(bare);
-    let subdirectory = fragment.split('&').find(|part| part.starts_with("subdirectory="));
-    let fragment = subdirectory.map(|part| format!("#{part}")).unwrap_or_default();
-    let local = |prefix: &str| bare.get(..prefix.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(prefix));
-    match ["file:", "git+file:"].into_iter().find(|prefix| local(prefix)) {
-        Some(prefix) => {
-            let path = bare[prefix.len()..].trim_end_matches('/');
-            // A revision may have slashes of its own.
-            let (path, revision) = match path.rsplit_once('@').filter(|_| prefix == "git+file:") {
-                Some((path, revision)) => (path.trim_end_matches('/'), format!("@{revision}")),
-                None => (path, String::new()),
-            };
-            let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
-            format!("{prefix}{name}{revision}{fragment}")
-        }
-        None => format!("{bare}{fragment}"),
-    }
-}
-
 /// The `file:` URL of an absolute path.
 pub fn file_url(path: &Path) -> String {
     #[cfg(unix)]
@@ -157,21 +132,6 @@ mod tests {
         assert_eq!(path_of_file_url("file://localhost/a"), Some(PathBuf::from("/a")));
         assert_eq!(path_of_file_url("file://elsewhere/a"), None);
         assert_eq!(path_of_file_url("https://example.org/a"), None);
-    }
-
-    #[test]
-    fn keeps_neither_paths_nor_tokens() {
-        for (url, kept) in [
-            ("https://u:p@h.example/x.whl?X-Amz-Signature=SECRET#sha256=00", "https://****@h.example/x.whl"),
-            ("https://h.example/x.zip?t=1#egg=x&subdirectory=py", "https://h.example/x.zip#subdirectory=py"),
-            ("https://h.example", "https://h.example"),
-            ("file:///tmp/p1/app-1.whl#sha256=00", "file:app-1.whl"),
-            ("FILE:/tmp/p1/", "file:p1"),
-            ("git+file:///tmp/prj/@feature/x#subdirectory=a/b", "git+file:prj@feature/x#subdirectory=a/b"),
-            ("git+ssh://git@h.example/r.git@v1", "git+ssh://git@h.example/r.git@v1"),
-        ] {
-            assert_eq!(recorded(url), kept);
-        }
     }
 
     #[test]

@@ -17,11 +17,12 @@ use crate::project::sdist;
 use crate::python::Interpreter;
 use crate::python::environment::resolver_environment;
 use crate::python::venv::Venv;
+use crate::redact::recorded_url;
 use crate::resolve::{self, Request, local_requirement};
 use crate::settings::{BuildSettings, SourcePolicy};
 use crate::surroundings::Surroundings;
 use crate::target::{DistributionFacts, Requirement, RequirementSource, Target, close};
-use crate::urls::{path_of_file_url, recorded};
+use crate::urls::path_of_file_url;
 use crate::wheel::access::Access;
 use crate::wheel::build::Source;
 use crate::wheel::collect::{self as workshop, CollectError, CollectedBefore, Workshop};
@@ -257,7 +258,7 @@ impl Collector<'_> {
                 let program = self.world.find_program("git");
                 let checkout = git.checkout(program.as_deref(), &into, &environment, self.settings.offline)?;
                 let input = RecipeInput::Git {
-                    uri: recorded(&git.url),
+                    uri: recorded_url(&git.url),
                     commit: checkout.commit.clone(),
                     subdirectory: git.subdirectory.as_ref().map(|path| path.display().to_string()),
                 };
@@ -465,7 +466,7 @@ fn describe_requirement(requirement: &Requirement) -> Result<RecipeInput, Error>
         return Ok(RecipeInput::Requirement(requirement.to_string()));
     };
     let url = url.with_credentials();
-    let mut shown = recorded(url);
+    let mut shown = recorded_url(url);
     if let Some(path) = path_of_file_url(url).filter(|path| path.is_file()) {
         let file = describe_file(&path)?;
         if requirement.extras.is_empty() && requirement.marker.is_none() {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::process::{Child, Ended, ProcessError};
-use crate::redact::{Secrets, redact_url};
+use crate::redact::{Secrets, recorded_url, redact_url};
 use crate::status::{Explain, Status};
 use crate::urls::{self, Login};
 
@@ -185,7 +185,7 @@ impl GitSource {
     /// The input again, without credentials and directories of this machine, at a commit: what is recorded of it.
     pub fn pinned(&self, commit: &str) -> String {
         let fragment = self.subdirectory.as_ref().map(|path| format!("#subdirectory={}", path.display()));
-        format!("git+{}@{commit}{}", urls::recorded(&self.url), fragment.unwrap_or_default())
+        format!("git+{}@{commit}{}", recorded_url(&self.url), fragment.unwrap_or_default())
     }
 
     /// Clones into `into`, which does not exist yet, and checks the revision out, submodules included. `environment` is

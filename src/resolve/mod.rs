@@ -15,7 +15,7 @@ use crate::names::PackageName;
 use crate::process::ProcessError;
 use crate::python::venv::VenvError;
 use crate::python::{Interpreter, environment};
-use crate::redact::Secrets;
+use crate::redact::{Secrets, recorded_url};
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
 use crate::target::{ClosureError, PythonMinor};
@@ -159,7 +159,7 @@ impl Location {
     /// The location as it may be shown: without credentials, and without a query, which can be one (signed URLs).
     pub fn shown(&self) -> String {
         match self {
-            Self::Url(url) => urls::recorded(url),
+            Self::Url(url) => recorded_url(url),
             Self::Path(path) => path.display().to_string(),
         }
     }

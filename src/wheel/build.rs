@@ -137,7 +137,7 @@ impl Source<'_> {
                 path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
             }
             Self::Sdist { path, .. } => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            Self::Git { url, .. } => crate::urls::recorded(url),
+            Self::Git { url, .. } => crate::redact::recorded_url(url),
         }
     }
 }

@@ -16,13 +16,13 @@ use crate::process::ScratchDir;
 use crate::project::sdist::Limits;
 use crate::python::Interpreter;
 use crate::python::venv::Venv;
+use crate::redact::recorded_url;
 use crate::resolve::{
     Artifact, IndexOptions, Location, RemoteFile, Request, ResolveError, Resolved, TargetOverride, resolve,
 };
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
 use crate::target::ClosureError;
-use crate::urls::recorded;
 
 /// Verifies a wheel and installs it into a scratch virtual environment. The digest is the one that the wheel must have,
 /// where one is known.
@@ -324,7 +324,7 @@ impl Artifact {
         match self {
             Self::Wheel(_) => None,
             Self::Sdist(file) => Some(file.filename.clone()),
-            Self::Git { url, .. } => Some(recorded(url)),
+            Self::Git { url, .. } => Some(recorded_url(url)),
             Self::Directory(path) => Some(path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
         }
     }
