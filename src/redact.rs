@@ -36,6 +36,31 @@ pub fn redact_url(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// The URL as it is kept and shown: without credentials, query and fragment, each of which can hold a token, but with a
+/// fragment's `subdirectory`. A `file:` URL is its last name: a path says something of the machine and nothing of the
+/// content.
+pub fn recorded_url(url: &str) -> String {
+    let redacted = redact_url(url);
+    let (bare, fragment) = redacted.split_once('#').unwrap_or((&redacted, ""));
+    let bare = bare.split('?').next().unwrap_or(bare);
+    let subdirectory = fragment.split('&').find(|part| part.starts_with("subdirectory="));
+    let fragment = subdirectory.map(|part| format!("#{part}")).unwrap_or_default();
+    let local = |prefix: &str| bare.get(..prefix.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(prefix));
+    match ["file:", "git+file:"].into_iter().find(|prefix| local(prefix)) {
+        Some(prefix) => {
+            let path = bare[prefix.len()..].trim_end_matches('/');
+            // A revision may have slashes of its own.
+            let (path, revision) = match path.rsplit_once('@').filter(|_| prefix == "git+file:") {
+                Some((path, revision)) => (path.trim_end_matches('/'), format!("@{revision}")),
+                None => (path, String::new()),
+            };
+            let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+            format!("{prefix}{name}{revision}{fragment}")
+        }
+        None => format!("{bare}{fragment}"),
+    }
+}
+
 /// Where the credentials of URLs stand in `text`, as byte ranges.
 fn url_logins(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
@@ -128,6 +153,21 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(redact_url(text), shown);
+        }
+    }
+
+    #[test]
+    fn keeps_neither_paths_nor_tokens() {
+        for (url, kept) in [
+            ("https://u:p@h.example/x.whl?X-Amz-Signature=SECRET#sha256=00", "https://****@h.example/x.whl"),
+            ("https://h.example/x.zip?t=1#egg=x&subdirectory=py", "https://h.example/x.zip#subdirectory=py"),
+            ("https://h.example", "https://h.example"),
+            ("file:///tmp/p1/app-1.whl#sha256=00", "file:app-1.whl"),
+            ("FILE:/tmp/p1/", "file:p1"),
+            ("git+file:///tmp/prj/@feature/x#subdirectory=a/b", "git+file:prj@feature/x#subdirectory=a/b"),
+            ("git+ssh://git@h.example/r.git@v1", "git+ssh://git@h.example/r.git@v1"),
+        ] {
+            assert_eq!(recorded_url(url), kept);
         }
     }
 

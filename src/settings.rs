@@ -49,6 +49,8 @@ pub struct BuildSettings {
     pub on_conflict: ConflictPolicy,
     /// The bomb limits.
     pub limits: Limits,
+    /// What happens to sources that have no wheel.
+    pub sources: SourcePolicy,
     /// How long one build of a wheel may take.
     pub build_timeout: Duration,
     /// What is written beside the archive.
@@ -57,4 +59,14 @@ pub struct BuildSettings {
     pub epoch: Epoch,
     /// The version of this tool.
     pub tool_version: String,
+}
+
+/// What happens to sources that have no wheel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SourcePolicy {
+    /// They are built.
+    #[default]
+    Build,
+    /// The pipeline stops before it builds one, and names them.
+    Refuse,
 }

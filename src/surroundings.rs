@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Environment variables and directories, as the command line found them.
@@ -38,6 +39,16 @@ impl Surroundings {
             .filter(|home| home.is_absolute())
     }
 
+    /// Makes a directory below the cache's root, and the root, for their user alone.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn make_cache_directory(&self, below: &str) -> io::Result<PathBuf> {
+        let directory = self.cache.join(below);
+        make_private_directory(&directory)?;
+        Ok(directory)
+    }
+
     /// The program of this name that `PATH` finds first.
     pub fn find_program(&self, name: &str) -> Option<PathBuf> {
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
@@ -48,6 +59,21 @@ impl Surroundings {
     }
 }
 
+/// Makes a directory and those above it that are missing, with mode 0700 whatever the umask allows: an archive refuses to
+/// start from a cache that others may write to, so none may be made.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn make_private_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot make the directory `{}`: {error}", directory.display()))
+    })
+}
+
 /// Whether this is a file that its user may run.
 pub(crate) fn is_executable(path: &Path) -> bool {
     let Ok(metadata) = std::fs::metadata(path) else { return false };
@@ -56,4 +82,23 @@ pub(crate) fn is_executable(path: &Path) -> bool {
     #[cfg(not(unix))]
     let runs = true;
     metadata.is_file() && runs
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn makes_the_cache_for_its_user_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = directory.path().join("above/cache");
+        let world = Surroundings { environment: BTreeMap::new(), temporary: PathBuf::new(), cache: cache.clone() };
+        let logs = world.make_cache_directory("logs").unwrap();
+        for made in [&directory.path().join("above"), &cache, &logs] {
+            assert_eq!(made.metadata().unwrap().permissions().mode() & 0o7777, 0o700, "{made:?}");
+        }
+        assert_eq!(world.make_cache_directory("logs").unwrap(), cache.join("logs"));
+    }
 }

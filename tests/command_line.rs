@@ -252,6 +252,21 @@ fn plan_of_a_project_builds_nothing() {
 }
 
 #[test]
+fn plan_names_what_a_requirement_would_have_built() {
+    let place = Place::new();
+    support::write_tree(&place.path("source"), PROJECT);
+    let requirement = format!("my-app @ file://{}", place.path("source").display());
+    let text = "build    source to a wheel, in an isolated environment\n\
+                resolve  what the wheels require, by uv or pip where they leave a choice\n\
+                fetch    nothing: --offline\n\
+                pack     all files, in layout zip\n\
+                start    the console script `my-app`, looked up in the wheels\n\
+                runs on: known when the sources are built\n";
+    let ended = place.run(&["plan", &requirement, "--offline", "--no-index", "--layout", "zip", "-c", "my-app"]);
+    assert_eq!(without_setup(ended), Ended::new(0, text, ""));
+}
+
+#[test]
 fn inspect_says_what_is_in_a_file() {
     let place = Place::new();
     let wheel = tool("first").write(&place.work());

@@ -133,7 +133,7 @@ fn copies_with_git_what_is_tracked_or_not_ignored_submodules_included() {
         ]
     );
     let commit = git(&tree, &["rev-parse", "HEAD"]);
-    assert_eq!(copied.revision, Revision::Git { commit: Some(commit), dirty: true });
+    assert_eq!(copied.revision, Revision::Git { commit: Some(commit) });
     assert_eq!(git(&copied.root, &["describe", "--tags", "--long"])[..6], *"v1.0-0");
     assert_eq!(std::fs::metadata(tree.join(".git/index")).unwrap().modified().unwrap(), before);
     // A directory that the repository around it ignores is copied as if there were no git.
@@ -282,4 +282,83 @@ fn checks_out_a_revision_and_refuses_what_is_not_there() {
     let far = GitSource::parse("git+https://u:pa55w0rd@example.invalid/r").unwrap();
     let error = far.checkout(Some(&program), &directory.path().join("far"), &environment(), true).unwrap_err();
     assert_eq!(error.to_string(), "cannot fetch `https://example.invalid/r` with --offline");
+}
+
+/// A home whose git configuration ignores, converts and filters.
+fn meddling_home(directory: &Path) -> BTreeMap<OsString, OsString> {
+    let home = directory.join("home");
+    let attributes = home.join("attributes").display().to_string();
+    write_tree(
+        &home,
+        &[
+            (".config/git/ignore", "data.txt\n"),
+            ("attributes", "*.txt text eol=crlf\n"),
+            ("template/hooks/post-checkout", "#!/bin/sh\necho hook > data.txt\n"),
+            ("template/info/attributes", "*.txt text eol=crlf\n"),
+        ],
+    );
+    let template = home.join("template");
+    std::fs::set_permissions(template.join("hooks/post-checkout"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let configuration = format!(
+        "[core]\neol = crlf\nautocrlf = true\nfileMode = false\nsymlinks = false\nattributesFile = {attributes}\n\
+         [init]\ntemplateDir = {}\n[clone]\ndefaultRemoteName = upstream\n[log]\nshowSignature = true\n",
+        template.display()
+    );
+    std::fs::write(home.join(".gitconfig"), configuration).unwrap();
+    let mut environment = environment();
+    environment.insert("HOME".into(), home.into());
+    environment
+}
+
+#[test]
+fn copies_the_same_files_whatever_one_user_ignores() {
+    let Some(program) = git_program() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let tree = directory.path().join("tree");
+    std::fs::create_dir(&tree).unwrap();
+    git(&tree, &["init", "-q"]);
+    write_tree(&tree, &[("data.txt", ""), ("local.py", ""), (".gitignore", "ignored\n"), ("ignored", "")]);
+    write_tree(&tree, &[(".git/info/exclude", "local.py\n")]);
+    let into = directory.path().join("copy");
+    copy_sources(&tree, &into, EPOCH, Some(&program), &meddling_home(directory.path())).unwrap();
+    assert_eq!(listing(&into), [".gitignore", "data.txt", "local.py"]);
+}
+
+#[test]
+fn runs_no_filter_that_a_repository_names() {
+    let Some(program) = git_program() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let tree = directory.path().join("tree");
+    std::fs::create_dir(&tree).unwrap();
+    git(&tree, &["init", "-q"]);
+    write_tree(&tree, &[("a.py", "one"), (".gitattributes", "*.py filter=f\n")]);
+    git(&tree, &["add", "."]);
+    git(&tree, &["commit", "-qm", "one"]);
+    let mark = directory.path().join("ran");
+    git(&tree, &["config", "filter.f.clean", &format!("touch '{}'; cat", mark.display())]);
+    write_tree(&tree, &[("a.py", "two")]);
+    let (_kept, copied) = copy(&tree, Some(&program)).unwrap();
+    assert_eq!(copied.revision, Revision::Git { commit: Some(git(&tree, &["rev-parse", "HEAD"])) });
+    assert!(!mark.exists());
+}
+
+#[test]
+fn checks_out_the_same_bytes_whatever_the_user_configured() {
+    let Some(program) = git_program() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let repository = directory.path().join("r");
+    std::fs::create_dir(&repository).unwrap();
+    git(&repository, &["init", "-q"]);
+    let attributes = "*.md text\n";
+    write_tree(&repository, &[("data.txt", "a\nb\n"), ("read.md", "a\nb\n"), (".gitattributes", attributes)]);
+    symlink("data.txt", repository.join("link")).unwrap();
+    git(&repository, &["add", "."]);
+    git(&repository, &["commit", "-qm", "one"]);
+    let source = GitSource::parse(&format!("git+file://{}@main", repository.display())).unwrap();
+    let home = meddling_home(directory.path());
+    let found = source.checkout(Some(&program), &directory.path().join("c"), &home, true).unwrap();
+    let read = |name: &str| std::fs::read_to_string(found.project.join(name)).unwrap();
+    assert_eq!((read("data.txt").as_str(), read("read.md").as_str()), ("a\nb\n", "a\nb\n"));
+    assert!(found.project.join("link").is_symlink());
+    assert_eq!(found.time, 1_700_000_000);
 }

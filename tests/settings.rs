@@ -185,6 +185,30 @@ fn what_was_not_pinned_is_said_in_one_line() {
 }
 
 #[test]
+fn a_local_repository_is_recorded_by_name_commit_and_subdirectory() {
+    let place = Place::new();
+    support::write_tree(&place.path("repository/py"), PROJECT);
+    let script = "git init -q -b main && git add . && git -c user.name=t -c user.email=t@example.org commit -q -m all";
+    let made = std::process::Command::new("sh").args(["-c", script]).current_dir(place.path("repository")).status();
+    assert!(made.unwrap().success());
+    let mut head = std::process::Command::new("git");
+    let head = head.args(["rev-parse", "HEAD"]).current_dir(place.path("repository")).output().unwrap();
+    let commit = String::from_utf8(head.stdout).unwrap().trim().to_owned();
+    let path = format!("{}:/usr/bin:/bin:/usr/local/bin", place.root.path().join("bin").display());
+    let input = format!("git+file://{}@{commit}#subdirectory=py", place.path("repository").display());
+    let arguments = ["build", &input, "--offline"];
+    place.builds_with(&arguments, &[("PATH", &path)], "dist/my-app.pyz", "1 distribution", ANYWHERE);
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(place.path("dist/my-app.pyz")).unwrap()).unwrap();
+    let manifest = archive.by_name(pyzpack::evidence::MANIFEST_PATH).unwrap();
+    let manifest: serde_json::Value = serde_json::from_reader(manifest).unwrap();
+    assert_eq!(
+        manifest["recipe"]["inputs"],
+        serde_json::json!([{"uri": "file:repository", "commit": commit, "subdirectory": "py"}])
+    );
+    assert!(!manifest.to_string().contains(place.root.path().to_str().unwrap()), "{manifest:#}");
+}
+
+#[test]
 fn pythons_are_those_for_which_these_wheels_are_the_right_ones() {
     let place = Place::new();
     tool("app").metadata("Requires-Dist: tomli; python_version < '3.11'").write(&place.work());

@@ -7,11 +7,13 @@ use clap::ArgMatches;
 use serde_json::{Value, json};
 
 use crate::application::{ApplicationPlan, EntryChoice, Layout, LayoutChoice};
+use crate::error::Error;
 use crate::pipeline::{self, Built, Inputs, Observer, Planned, SourceKind};
 use crate::process::interrupt;
-use crate::settings::BuildSettings;
+use crate::settings::{BuildSettings, SourcePolicy};
 use crate::status::Status;
 use crate::surroundings::Surroundings;
+use crate::wheel::collect::CollectError;
 
 use super::observer::{Loudness, Terminal};
 use super::{print_bytes, report, settings, world};
@@ -33,7 +35,7 @@ pub(super) fn run(matches: &ArgMatches, purpose: Purpose) -> Status {
         Ok(world) => world,
         Err(error) => return report::fail(&error),
     };
-    let resolved = match settings::resolve(matches, &world) {
+    let mut resolved = match settings::resolve(matches, &world) {
         Ok(resolved) => resolved,
         Err(error) => return report::fail(&error),
     };
@@ -49,7 +51,10 @@ pub(super) fn run(matches: &ArgMatches, purpose: Purpose) -> Status {
     resolved.notes.iter().for_each(|note| terminal.warn(note));
     match purpose {
         Purpose::Build => build(&resolved.settings, &world, &terminal, matches.get_flag("json")),
-        Purpose::Plan => plan(&resolved.settings, &world, &terminal, matches.get_flag("json")),
+        Purpose::Plan => {
+            resolved.settings.sources = SourcePolicy::Refuse;
+            plan(&resolved.settings, &world, &terminal, matches.get_flag("json"))
+        }
     }
 }
 
@@ -139,7 +144,7 @@ fn describe(planned: &Planned) -> Value {
 }
 
 fn plan(settings: &BuildSettings, world: &Surroundings, terminal: &Terminal, as_json: bool) -> Status {
-    let outline = match outline(settings, world) {
+    let mut outline = match outline(settings, world) {
         Ok(outline) => outline,
         Err(error) => {
             terminal.finish();
@@ -148,6 +153,13 @@ fn plan(settings: &BuildSettings, world: &Surroundings, terminal: &Terminal, as_
     };
     // Nothing is built: where a source must be, the rest is known when it is.
     let planned = if outline.builds { Ok(None) } else { pipeline::plan(settings, world, terminal).map(Some) };
+    let planned = match planned {
+        Err(Error::Collect(CollectError::Unbuilt { sources })) => {
+            outline.sources.extend(sources);
+            Ok(None)
+        }
+        other => other,
+    };
     terminal.finish();
     match planned {
         Err(error) => report::fail(&error),
@@ -193,7 +205,7 @@ struct Outline {
     named: usize,
 }
 
-fn outline(settings: &BuildSettings, world: &Surroundings) -> Result<Outline, crate::error::Error> {
+fn outline(settings: &BuildSettings, world: &Surroundings) -> Result<Outline, Error> {
     let inputs = Inputs::read(settings)?;
     let interpreter = inputs.find_interpreter(settings, world)?;
     let shown = |path: &Path| path.strip_prefix(&settings.directory).unwrap_or(path).display().to_string();

@@ -14,7 +14,7 @@ use crate::project::pyproject::read_settings;
 use crate::project::script::Script;
 use crate::redact::redact_url;
 use crate::resolve::IndexOptions;
-use crate::settings::BuildSettings;
+use crate::settings::{BuildSettings, SourcePolicy};
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
 
@@ -136,6 +136,7 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
             &[("error", ConflictPolicy::Error), ("first", ConflictPolicy::First), ("last", ConflictPolicy::Last)],
         )?,
         limits: layers.parse("max-unpacked", parse_size)?.map_or_else(Limits::default, Limits::with_unpacked),
+        sources: SourcePolicy::Build,
         build_timeout: layers.parse("build-timeout", parse_duration)?.unwrap_or(Duration::from_mins(30)),
         evidence: layers
             .choose("evidence", &[("sha256", EvidenceChoice::Sha256), ("none", EvidenceChoice::Nothing)])?,

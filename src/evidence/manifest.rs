@@ -144,10 +144,13 @@ pub enum RecipeInput {
     File(RecipeFile),
     /// A commit of a git repository.
     Git {
-        /// The repository's URL, without credentials.
+        /// The repository's URL, without credentials; of one on the builder's machine its name.
         uri: String,
         /// The commit.
         commit: String,
+        /// The project's directory in it; none for the root.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subdirectory: Option<String>,
     },
 }
 

@@ -18,13 +18,15 @@ use crate::project::sdist;
 use crate::python::Interpreter;
 use crate::python::environment::resolver_environment;
 use crate::python::venv::Venv;
+use crate::redact::recorded_url;
 use crate::resolve::{self, Request, local_requirement};
-use crate::settings::BuildSettings;
+use crate::settings::{BuildSettings, SourcePolicy};
 use crate::surroundings::Surroundings;
-use crate::target::{DistributionFacts, Requirement, Target, close};
+use crate::target::{DistributionFacts, Requirement, RequirementSource, Target, close};
+use crate::urls::path_of_file_url;
 use crate::wheel::access::Access;
 use crate::wheel::build::Source;
-use crate::wheel::collect::{self as workshop, CollectedBefore, Workshop};
+use crate::wheel::collect::{self as workshop, CollectError, CollectedBefore, Workshop};
 use crate::wheel::fetch::Client;
 use crate::wheel::install::install_wheel;
 use crate::wheel::{
@@ -214,7 +216,7 @@ impl Collector<'_> {
     ) -> Result<(String, bool), Error> {
         let wheel = match source {
             SourceKind::Requirement(requirement) => {
-                gathered.recipe_inputs.push(RecipeInput::Requirement(requirement.to_string()));
+                gathered.recipe_inputs.push(describe_requirement(requirement)?);
                 gathered.named.push(requirement.name.clone());
                 return Ok((requirement.name.to_string(), true));
             }
@@ -259,8 +261,12 @@ impl Collector<'_> {
                 let environment = resolver_environment(self.world, &temporary, None);
                 let program = self.world.find_program("git");
                 let checkout = git.checkout(program.as_deref(), &into, &environment, self.settings.offline)?;
-                let recorded = RecipeInput::Git { uri: git.url.clone(), commit: checkout.commit.clone() };
-                gathered.recipe_inputs.push(recorded);
+                let input = RecipeInput::Git {
+                    uri: recorded_url(&git.url),
+                    commit: checkout.commit.clone(),
+                    subdirectory: git.subdirectory.as_ref().map(|path| path.display().to_string()),
+                };
+                gathered.recipe_inputs.push(input);
                 self.observer.begin(Stage::Build, &format!("building {}", git.url));
                 let project = checkout.project.strip_prefix(&checkout.root).unwrap_or(Path::new(""));
                 let source = Source::Directory { root: &checkout.root, project };
@@ -278,11 +284,20 @@ impl Collector<'_> {
     }
 
     fn build(&self, source: &Source<'_>, from: BuiltFrom, unpinned: &mut Unpinned) -> Result<VerifiedWheel, Error> {
+        self.allow_building(vec![from.uri.clone()])?;
         let built = self.workshop.build(source, None, &[]).map_err(Box::new)?;
         if let workshop::Origin::Built { build_requirements, .. } = &built.origin {
             unpinned.add_build_requirements(build_requirements);
         }
         self.repack(&built, from)
+    }
+
+    /// Refuses to go on where these sources must be built and none may be.
+    fn allow_building(&self, sources: Vec<String>) -> Result<(), CollectError> {
+        match self.settings.sources {
+            SourcePolicy::Refuse if !sources.is_empty() => Err(CollectError::Unbuilt { sources }),
+            SourcePolicy::Refuse | SourcePolicy::Build => Ok(()),
+        }
     }
 
     fn repack(&self, built: &CollectedWheel, from: BuiltFrom) -> Result<VerifiedWheel, Error> {
@@ -385,12 +400,12 @@ impl Collector<'_> {
             directory: root.unwrap_or(&self.settings.directory),
             timeout: RESOLVE_TIMEOUT,
         };
-        let resolution =
-            resolve::resolve(&request, self.world, self.scratch.path()).map_err(workshop::CollectError::from)?;
+        let resolution = resolve::resolve(&request, self.world, self.scratch.path()).map_err(CollectError::from)?;
         let known: BTreeSet<PackageName> = at_hand.iter().map(|wheel| wheel.metadata.name.clone()).collect();
         let mut packages: Vec<_> =
             resolution.packages.into_iter().filter(|package| !known.contains(&package.name)).collect();
         needed.hashes.bind(&mut packages)?;
+        self.allow_building(packages.iter().filter_map(|package| package.artifact.source_shown()).collect())?;
         if packages.is_empty() {
             return Ok((at_hand, resolution.resolver));
         }
@@ -466,6 +481,27 @@ fn check_file(inputs: &Inputs, path: &Path, filename: &str, found: Sha256Digest)
     Ok(check(filename, allowed, found)?)
 }
 
+/// A requirement as the recipe has it: the file that it names by name and digest, everything else without directories
+/// and tokens.
+fn describe_requirement(requirement: &Requirement) -> Result<RecipeInput, Error> {
+    let RequirementSource::Url(url) = &requirement.source else {
+        return Ok(RecipeInput::Requirement(requirement.to_string()));
+    };
+    let url = url.with_credentials();
+    let mut shown = recorded_url(url);
+    if let Some(path) = path_of_file_url(url).filter(|path| path.is_file()) {
+        let file = describe_file(&path)?;
+        if requirement.extras.is_empty() && requirement.marker.is_none() {
+            return Ok(RecipeInput::File(file));
+        }
+        shown = format!("file:{}#sha256={}", file.filename, file.sha256);
+    }
+    let extras = requirement.extras.iter().map(ExtraName::as_str).collect::<Vec<_>>().join(",");
+    let extras = if extras.is_empty() { extras } else { format!("[{extras}]") };
+    let marker = requirement.marker.as_ref().map(|marker| format!(" ; {marker}")).unwrap_or_default();
+    Ok(RecipeInput::Requirement(format!("{}{extras} @ {shown}{marker}", requirement.name)))
+}
+
 fn describe_file(path: &Path) -> Result<RecipeFile, Error> {
     let filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let unreadable = |error| WheelError::Unreadable { wheel: path.display().to_string(), error };
@@ -480,4 +516,30 @@ fn count(number: usize, noun: &str) -> String {
 
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_requirements_without_paths_and_tokens() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("app-1.whl");
+        std::fs::write(&path, "x").unwrap();
+        let sha256 = Sha256Digest::of(b"x");
+        let file = RecipeFile { filename: "app-1.whl".to_owned(), sha256 };
+        let url = crate::urls::file_url(&path);
+        let described = |text: &str| describe_requirement(&text.parse().unwrap()).unwrap();
+        assert_eq!(described(&format!("app @ {url}")), RecipeInput::File(file));
+        for (text, kept) in [
+            (format!("app[b,a] @ {url}"), format!("app[a,b] @ file:app-1.whl#sha256={sha256}")),
+            ("app @ file:///nowhere/prj".to_owned(), "app @ file:prj".to_owned()),
+            ("app @ git+file:///nowhere/prj@v1".to_owned(), "app @ git+file:prj@v1".to_owned()),
+            ("app @ https://u:p@h/x.whl?X=SECRET".to_owned(), "app @ https://****@h/x.whl".to_owned()),
+            ("app==1".to_owned(), "app==1".to_owned()),
+        ] {
+            assert_eq!(described(&text), RecipeInput::Requirement(kept));
+        }
+    }
 }

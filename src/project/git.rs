@@ -9,12 +9,28 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::process::{Child, Ended, ProcessError};
-use crate::redact::{Secrets, redact_url};
+use crate::redact::{Secrets, recorded_url, redact_url};
 use crate::status::{Explain, Status};
 use crate::urls::{self, Login};
 
 /// How long fetching may take.
 const TIMEOUT: Duration = Duration::from_mins(15);
+
+/// An empty file, for git on every system.
+const NOTHING: &str = "/dev/null";
+
+/// Settings that decide about the bytes and modes of a work tree, or about what runs when it is written: they are the
+/// same for every user.
+const PINNED: &[(&str, &str)] = &[
+    ("core.attributesFile", NOTHING),
+    ("core.autocrlf", "false"),
+    ("core.eol", "lf"),
+    ("core.excludesFile", NOTHING),
+    ("core.fileMode", "true"),
+    ("core.hooksPath", NOTHING),
+    ("core.symlinks", "true"),
+    ("protocol.file.allow", "always"),
+];
 
 /// A place in a git repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,10 +182,10 @@ impl GitSource {
         Ok(Self { url: bare, revision, subdirectory, login })
     }
 
-    /// The input again, without credentials, at a commit: what is recorded of it.
+    /// The input again, without credentials and directories of this machine, at a commit: what is recorded of it.
     pub fn pinned(&self, commit: &str) -> String {
         let fragment = self.subdirectory.as_ref().map(|path| format!("#subdirectory={}", path.display()));
-        format!("git+{}@{commit}{}", self.url, fragment.unwrap_or_default())
+        format!("git+{}@{commit}{}", recorded_url(&self.url), fragment.unwrap_or_default())
     }
 
     /// Clones into `into`, which does not exist yet, and checks the revision out, submodules included. `environment` is
@@ -190,8 +206,10 @@ impl GitSource {
         }
         let git = git.ok_or_else(|| GitError::NoGit { url: self.url.clone() })?;
         let runner = Runner { source: self, git, environment: self.environment(environment, offline) };
+        // Blobs of a partial clone are fetched when they are checked out, for which the user's logins are needed.
+        let own = Runner { environment: without_configuration(&runner.environment), ..runner.clone() };
         let parent = into.parent().unwrap_or(into);
-        let mut clone = vec!["clone", "--quiet", "--no-checkout"];
+        let mut clone = vec!["clone", "--quiet", "--no-checkout", "--origin", "origin"];
         if !local {
             clone.push("--filter=blob:none");
         }
@@ -201,13 +219,13 @@ impl GitSource {
         runner.demand("clone", parent, &arguments)?;
         let revision = self.revision.as_deref().unwrap_or("HEAD");
         let commit = runner.resolve(into, revision)?;
-        runner.demand("check out", into, &["checkout", "--quiet", "--detach", &commit].map(OsString::from))?;
+        let checker = if local { &own } else { &runner };
+        checker.demand("check out", into, &["checkout", "--quiet", "--detach", &commit].map(OsString::from))?;
         let submodules = ["submodule", "--quiet", "update", "--init", "--recursive"].map(OsString::from);
         if into.join(".gitmodules").exists() {
             runner.demand("fetch the submodules of", into, &submodules)?;
         }
-        let shown =
-            runner.demand("show", into, &["show", "--no-patch", "--format=%ct", &commit].map(OsString::from))?;
+        let shown = own.demand("show", into, &["show", "--no-patch", "--format=%ct", &commit].map(OsString::from))?;
         let time = String::from_utf8_lossy(&shown).trim().parse().unwrap_or(0);
         let project = self.subdirectory.as_ref().map_or_else(|| into.to_owned(), |path| into.join(path));
         let stays = project
@@ -234,7 +252,9 @@ impl GitSource {
         {
             set("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
         }
-        let mut settings = vec![("core.autocrlf", "false".to_owned()), ("protocol.file.allow", "always".to_owned())];
+        // A user's template would put hooks and attributes into the clone.
+        set("GIT_TEMPLATE_DIR", "");
+        let mut settings: Vec<(&str, String)> = PINNED.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
         if let (Some(login), Some(authority)) = (&self.login, urls::authority(&self.url)) {
             set("PYZPACK_GIT_USER", &login.user);
             set("PYZPACK_GIT_PASSWORD", &login.password);
@@ -258,6 +278,17 @@ impl GitSource {
     }
 }
 
+/// `environment` for git commands that reach no other machine: the user's configuration, and the system's, do not count.
+/// What the environment itself sets does.
+pub(super) fn without_configuration(environment: &BTreeMap<OsString, OsString>) -> BTreeMap<OsString, OsString> {
+    let mut environment = environment.clone();
+    environment.insert("GIT_CONFIG_GLOBAL".into(), NOTHING.into());
+    environment.insert("GIT_CONFIG_NOSYSTEM".into(), "1".into());
+    environment.insert("GIT_ATTR_NOSYSTEM".into(), "1".into());
+    environment
+}
+
+#[derive(Clone)]
 struct Runner<'a> {
     source: &'a GitSource,
     git: &'a Path,
@@ -331,6 +362,8 @@ mod tests {
         assert_eq!(source.revision.as_deref(), Some("v1.0"));
         assert_eq!(source.pinned("abc"), "git+https://example.org/a/b.git@abc#subdirectory=pkg/py");
         assert!(!format!("{source:?}").contains(":p"));
+        let local = GitSource::parse("git+file:///home/me/prj@main#subdirectory=py").unwrap();
+        assert_eq!(local.pinned("abc"), "git+file:prj@abc#subdirectory=py");
         let ssh = GitSource::parse("git+ssh://git@example.org/a.git").unwrap();
         assert_eq!((ssh.url.as_str(), ssh.revision), ("ssh://git@example.org/a.git", None));
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use walkdir::{DirEntry, WalkDir};
 
 use super::clamp::{clamp_tree, make_link, resolve_link};
+use super::git::without_configuration;
 use crate::process::{Child, Ended, ProcessError};
 use crate::status::{Explain, Status};
 
@@ -48,8 +49,6 @@ pub enum Revision {
     Git {
         /// The commit, in hexadecimal digits; `None` before the first one.
         commit: Option<String>,
-        /// Whether files differ from it.
-        dirty: bool,
     },
 }
 
@@ -259,7 +258,7 @@ struct Git<'a> {
 
 impl Git<'_> {
     fn run(&self, program: &Path, tree: &Path, arguments: &[&str]) -> Result<Ended, SourcesError> {
-        Child::new(program, self.environment, tree, TIMEOUT)
+        Child::new(program, &without_configuration(self.environment), tree, TIMEOUT)
             // A tree of another user is read like any other; nothing that its configuration names is run.
             .args([
                 "--no-optional-locks",
@@ -280,7 +279,9 @@ impl Git<'_> {
     /// git, or a directory that a repository around it ignores).
     fn list(&self, tree: &Path) -> Result<Option<Vec<PathBuf>>, SourcesError> {
         let Some(program) = self.program else { return Ok(None) };
-        let ended = self.run(program, tree, &["ls-files", "-co", "--exclude-standard", "--deduplicate", "-z"])?;
+        // Not `--exclude-standard`: what one user ignores (core.excludesFile, .git/info/exclude) is no part of the project.
+        let listing = ["ls-files", "-co", "--exclude-per-directory=.gitignore", "--deduplicate", "-z"];
+        let ended = self.run(program, tree, &listing)?;
         if !ended.success() {
             return Err(SourcesError::Git {
                 tree: tree.to_owned(),
@@ -304,17 +305,13 @@ impl Git<'_> {
         Ok((!files.is_empty()).then_some(files))
     }
 
+    /// The commit. Whether files differ from it is not asked: git would run the filters that a repository's
+    /// configuration names to tell.
     fn revision(&self, tree: &Path) -> Result<Revision, SourcesError> {
         let Some(program) = self.program else { return Ok(Revision::None) };
-        let ended = self.run(program, tree, &["status", "--porcelain=v2", "--branch", "-z"])?;
-        if !ended.success() {
-            return Ok(Revision::None);
-        }
-        let text = String::from_utf8_lossy(&ended.stdout);
-        let lines = || text.split('\0').filter(|line| !line.is_empty());
-        let commit =
-            lines().find_map(|line| line.strip_prefix("# branch.oid ")).filter(|commit| *commit != "(initial)");
-        Ok(Revision::Git { commit: commit.map(str::to_owned), dirty: lines().any(|line| !line.starts_with('#')) })
+        let ended = self.run(program, tree, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
+        let commit = String::from_utf8_lossy(&ended.stdout).trim().to_owned();
+        Ok(Revision::Git { commit: (ended.success() && !commit.is_empty()).then_some(commit) })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::names::PackageName;
 use crate::process::ProcessError;
 use crate::python::venv::VenvError;
 use crate::python::{Interpreter, environment};
-use crate::redact::{Secrets, redact_url};
+use crate::redact::{Secrets, recorded_url};
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
 use crate::target::{ClosureError, PythonMinor};
@@ -156,10 +156,10 @@ impl Location {
         ["http", "https"].contains(&scheme.as_str()).then(|| Self::Url(url.split('#').next().unwrap_or(url).to_owned()))
     }
 
-    /// The location as it may be shown: without credentials.
+    /// The location as it may be shown: without credentials, and without a query, which can be one (signed URLs).
     pub fn shown(&self) -> String {
         match self {
-            Self::Url(url) => redact_url(url).into_owned(),
+            Self::Url(url) => recorded_url(url),
             Self::Path(path) => path.display().to_string(),
         }
     }
@@ -346,6 +346,8 @@ impl<'a> Session<'a> {
     fn open(request: &'a Request<'a>, surroundings: &Surroundings, place: &Path) -> io::Result<Self> {
         let temporary = place.join("tmp");
         fs_err::create_dir_all(&temporary)?;
+        // uv and pip keep theirs below it, and would make it as the umask says; that it cannot be made is theirs to tell.
+        let _ = surroundings.make_cache_directory("");
         write_lines(&place.join("requirements.in"), request.requirements)?;
         write_lines(&place.join("constraints.in"), request.constraints)?;
         let guard = if request.offline { Some(environment::write_offline_guard(&place.join("guard"))?) } else { None };

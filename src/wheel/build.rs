@@ -137,7 +137,7 @@ impl Source<'_> {
                 path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
             }
             Self::Sdist { path, .. } => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            Self::Git { url, .. } => crate::redact::redact_url(url).into_owned(),
+            Self::Git { url, .. } => crate::redact::recorded_url(url),
         }
     }
 }
@@ -370,10 +370,9 @@ impl<'a> Build<'a> {
 
     /// Keeps a log where it outlives the scratch directory, named by the source and its content.
     fn keep_log(&self, log: &Path) -> PathBuf {
-        let logs = self.workshop.surroundings.cache.join("logs");
         let keep = || {
             let text = fs_err::read(log)?;
-            fs_err::create_dir_all(&logs)?;
+            let logs = self.workshop.surroundings.make_cache_directory("logs")?;
             let plain: String = self
                 .label
                 .chars()

@@ -16,7 +16,7 @@ use crate::process::ScratchDir;
 use crate::project::sdist::Limits;
 use crate::python::Interpreter;
 use crate::python::venv::Venv;
-use crate::redact::redact_url;
+use crate::redact::recorded_url;
 use crate::resolve::{
     Artifact, IndexOptions, Location, RemoteFile, Request, ResolveError, Resolved, TargetOverride, resolve,
 };
@@ -96,7 +96,7 @@ pub struct CollectedWheel {
 /// Where a wheel comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// From a server; the URL, without credentials.
+    /// From a server; the URL, without credentials and query.
     Fetched(String),
     /// From a directory of this machine.
     Local,
@@ -149,6 +149,12 @@ pub enum CollectError {
     /// Distributions that need a hash, and have none that could be checked.
     #[error("the requirements files require hashes, and there is none to check of: {0}")]
     Unhashed(String),
+    /// There are sources without a wheel, and nothing may be built.
+    #[error("not built, as nothing may be: {}", sources.join(", "))]
+    Unbuilt {
+        /// What would be built: file names, repositories without credentials, names of directories.
+        sources: Vec<String>,
+    },
     /// A source distribution cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
@@ -178,7 +184,9 @@ impl Explain for CollectError {
             Self::Resolve(error) => error.status(),
             Self::Fetch(error) => error.status(),
             Self::Build(error) => error.status(),
-            Self::WrongHash { .. } | Self::NotAllowed { .. } | Self::Unhashed(_) => Status::Refused,
+            Self::WrongHash { .. } | Self::NotAllowed { .. } | Self::Unhashed(_) | Self::Unbuilt { .. } => {
+                Status::Refused
+            }
             Self::Read { .. } => Status::Machine,
         }
     }
@@ -194,7 +202,7 @@ impl Explain for CollectError {
             Self::Unhashed(_) => {
                 Some("list them with the hashes of their files, as `pip-compile --generate-hashes` does".to_owned())
             }
-            Self::WrongHash { .. } | Self::Read { .. } => None,
+            Self::WrongHash { .. } | Self::Unbuilt { .. } | Self::Read { .. } => None,
         }
     }
 }
@@ -246,7 +254,7 @@ impl Workshop<'_> {
                 Artifact::Wheel(file) => {
                     let fetched = fetched.next().expect("every file was fetched");
                     let origin = match &file.location {
-                        Location::Url(url) => Origin::Fetched(redact_url(url).into_owned()),
+                        Location::Url(_) => Origin::Fetched(file.location.shown()),
                         Location::Path(_) => Origin::Local,
                     };
                     CollectedWheel { name, filename: file.filename, path: fetched.path, sha256: fetched.sha256, origin }
@@ -319,6 +327,16 @@ impl Workshop<'_> {
 }
 
 impl Artifact {
+    /// What has to be built, as messages name it; none for a wheel.
+    pub(crate) fn source_shown(&self) -> Option<String> {
+        match self {
+            Self::Wheel(_) => None,
+            Self::Sdist(file) => Some(file.filename.clone()),
+            Self::Git { url, .. } => Some(recorded_url(url)),
+            Self::Directory(path) => Some(path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
+        }
+    }
+
     fn file(&self) -> Option<&RemoteFile> {
         match self {
             Self::Wheel(file) | Self::Sdist(file) => Some(file),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::digest::{Sha256Digest, Sha256Hasher};
 use crate::process::PendingFile;
 use crate::resolve::Location;
+use crate::surroundings::make_private_directory;
 use crate::wheel::access::Access;
 use crate::wheel::fetch_error::FetchError;
 
@@ -191,7 +192,7 @@ impl Client {
         let mut meter = tally.begin(length);
         let write_error = |source| Failure::Final(FetchError::Write { path: download.target.clone(), source });
         if let Some(directory) = download.target.parent() {
-            fs_err::create_dir_all(directory).map_err(write_error)?;
+            make_private_directory(directory).map_err(write_error)?;
         }
         let mut pending = PendingFile::create(&download.target).map_err(write_error)?;
         let mut hasher = Sha256Hasher::default();
