@@ -362,7 +362,7 @@ fn an_overridden_target_has_the_values_of_its_platform() {
     assert_eq!(windows.to_string(), "CPython 3.13 on win_amd64");
     assert_eq!(target().overridden(None, None), target());
     let same = target().overridden(Some(PythonMinor::new(3, 11)), None);
-    assert_eq!(same.environment.python_full_version, "3.11.7", "the interpreter's own version stays exact");
+    assert_eq!(same.environment.python_full_version, "3.11.0", "a request means the same for every interpreter");
     for text in ["manylinux_2_28", "linux", "macosx_11_0_ppc", "win_x86", "manylinux_2_28_z80", "any", "", "linux_x/y"]
     {
         assert_eq!(text.parse::<Platform>().unwrap_err().to_string(), format!("unknown platform tag `{text}`"));
