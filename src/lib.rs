@@ -8,6 +8,7 @@ pub mod digest;
 pub mod error;
 pub mod evidence;
 pub mod inspect;
+pub mod lock;
 pub mod names;
 pub mod output;
 pub mod pipeline;

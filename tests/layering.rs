@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A module and what it may not import.
-const FORBIDDEN: [(&str, &[&str]); 13] = [
+const FORBIDDEN: [(&str, &[&str]); 14] = [
     ("runtime", &["*"]),
     ("digest", &["*"]),
     ("names", &["*"]),
@@ -39,6 +39,11 @@ const FORBIDDEN: [(&str, &[&str]); 13] = [
     (
         "target",
         &["wheel", "application", "pipeline", "cli", "archive", "project", "resolve", "python", "evidence", "output"],
+    ),
+    // Data alone: what it says is fetched and built elsewhere.
+    (
+        "lock",
+        &["wheel", "application", "pipeline", "cli", "archive", "resolve", "python", "process", "evidence", "output"],
     ),
     ("wheel", &["application", "pipeline", "cli", "evidence", "output", "runtime"]),
     ("evidence", &["wheel", "application", "pipeline", "cli", "archive", "project", "resolve", "python", "output"]),

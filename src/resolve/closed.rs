@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::archive::{Limits, Profile, Source, Unpacker, read_structure};
 use crate::names::PackageName;
+use crate::target::WheelFilename;
 use crate::target::{ClosureError, DistributionFacts, Requirement, RequirementSource, Target, close};
 use crate::urls;
-use crate::wheel::{Metadata, WheelFilename};
+use crate::wheel::Metadata;
 
 use super::{Artifact, Location, RemoteFile, Request, Resolved};
 

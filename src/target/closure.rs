@@ -9,6 +9,7 @@ use std::fmt;
 
 use pep440_rs::{Version, VersionSpecifiers};
 
+use super::filename::BuildOrder;
 use super::tags::WheelTag;
 use super::{EvaluationError, Requirement, Target, specifiers_contain};
 use crate::names::{ExtraName, PackageName};
@@ -36,17 +37,10 @@ pub struct DistributionFacts {
 }
 
 impl DistributionFacts {
-    /// The order among wheels of one version that fit equally well, the preferred first: the higher build tag (its number
-    /// first, then the rest; none is the lowest, PEP 427), then the file name.
+    /// The order among wheels of one version that fit equally well, the preferred first: the higher build tag (none is the
+    /// lowest, PEP 427), then the file name.
     fn preference(&self) -> impl Ord + use<'_> {
-        let build = self.build.as_deref().map(|build| {
-            let digits = build.bytes().take_while(u8::is_ascii_digit).count();
-            let (number, rest) = build.split_at(digits);
-            let number = number.trim_start_matches('0');
-            // Numbers of any size compare by length and then by text.
-            (number.len(), number, rest)
-        });
-        (Reverse(build), self.filename.as_str())
+        (Reverse(self.build.as_deref().map(BuildOrder::of)), self.filename.as_str())
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod closure;
 mod cursor;
+mod filename;
 mod marker;
 mod platform;
 mod pythons;
@@ -23,6 +24,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 
 use crate::names::ExtraName;
 pub use closure::{Closure, ClosureError, Demand, DistributionFacts, Requirer, SelectedDistribution, close};
+pub use filename::{BuildOrder, WheelFilename, WheelFilenameError};
 pub use marker::{Activation, EvaluationError, Marker, MarkerEnvironment, MarkerError, Operator, Variable};
 pub use platform::{Libc, Machine, Platform, PlatformError};
 pub use pythons::{PythonRefusal, Pythons, supported_pythons};
@@ -131,7 +133,7 @@ impl Target {
     }
 
     /// The Python in words: `Python 3.11.7`, or `Python 3.11` where the patch release is open.
-    fn python_text(&self) -> String {
+    pub fn python_text(&self) -> String {
         match self.patch {
             Patch::Exact => format!("Python {}", self.environment.python_full_version),
             Patch::First | Patch::Each => format!("Python {}", self.python),

@@ -8,7 +8,6 @@ pub mod collect;
 mod entry_points;
 pub mod fetch;
 pub mod fetch_error;
-mod filename;
 pub mod install;
 mod metadata;
 mod record;
@@ -18,7 +17,6 @@ mod verify;
 
 pub use collect::{CollectedWheel, Workshop};
 pub use entry_points::{EntryPoints, EntryPointsError, ObjectReference, ObjectReferenceError};
-pub use filename::{WheelFilename, WheelFilenameError};
 pub use metadata::{Metadata, MetadataError};
 pub use record::RecordFault;
 pub(crate) use record::write_row;

@@ -16,9 +16,9 @@ use crate::names::PackageName;
 use crate::status::{Explain, Status};
 
 use super::entry_points::{EntryPoints, EntryPointsError};
-use super::filename::{WheelFilename, WheelFilenameError};
 use super::metadata::{Metadata, MetadataError, WheelFile};
 use super::record::{Check, Record, RecordFault, is_unhashed};
+use crate::target::{WheelFilename, WheelFilenameError};
 
 /// METADATA of 16 MiB is refused: the largest seen is below 1 MB.
 const METADATA_LIMIT: u64 = 16 << 20;

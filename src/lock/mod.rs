@@ -1,0 +1,280 @@
+//! Lock files: one module a format, all to one [`Lock`]; and what of a lock a target takes ([`Lock::select`]).
+//!
+//! A lock is data: nothing is resolved, fetched or built here, and what cannot be trusted (an entry without a sha256, a
+//! path outside of the project, a URL that is neither http nor https) is refused by name before anything else happens.
+
+mod fault;
+mod pdm;
+mod pipfile;
+mod poetry;
+mod pylock;
+mod requirements;
+mod select;
+mod uv;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use pep440_rs::{Version, VersionSpecifiers};
+
+use crate::digest::Sha256Digest;
+use crate::names::{ExtraName, GroupName, PackageName};
+use crate::target::Marker;
+
+pub use fault::{EntryFault, LockError};
+pub use select::{Choice, Selected, Wanted};
+
+/// The formats that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LockFormat {
+    /// `pylock.toml`, `pylock.NAME.toml` (PEP 751).
+    Pylock,
+    /// `uv.lock`, and `SCRIPT.py.lock`.
+    Uv,
+    /// `poetry.lock` 2.0 and 2.1.
+    Poetry,
+    /// `Pipfile.lock` 6.
+    Pipfile,
+    /// `pdm.lock`.
+    Pdm,
+    /// A requirements file in which everything is pinned and has hashes.
+    Requirements,
+}
+
+/// A lock file, read: what was chosen, and for whom.
+#[derive(Debug, Clone)]
+pub struct Lock {
+    /// Which format it has.
+    pub format: LockFormat,
+    /// Where it is; relative paths in it start from its directory.
+    pub path: PathBuf,
+    /// The digest of its bytes.
+    pub sha256: Sha256Digest,
+    /// The Pythons that it was made for.
+    pub requires_python: Option<VersionSpecifiers>,
+    /// The environments that it was made for; empty where it does not say (PEP 751 `environments`).
+    pub environments: Vec<Marker>,
+    /// The extras that can be asked for; none where the format does not list them.
+    pub extras: Option<BTreeSet<ExtraName>>,
+    /// The dependency groups that can be asked for; none where the format does not list them.
+    pub groups: Option<BTreeSet<GroupName>>,
+    /// The groups that are taken whether asked for or not (PEP 751 `default-groups`).
+    pub default_groups: BTreeSet<GroupName>,
+    /// Sets of extras and groups of which at most one may be asked for (uv `conflicts`).
+    pub conflicts: Vec<BTreeSet<Membership>>,
+    /// Every entry, in the file's order.
+    pub packages: Vec<LockedPackage>,
+    /// What is needed by itself. In a format that lists packages with markers, every package is; in one that holds a
+    /// graph, what the project itself requires.
+    pub roots: Vec<Root>,
+    /// What sources are built with, where the lock says (`[tool.pyzpack]` of a `pylock.toml` that pyzpack wrote).
+    pub builds: Vec<LockedBuild>,
+}
+
+/// The place of a package in [`Lock::packages`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PackageIndex(pub usize);
+
+/// When something is needed: always, with an extra of the project, or with one of its groups.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Membership {
+    /// Always.
+    Base,
+    /// With this extra.
+    Extra(ExtraName),
+    /// With this dependency group.
+    Group(GroupName),
+}
+
+/// Something that is needed by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    /// When.
+    pub of: Membership,
+    /// What.
+    pub edge: Edge,
+}
+
+/// From a package, or the project, to a package that it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// The package.
+    pub to: PackageIndex,
+    /// Its extras that are needed.
+    pub extras: BTreeSet<ExtraName>,
+    /// Where it is needed. `extra` in it means the extras of [`Wanted`]; so do `extras` and `dependency_groups` in a
+    /// pylock.toml.
+    pub marker: Option<Marker>,
+}
+
+/// One entry of a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockedPackage {
+    /// The distribution.
+    pub name: PackageName,
+    /// Its version; a directory's may be open until it is built.
+    pub version: Option<Version>,
+    /// Its demand on Python's version.
+    pub requires_python: Option<VersionSpecifiers>,
+    /// Where it comes from.
+    pub source: LockedSource,
+    /// What it needs, in a format that holds a graph.
+    pub dependencies: Vec<Edge>,
+    /// What its extras need, in a format that holds a graph.
+    pub optional_dependencies: BTreeMap<ExtraName, Vec<Edge>>,
+}
+
+/// Where a locked package comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockedSource {
+    /// Its wheels and its source distribution, by name.
+    Files {
+        /// Wheels and source distributions.
+        files: Vec<LockedFile>,
+        /// The index that has them, where the lock says; without credentials it is still the one to ask.
+        index: Option<String>,
+    },
+    /// Any file of that version that has one of these digests: the lock does not name the files.
+    Digests {
+        /// The sha256 digests.
+        digests: Vec<FileHash>,
+        /// The index that has them, where the lock says.
+        index: Option<String>,
+    },
+    /// One file that is named by itself, wheel or source distribution.
+    Archive {
+        /// The file.
+        file: LockedFile,
+        /// The project's directory in it.
+        subdirectory: Option<PathBuf>,
+    },
+    /// A commit in a git repository.
+    Git {
+        /// The repository, without `git+`.
+        url: String,
+        /// The whole commit.
+        commit: String,
+        /// The project's directory in it.
+        subdirectory: Option<PathBuf>,
+    },
+    /// A directory: the project itself, a member of its workspace, or a path dependency.
+    Directory {
+        /// The directory, absolute and below the project.
+        path: PathBuf,
+    },
+    /// A name that holds requirements together and has nothing to install (uv `virtual`).
+    Virtual {
+        /// The directory, absolute.
+        path: PathBuf,
+    },
+}
+
+/// A file of a locked package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockedFile {
+    /// Its name, which is a wheel's or a source distribution's.
+    pub filename: String,
+    /// Where it is.
+    pub location: FileLocation,
+    /// Its digest.
+    pub hash: FileHash,
+    /// Its size in bytes, where the lock says.
+    pub size: Option<u64>,
+}
+
+/// Where a locked file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileLocation {
+    /// On a server (`http`, `https`).
+    Url(String),
+    /// On this machine: absolute.
+    Path(PathBuf),
+    /// Where the index says.
+    Index,
+}
+
+/// What a lock says of a file's content. Only sha256 counts; the rest is kept to be refused by name when it is needed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileHash {
+    /// Its sha256.
+    Sha256(Sha256Digest),
+    /// Other algorithms alone (`md5`), by name.
+    Weak(Vec<String>),
+    /// Nothing.
+    Missing,
+}
+
+/// What one source is built with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockedBuild {
+    /// The distribution that is built.
+    pub name: PackageName,
+    /// Its version; none for a directory whose version is dynamic.
+    pub version: Option<Version>,
+    /// The requirements that the set was chosen for: `[build-system] requires`, and those that the backend asked for,
+    /// sorted, as written.
+    pub requires: Vec<String>,
+    /// The whole set.
+    pub packages: Vec<LockedPackage>,
+}
+
+/// What a lock is read for.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The directory of the project whose requirements it locks: the one that is packed, which in a workspace is not
+    /// the lock's own. None where nothing but the lock says what is packed.
+    pub project: Option<&'a Path>,
+    /// The project's name, where `pyproject.toml` says.
+    pub name: Option<&'a PackageName>,
+}
+
+impl LockFormat {
+    /// The format that a lock file of this name has: each tool fixes the name of its own.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let pylock = name.strip_prefix("pylock.").and_then(|rest| rest.strip_suffix("toml"));
+        Some(match name {
+            "uv.lock" => Self::Uv,
+            "poetry.lock" => Self::Poetry,
+            "Pipfile.lock" => Self::Pipfile,
+            "pdm.lock" => Self::Pdm,
+            // PEP 751: `pylock.toml`, or one part without dots between.
+            _ if pylock.is_some_and(|rest| rest.matches('.').count() == usize::from(!rest.is_empty())) => Self::Pylock,
+            _ if name.ends_with(".py.lock") => Self::Uv,
+            _ if name.ends_with(".txt") || name.ends_with(".in") => Self::Requirements,
+            _ => return None,
+        })
+    }
+}
+
+impl Lock {
+    /// Reads the lock file at `path`.
+    ///
+    /// # Errors
+    /// [`LockError`]: it is not there, not what its format says, or one of its entries cannot be trusted.
+    pub fn read(path: &Path, context: Context<'_>) -> Result<Self, LockError> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let format = LockFormat::of_name(name).ok_or_else(|| LockError::UnknownName(path.to_owned()))?;
+        let bytes = std::fs::read(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => LockError::NotFound(path.to_owned()),
+            _ => LockError::Read { path: path.to_owned(), source },
+        })?;
+        let text = str::from_utf8(&bytes).map_err(|_| LockError::malformed(path, "it is not UTF-8"))?;
+        let sha256 = Sha256Digest::of(&bytes);
+        let document = Document { path, text, sha256 };
+        match format {
+            LockFormat::Pylock => pylock::read(&document, context),
+            LockFormat::Uv => uv::read(&document, context),
+            LockFormat::Poetry => poetry::read(&document, context),
+            LockFormat::Pipfile => pipfile::read(&document, context),
+            LockFormat::Pdm => pdm::read(&document, context),
+            LockFormat::Requirements => requirements::read(&document, context),
+        }
+    }
+}
+
+/// A lock file's text.
+struct Document<'a> {
+    path: &'a Path,
+    text: &'a str,
+    sha256: Sha256Digest,
+}
