@@ -52,7 +52,7 @@ pub enum LockError {
         /// The entry: `httpie 3.2.4`.
         entry: String,
         /// What is wrong with it.
-        fault: EntryFault,
+        fault: Box<EntryFault>,
     },
     /// It locks another project.
     #[error("`{}` locks `{found}`, and what is packed is `{expected}`", path.display())]
@@ -199,7 +199,7 @@ pub enum EntryFault {
 impl LockError {
     /// An entry's fault.
     pub(super) fn entry(path: &Path, entry: impl Into<String>, fault: EntryFault) -> Self {
-        Self::Entry { path: path.to_owned(), entry: entry.into(), fault }
+        Self::Entry { path: path.to_owned(), entry: entry.into(), fault: Box::new(fault) }
     }
 
     /// A fault of the whole file.
@@ -239,12 +239,15 @@ impl Explain for LockError {
             ),
             Self::Stale { command, .. } => Some(format!("run `{command}`, then build again")),
             Self::OtherProject { .. } => Some("name the project's own lock with `--lock FILE`".to_owned()),
-            Self::Entry { fault: EntryFault::NoHash { .. } | EntryFault::WeakHash { .. }, .. } => {
-                Some("lock again with an index that gives sha256 hashes, or run `pyzpack lock`".to_owned())
-            }
-            Self::Entry { fault: EntryFault::Outside(_), .. } => {
-                Some("move it into the project, or pack it as an input of its own".to_owned())
-            }
+            Self::Entry { fault, .. } => match fault.as_ref() {
+                EntryFault::NoHash { .. } | EntryFault::WeakHash { .. } => {
+                    Some("lock again with an index that gives sha256 hashes, or run `pyzpack lock`".to_owned())
+                }
+                EntryFault::Outside(_) => {
+                    Some("move it into the project, or pack it as an input of its own".to_owned())
+                }
+                _ => None,
+            },
             Self::Python { .. } | Self::Environment { .. } => Some(
                 "choose another target with --python, --target-python or --platform, or lock for this one".to_owned(),
             ),
