@@ -272,6 +272,53 @@ impl Lock {
     }
 }
 
+impl Lock {
+    /// The file's name.
+    pub fn filename(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Every sha256 in it.
+    pub fn digests(&self) -> BTreeSet<Sha256Digest> {
+        let hashes = self.packages.iter().flat_map(|package| match &package.source {
+            LockedSource::Files { files, .. } => files.iter().map(|file| &file.hash).collect(),
+            LockedSource::Digests { digests, .. } => digests.iter().collect(),
+            LockedSource::Archive { file, .. } => vec![&file.hash],
+            LockedSource::Git { .. } | LockedSource::Directory { .. } | LockedSource::Virtual { .. } => Vec::new(),
+        });
+        hashes.filter_map(FileHash::sha256).collect()
+    }
+
+    /// That it says something else than the project, and what makes it anew.
+    pub fn stale(&self, reason: impl Into<String>) -> LockError {
+        LockError::Stale { path: self.path.clone(), reason: reason.into(), command: self.format.command().to_owned() }
+    }
+}
+
+impl LockFormat {
+    /// What makes such a lock anew.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::Pylock => "pyzpack lock",
+            Self::Uv => "uv lock",
+            Self::Poetry => "poetry lock",
+            Self::Pipfile => "pipenv lock",
+            Self::Pdm => "pdm lock",
+            Self::Requirements => "uv pip compile --generate-hashes",
+        }
+    }
+}
+
+impl FileHash {
+    /// The sha256, where it is one.
+    pub fn sha256(&self) -> Option<Sha256Digest> {
+        match self {
+            Self::Sha256(digest) => Some(*digest),
+            Self::Weak(_) | Self::Missing => None,
+        }
+    }
+}
+
 /// A lock file's text.
 struct Document<'a> {
     path: &'a Path,

@@ -8,6 +8,7 @@ use pep440_rs::VersionSpecifiers;
 use crate::application::{EntryChoice, LooseFile};
 use crate::digest::Sha256Digest;
 use crate::error::Error;
+use crate::lock::{Context, Lock};
 use crate::project::input::{Input, InputError};
 use crate::project::loose::{collect_module, loose_file};
 use crate::project::pyproject::{Project, has_packaging_metadata};
@@ -168,6 +169,22 @@ impl Inputs {
             _ => None,
         });
         names.filter(|name| has_packaging_metadata(&settings.directory.join(name))).collect()
+    }
+
+    /// The lock that says which versions are packed; none where nothing pins them.
+    ///
+    /// # Errors
+    /// When it cannot be read or trusted.
+    pub fn read_lock(&self, settings: &BuildSettings) -> Result<Option<Lock>, Error> {
+        let Some(path) = &settings.lock else { return Ok(None) };
+        let project = self.sources.iter().find_map(|source| match source {
+            SourceKind::Project(project) => Some(project),
+            _ => None,
+        });
+        let table = project.and_then(|project| project.pyproject.as_ref()?.project.as_ref());
+        let name = table.and_then(|table| table.name.parse().ok());
+        let context = Context { project: project.map(|project| project.root.as_path()), name: name.as_ref() };
+        Ok(Some(Lock::read(&settings.directory.join(path), context).map_err(Box::new)?))
     }
 
     /// Lock files beside what is packed, as they may be shown: another tool's choice that is not followed.
