@@ -90,6 +90,11 @@ impl<'a> Finder<'a> {
         ranked.min().map(|(_, name)| name)
     }
 
+    /// Whether the cache has such a file; its bytes are not looked at.
+    pub(super) fn is_cached(&self, file: &RemoteFile) -> bool {
+        file.sha256.is_some_and(|digest| self.cache_directory(&digest).join(&file.filename).is_file())
+    }
+
     fn cache_directory(&self, digest: &Sha256Digest) -> PathBuf {
         let digest = digest.to_string();
         self.cache.join("wheels").join(&digest[..2]).join(digest)

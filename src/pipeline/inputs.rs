@@ -22,9 +22,6 @@ use crate::surroundings::Surroundings;
 use crate::target::Requirement;
 use crate::urls;
 
-/// What other tools write their choice of versions to.
-const LOCK_FILES: [&str; 5] = ["Pipfile.lock", "pdm.lock", "poetry.lock", "pylock.toml", "uv.lock"];
-
 /// Everything that is to be packed, as far as reading files tells.
 #[derive(Debug)]
 pub struct Inputs {
@@ -40,6 +37,15 @@ pub struct Inputs {
     pub allowed: BTreeMap<PathBuf, Vec<Sha256Digest>>,
     /// Whether every distribution that is chosen needs a hash in a requirements file.
     pub require_hashes: bool,
+}
+
+/// The lock that a build follows.
+#[derive(Debug)]
+pub struct FoundLock {
+    /// The lock, read.
+    pub lock: Lock,
+    /// Why this one.
+    pub why: String,
 }
 
 /// One input, read.
@@ -175,7 +181,7 @@ impl Inputs {
     ///
     /// # Errors
     /// When it cannot be read or trusted.
-    pub fn read_lock(&self, settings: &BuildSettings) -> Result<Option<Lock>, Error> {
+    pub fn read_lock(&self, settings: &BuildSettings) -> Result<Option<FoundLock>, Error> {
         let Some(path) = &settings.lock else { return Ok(None) };
         let project = self.sources.iter().find_map(|source| match source {
             SourceKind::Project(project) => Some(project),
@@ -184,26 +190,8 @@ impl Inputs {
         let table = project.and_then(|project| project.pyproject.as_ref()?.project.as_ref());
         let name = table.and_then(|table| table.name.parse().ok());
         let context = Context { project: project.map(|project| project.root.as_path()), name: name.as_ref() };
-        Ok(Some(Lock::read(&settings.directory.join(path), context).map_err(Box::new)?))
-    }
-
-    /// Lock files beside what is packed, as they may be shown: another tool's choice that is not followed.
-    pub fn lock_files(&self, settings: &BuildSettings) -> Vec<String> {
-        let directories = self.sources.iter().filter_map(|source| match source {
-            SourceKind::Project(project) => Some(project.root.as_path()),
-            SourceKind::Modules { .. } => Some(settings.directory.as_path()),
-            _ => None,
-        });
-        let files = directories.flat_map(|directory| LOCK_FILES.iter().map(move |name| directory.join(name)));
-        let shown = |path: PathBuf| path.strip_prefix(&settings.directory).unwrap_or(&path).display().to_string();
-        files.filter(|path| path.is_file()).map(shown).collect()
-    }
-
-    /// Whether something has to be built before the wheels are known.
-    pub fn needs_building(&self) -> bool {
-        self.sources
-            .iter()
-            .any(|source| matches!(source, SourceKind::Project(_) | SourceKind::Sdist(_) | SourceKind::Git(_)))
+        let lock = Lock::read(&settings.directory.join(path), context).map_err(Box::new)?;
+        Ok(Some(FoundLock { lock, why: "named with --lock".to_owned() }))
     }
 }
 

@@ -6,6 +6,7 @@ mod collect;
 mod finder;
 mod inputs;
 mod locked;
+mod outline;
 mod pins;
 mod resolved;
 mod start;
@@ -22,7 +23,8 @@ use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 
 pub use collect::Collected;
-pub use inputs::{Inputs, SourceKind};
+pub use inputs::{FoundLock, Inputs, SourceKind};
+pub use outline::{OutlinedEntry, OutlinedStep, outline_lock};
 pub use pins::Unpinned;
 
 /// A stage of a build, for progress and report.
@@ -130,7 +132,7 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
     for name in inputs.mistakable_names(settings) {
         observer.warn(&format!("`{name}` is a distribution's name; to pack the directory `{name}` write `./{name}`"));
     }
-    let lock = inputs.read_lock(settings)?;
+    let lock = inputs.read_lock(settings)?.map(|found| found.lock);
     let collected = collect::collect(settings, world, &inputs, lock.as_ref(), &interpreter, observer)?;
     observer.begin(Stage::Plan, "planning the archive");
     let tree = InstalledTree::lay_out(&collected.wheels, &collected.loose, settings.on_conflict)?;
