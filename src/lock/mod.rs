@@ -3,7 +3,9 @@
 //! A lock is data: nothing is resolved, fetched or built here, and what cannot be trusted (an entry without a sha256, a
 //! path outside of the project, a URL that is neither http nor https) is refused by name before anything else happens.
 
+mod bounds;
 mod fault;
+mod fields;
 mod pdm;
 mod pipfile;
 mod poetry;
@@ -67,6 +69,8 @@ pub struct Lock {
     /// What is needed by itself. In a format that lists packages with markers, every package is; in one that holds a
     /// graph, what the project itself requires.
     pub roots: Vec<Root>,
+    /// What says whether the lock is stale, to those who wrote it (`[tool.pyzpack] inputs` of a `pylock.toml`).
+    pub inputs: Option<String>,
     /// What sources are built with, where the lock says (`[tool.pyzpack]` of a `pylock.toml` that pyzpack wrote).
     pub builds: Vec<LockedBuild>,
 }
@@ -214,8 +218,17 @@ pub struct LockedBuild {
     /// The requirements that the set was chosen for: `[build-system] requires`, and those that the backend asked for,
     /// sorted, as written.
     pub requires: Vec<String>,
-    /// The whole set.
-    pub packages: Vec<LockedPackage>,
+    /// The whole set, for every target that the lock is for: [`Lock::select_build`] takes what one of them needs.
+    pub packages: Vec<BuildPackage>,
+}
+
+/// One package of what a source is built with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildPackage {
+    /// The package.
+    pub package: LockedPackage,
+    /// Where it is needed.
+    pub marker: Option<Marker>,
 }
 
 /// What a lock is read for.
