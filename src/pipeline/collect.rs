@@ -116,7 +116,7 @@ pub(super) fn collect(
         },
     };
     // A lock that cannot be used is refused before anything is built or fetched.
-    let locked = lock.map(|lock| collector.select_locked(lock)).transpose()?;
+    let locked = lock.map(|lock| collector.select_locked(inputs, lock)).transpose()?;
     let mut gathered = collector.gather(inputs)?;
     let requirements = collector.requirements(inputs, &gathered);
     let settled = match locked {

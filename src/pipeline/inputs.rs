@@ -1,6 +1,6 @@
 //! The first stage: what the user names, read from disk, before anything runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use pep440_rs::VersionSpecifiers;
@@ -9,6 +9,7 @@ use crate::application::{EntryChoice, LooseFile};
 use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::lock::{Context, Lock};
+use crate::names::{ExtraName, PackageName};
 use crate::project::input::{Input, InputError};
 use crate::project::loose::{collect_module, loose_file};
 use crate::project::pyproject::{Project, has_packaging_metadata};
@@ -19,7 +20,7 @@ use crate::redact::redact_url;
 use crate::resolve::IndexOptions;
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
-use crate::target::Requirement;
+use crate::target::{Requirement, WheelFilename};
 use crate::urls;
 
 /// Everything that is to be packed, as far as reading files tells.
@@ -192,6 +193,56 @@ impl Inputs {
         let context = Context { project: project.map(|project| project.root.as_path()), name: name.as_ref() };
         let lock = Lock::read(&settings.directory.join(path), context).map_err(Box::new)?;
         Ok(Some(FoundLock { lock, why: "named with --lock".to_owned() }))
+    }
+
+    /// What the inputs themselves require, each with who requires it, and the distributions that they are; none where that
+    /// is known only when something is built.
+    pub(super) fn direct_requirements(
+        &self,
+        settings: &BuildSettings,
+    ) -> Option<(BTreeSet<PackageName>, Vec<(String, Requirement)>)> {
+        let mut given = BTreeSet::new();
+        let mut required = Vec::new();
+        for source in &self.sources {
+            match source {
+                SourceKind::Project(project) => {
+                    let table = project.pyproject.as_ref()?.project.as_ref()?;
+                    given.insert(table.name.parse().ok()?);
+                    let is_dynamic = |field: &str| table.dynamic.iter().flatten().any(|name| name == field);
+                    if is_dynamic("dependencies") || is_dynamic("optional-dependencies") {
+                        return None;
+                    }
+                    let optional = table.optional_dependencies.iter().flatten().filter_map(|(extra, requirements)| {
+                        let extra: ExtraName = extra.parse().ok()?;
+                        settings.extras.contains(&extra).then_some(requirements)
+                    });
+                    for requirement in table.dependencies.iter().flatten().chain(optional.flatten()) {
+                        required.push(("pyproject.toml".to_owned(), requirement.to_string().parse().ok()?));
+                    }
+                }
+                SourceKind::Wheel(path) => {
+                    let name: WheelFilename = path.file_name()?.to_str()?.parse().ok()?;
+                    given.insert(name.name);
+                }
+                SourceKind::Sdist(_) | SourceKind::Git(_) => return None,
+                SourceKind::Requirement(requirement) => {
+                    required.push(("an input".to_owned(), requirement.as_ref().clone()));
+                }
+                SourceKind::Script { module, script, .. } => {
+                    let dependencies = script.dependencies.iter();
+                    required.extend(dependencies.map(|requirement| (format!("{module}.py"), requirement.clone())));
+                }
+                SourceKind::Modules { .. } => {}
+            }
+        }
+        for (path, file) in &self.files {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let listed = file.requirements.iter().map(|hashed| (name.clone().into_owned(), hashed.requirement.clone()));
+            required.extend(listed);
+        }
+        let groups = self.group_requirements.iter();
+        required.extend(groups.map(|requirement| ("a dependency group".to_owned(), requirement.clone())));
+        Some((given, required))
     }
 }
 

@@ -9,13 +9,16 @@ use crate::lock::{Choice, Lock, LockError, LockedSource, Selected, Wanted};
 use crate::names::PackageName;
 use crate::redact::recorded_url;
 use crate::resolve::{Artifact, Resolved};
-use crate::target::{Closure, ClosureError, Demand, DistributionFacts, Requirement, Requirer, close};
+use crate::target::{
+    Closure, ClosureError, Demand, DistributionFacts, Requirement, Requirer, close, specifiers_contain,
+};
 use crate::wheel::collect as workshop;
 use crate::wheel::{CollectedWheel, Origin, VerifiedWheel};
 
 use super::Stage;
 use super::collect::{Collector, Gathered, Requirements, Settled, count};
 use super::finder::Finder;
+use super::inputs::Inputs;
 
 /// What of a lock the target takes, found as far as reading directories tells.
 pub(super) struct Locked<'a> {
@@ -25,13 +28,48 @@ pub(super) struct Locked<'a> {
 
 impl Collector<'_> {
     /// What of the lock the target takes.
-    pub(super) fn select_locked<'a>(&self, lock: &'a Lock) -> Result<Locked<'a>, Error> {
+    ///
+    /// # Errors
+    /// When the lock is not for the target, an entry cannot be trusted, or something that is required is not in it.
+    pub(super) fn select_locked<'a>(&self, inputs: &Inputs, lock: &'a Lock) -> Result<Locked<'a>, Error> {
         let wanted = Wanted {
             extras: self.settings.extras.iter().cloned().collect(),
             groups: self.settings.groups.iter().cloned().collect(),
         };
         let selected = lock.select(self.target, &wanted).map_err(Box::new)?;
-        Ok(Locked { lock, selected })
+        let locked = Locked { lock, selected };
+        if let Some((given, required)) = inputs.direct_requirements(self.settings) {
+            for (requirer, requirement) in &required {
+                self.check_covers(&locked, &given, requirer, requirement)?;
+            }
+        }
+        Ok(locked)
+    }
+
+    /// Refuses a lock without an entry that meets a requirement of what is packed; `given` are the inputs' own names.
+    fn check_covers(
+        &self,
+        locked: &Locked<'_>,
+        given: &BTreeSet<PackageName>,
+        requirer: &str,
+        requirement: &Requirement,
+    ) -> Result<(), Error> {
+        let extras = self.settings.extras.iter().cloned().collect();
+        let applies = requirement.marker.as_ref().is_none_or(|marker| self.target.applies(marker, &extras) == Ok(true));
+        if !applies || given.contains(&requirement.name) {
+            return Ok(());
+        }
+        let entry = locked.selected.iter().map(|one| one.package).find(|package| package.name == requirement.name);
+        let reason = match entry {
+            None => "it has no entry of that name for this target".to_owned(),
+            Some(package) => match (requirement.specifiers(), &package.version) {
+                (Some(specifiers), Some(version)) if !specifiers_contain(specifiers, version) => {
+                    format!("it has {}", package.entry())
+                }
+                _ => return Ok(()),
+            },
+        };
+        Err(Box::new(locked.lock.stale(format!("{requirer} requires `{requirement}`, and {reason}"))).into())
     }
 
     /// Finds, fetches, builds and checks what the lock has.
@@ -41,14 +79,20 @@ impl Collector<'_> {
         needed: Requirements,
         locked: Locked<'_>,
     ) -> Result<Settled, Error> {
-        let Locked { lock, selected } = locked;
         self.allow_unpinned(&gathered.unpinned)?;
         let mut wheels = std::mem::take(&mut gathered.at_hand);
+        let given: BTreeSet<PackageName> = wheels.iter().map(|wheel| wheel.metadata.name.clone()).collect();
+        for wheel in &wheels {
+            let requirer = format!("{} {}", wheel.metadata.name, wheel.metadata.version);
+            for requirement in facts_of(wheel)?.requires_dist {
+                self.check_covers(&locked, &given, &requirer, &requirement)?;
+            }
+        }
+        let Locked { lock, selected } = locked;
         let known = lock.digests();
         for wheel in wheels.iter_mut().filter(|wheel| known.contains(&wheel.sha256)) {
             wheel.origin = Origin::Locked;
         }
-        let given: BTreeSet<PackageName> = wheels.iter().map(|wheel| wheel.metadata.name.clone()).collect();
         for wheel in &wheels {
             check_version(lock, &selected, wheel)?;
         }
