@@ -187,6 +187,16 @@ pub(super) struct Requirements {
     pub(super) hashes: AllowedHashes,
 }
 
+impl Requirements {
+    /// What is required and not at hand, for a message.
+    pub(super) fn open_requirements(&self, at_hand: &[VerifiedWheel]) -> String {
+        let given = |name: &PackageName| at_hand.iter().any(|wheel| wheel.metadata.name == *name);
+        let direct = self.roots.iter().filter(|root| !given(&root.name)).map(|root| format!("`{root}`"));
+        let required = at_hand.iter().flat_map(|wheel| &wheel.metadata.requires_dist);
+        direct.chain(required.map(|text| format!("`{text}`"))).collect::<Vec<_>>().join(", ")
+    }
+}
+
 pub(super) struct Collector<'a> {
     pub(super) settings: &'a BuildSettings,
     pub(super) world: &'a Surroundings,

@@ -38,9 +38,9 @@ impl Collector<'_> {
         };
         let selected = lock.select(self.target, &wanted).map_err(Box::new)?;
         let locked = Locked { lock, selected };
-        if let Some((given, required)) = inputs.direct_requirements(self.settings) {
-            for (requirer, requirement) in &required {
-                self.check_covers(&locked, &given, requirer, requirement)?;
+        if let Some(direct) = inputs.direct_requirements(self.settings) {
+            for (requirer, requirement) in &direct.required {
+                self.check_covers(&locked, &direct.given, requirer, requirement)?;
             }
         }
         Ok(locked)

@@ -149,6 +149,9 @@ pub enum CollectError {
     /// Distributions that need a hash, and have none that could be checked.
     #[error("the requirements files require hashes, and there is none to check of: {0}")]
     Unhashed(String),
+    /// There is no lock, and everything must be pinned.
+    #[error("--locked needs a lock, and there is none: nothing pins {0}")]
+    NoLock(String),
     /// Something is not pinned, and everything must be.
     #[error("not pinned, and --locked refuses that: {0}")]
     Unpinned(String),
@@ -190,6 +193,7 @@ impl Explain for CollectError {
             Self::WrongHash { .. }
             | Self::NotAllowed { .. }
             | Self::Unhashed(_)
+            | Self::NoLock(_)
             | Self::Unpinned(_)
             | Self::Unbuilt { .. } => Status::Refused,
             Self::Read { .. } => Status::Machine,
@@ -207,7 +211,7 @@ impl Explain for CollectError {
             Self::Unhashed(_) => {
                 Some("list them with the hashes of their files, as `pip-compile --generate-hashes` does".to_owned())
             }
-            Self::Unpinned(_) => Some("run `pyzpack lock`, then build again".to_owned()),
+            Self::NoLock(_) | Self::Unpinned(_) => Some("run `pyzpack lock`, then build again".to_owned()),
             Self::WrongHash { .. } | Self::Unbuilt { .. } | Self::Read { .. } => None,
         }
     }
