@@ -10,7 +10,7 @@ use super::{
     LockedSource, Membership, PackageIndex,
 };
 use crate::names::{ExtraName, GroupName, PackageName};
-use crate::target::{Activation, BuildOrder, Marker, Target, WheelFilename};
+use crate::target::{Activation, Marker, Target, WheelFilename};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -206,17 +206,14 @@ impl Lock {
 /// The wheel that fits best, else the source distribution: by the best tag (PEP 425), then the build tag (PEP 427), then
 /// the lock's order.
 fn choose_file<'a>(files: &'a [LockedFile], target: &Target) -> Result<Choice<'a>, EntryFault> {
-    let mut best: Option<((usize, Reverse<Option<BuildOrder>>), &LockedFile)> = None;
-    for file in files {
-        let Ok(name) = file.filename.parse::<WheelFilename>() else { continue };
-        let Some(rank) = target.tags.best_rank(&name.tags) else { continue };
-        let key = (rank, Reverse(name.build_order()));
-        if best.as_ref().is_none_or(|(known, _)| key < *known) {
-            best = Some((key, file));
-        }
-    }
-    if let Some((_, file)) = best {
-        return Ok(Choice::Wheel(file));
+    let fit = |file: &'a LockedFile| {
+        let name: WheelFilename = file.filename.parse().ok()?;
+        let rank = target.tags.best_rank(&name.tags)?;
+        Some(((rank, Reverse(name.build_order())), file))
+    };
+    // Of equals `min_by` takes the first.
+    if let Some((_, best)) = files.iter().filter_map(fit).min_by(|(one, _), (other, _)| one.cmp(other)) {
+        return Ok(Choice::Wheel(best));
     }
     let is_wheel = |file: &&LockedFile| file.filename.ends_with(".whl");
     if let Some(sdist) = files.iter().find(|file| !is_wheel(file)) {
