@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Edge, EntryFault, FileHash, Lock, LockError, LockFormat, LockedFile, LockedPackage, LockedSource, Membership,
-    PackageIndex,
+    PackageIndex, uv,
 };
 use crate::names::{ExtraName, GroupName};
-use crate::target::{Activation, BuildOrder, Target, WheelFilename};
+use crate::target::{Activation, BuildOrder, Target, Variable, WheelFilename};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,13 +50,14 @@ impl Lock {
     pub fn select(&self, target: &Target, wanted: &Wanted) -> Result<Vec<Selected<'_>>, LockError> {
         self.check_target(target)?;
         self.check_wanted(wanted)?;
-        let mut walk = Walk { lock: self, target, active: self.activate(wanted), reached: BTreeMap::new() };
+        let (names, reached) = (BTreeSet::new(), BTreeMap::new());
+        let mut walk = Walk { lock: self, target, active: self.activate(wanted), names, reached };
         walk.run()?;
         let reached = walk.reached;
         let mut selected: Vec<Selected<'_>> = Vec::new();
         for index in reached.keys() {
             let package = &self.packages[index.0];
-            if matches!(package.source, LockedSource::Virtual { .. }) {
+            if self.project == Some(*index) || matches!(package.source, LockedSource::Virtual { .. }) {
                 continue;
             }
             selected.push(Selected { package, choice: self.choose(package, target)? });
@@ -99,13 +100,17 @@ impl Lock {
                 return Err(LockError::NoSuchName { path: self.path.clone(), kind, name: name.clone(), known });
             }
         }
-        let asks = |member: &&Membership| match member {
-            Membership::Base => false,
+        self.check_conflicts(|member| match member {
+            Membership::Base => true,
             Membership::Extra(name) => wanted.extras.contains(name),
             Membership::Group(name) => wanted.groups.contains(name),
-        };
+        })
+    }
+
+    fn check_conflicts(&self, is_active: impl Fn(&Membership) -> bool) -> Result<(), LockError> {
         for conflict in &self.conflicts {
-            let names: Vec<String> = conflict.iter().filter(asks).map(ToString::to_string).collect();
+            let active = conflict.iter().filter(|member| is_active(member));
+            let names: Vec<String> = active.map(ToString::to_string).collect();
             if names.len() > 1 {
                 return Err(LockError::Conflict { path: self.path.clone(), names });
             }
@@ -175,12 +180,33 @@ struct Walk<'a, 'b> {
     lock: &'a Lock,
     target: &'b Target,
     active: Wanted,
+    /// What `extra` is in the markers of a uv.lock: the names of the conflicting extras and groups that are active.
+    names: BTreeSet<ExtraName>,
     /// The packages that are needed, with the extras of which the edges were followed.
     reached: BTreeMap<PackageIndex, BTreeSet<ExtraName>>,
 }
 
 impl Walk<'_, '_> {
     fn run(&mut self) -> Result<(), LockError> {
+        if self.lock.format != LockFormat::Uv {
+            return self.follow_roots();
+        }
+        // An extra of a package that is reached may exclude an edge that was followed before: only a walk that
+        // activates nothing more counts, as with uv.
+        loop {
+            self.names.extend(uv::active_names(self.lock, &self.active, &self.reached));
+            let known = self.names.len();
+            self.reached.clear();
+            self.follow_roots()?;
+            self.names.extend(uv::active_names(self.lock, &self.active, &self.reached));
+            if self.names.len() == known {
+                break;
+            }
+        }
+        self.lock.check_conflicts(|member| uv::is_active(self.lock, member, &self.active, &self.names))
+    }
+
+    fn follow_roots(&mut self) -> Result<(), LockError> {
         let lock = self.lock;
         for root in &lock.roots {
             let active = match &root.of {
@@ -220,8 +246,18 @@ impl Walk<'_, '_> {
     fn applies(&self, edge: &Edge, package: &LockedPackage) -> Result<bool, LockError> {
         let Some(marker) = &edge.marker else { return Ok(true) };
         let Wanted { extras, groups } = &self.active;
+        // The extras that an edge asks for count in its own marker, too.
+        let with_own: BTreeSet<ExtraName>;
+        let names = if self.lock.format == LockFormat::Uv && !edge.extras.is_empty() && marker.mentions(Variable::Extra)
+        {
+            with_own = self.names.union(&uv::edge_names(&package.name, &edge.extras)).cloned().collect();
+            &with_own
+        } else {
+            &self.names
+        };
         let activation = match self.lock.format {
             LockFormat::Pylock => Activation::LockFile { extras, groups },
+            LockFormat::Uv => Activation::Several { names },
             _ => Activation::Metadata { extras },
         };
         let evaluated = marker.evaluate(&self.target.environment, activation);
