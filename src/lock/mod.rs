@@ -66,6 +66,8 @@ pub struct Lock {
     pub conflicts: Vec<BTreeSet<Membership>>,
     /// Every entry, in the file's order.
     pub packages: Vec<LockedPackage>,
+    /// The entry that is the project itself, in a format that lists it: it is packed by itself and never selected.
+    pub project: Option<PackageIndex>,
     /// What is needed by itself. In a format that lists packages with markers, every package is; in one that holds a
     /// graph, what the project itself requires.
     pub roots: Vec<Root>,
