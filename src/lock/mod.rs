@@ -3,11 +3,15 @@
 //! A lock is data: nothing is resolved, fetched or built here, and what cannot be trusted (an entry without a sha256, a
 //! path outside of the project, a URL that is neither http nor https) is refused by name before anything else happens.
 
+mod bounds;
+mod entries;
 mod fault;
+mod fields;
 mod pdm;
 mod pipfile;
 mod poetry;
 mod pylock;
+mod python_json;
 mod requirements;
 mod select;
 mod uv;

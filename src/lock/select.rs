@@ -221,7 +221,7 @@ impl Walk<'_, '_> {
         let Some(marker) = &edge.marker else { return Ok(true) };
         let Wanted { extras, groups } = &self.active;
         let activation = match self.lock.format {
-            LockFormat::Pylock => Activation::LockFile { extras, groups },
+            LockFormat::Pylock | LockFormat::Poetry | LockFormat::Pdm => Activation::LockFile { extras, groups },
             _ => Activation::Metadata { extras },
         };
         let evaluated = marker.evaluate(&self.target.environment, activation);
