@@ -4,12 +4,14 @@
 //! path outside of the project, a URL that is neither http nor https) is refused by name before anything else happens.
 
 mod bounds;
+mod entries;
 mod fault;
 mod fields;
 mod pdm;
 mod pipfile;
 mod poetry;
 mod pylock;
+mod python_json;
 mod requirements;
 mod select;
 mod uv;

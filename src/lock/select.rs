@@ -306,7 +306,7 @@ impl Walk<'_, '_> {
             &self.names
         };
         let activation = match self.lock.format {
-            LockFormat::Pylock => Activation::LockFile { extras, groups },
+            LockFormat::Pylock | LockFormat::Poetry | LockFormat::Pdm => Activation::LockFile { extras, groups },
             LockFormat::Uv => Activation::Several { names },
             _ => Activation::Metadata { extras },
         };

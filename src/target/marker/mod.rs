@@ -7,6 +7,7 @@
 mod environment;
 mod evaluate;
 mod parse;
+mod transform;
 
 use std::fmt;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use environment::MarkerEnvironment;
 pub use evaluate::{Activation, EvaluationError};
 pub use parse::MarkerError;
+pub use transform::Assumed;
 pub(super) use parse::parse_marker;
 
 /// A marker: a condition on the environment, on extras and on dependency groups.
