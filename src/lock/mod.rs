@@ -6,6 +6,7 @@
 mod bounds;
 mod fault;
 mod fields;
+mod listing;
 mod pdm;
 mod pipfile;
 mod poetry;
@@ -24,6 +25,7 @@ use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::Marker;
 
 pub use fault::{EntryFault, LockError};
+pub use requirements::is_complete;
 pub use select::{Choice, Selected, Wanted};
 
 /// The formats that are read.
