@@ -25,7 +25,6 @@ use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::Marker;
 
 pub use fault::{EntryFault, LockError};
-pub use requirements::is_complete;
 pub use select::{Choice, Selected, Wanted};
 
 /// The formats that are read.

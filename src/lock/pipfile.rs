@@ -8,7 +8,6 @@
 mod hash;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use pep440_rs::{Version, VersionSpecifiers};
 use serde::Deserialize;
@@ -297,6 +296,8 @@ fn split_revision(url: &str) -> (&str, Option<&str>) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::super::{Choice, Selected, Wanted};
     use super::*;
     use crate::digest::Sha256Digest;

@@ -1,4 +1,5 @@
-//! Requirements files in which everything is pinned with `==` and has sha256 hashes: as good as a lock.
+//! Requirements files in which everything is pinned with `==` and has sha256 hashes: as good as a lock
+//! ([`RequirementsFile::is_complete`]).
 //!
 //! What it includes (`-r`, `-c`) is read with it; the lock's digest is that of the named file alone. Index options are
 //! no part of the lock: an entry has the file's `--index-url` where that is the only place, and otherwise it is found
@@ -9,21 +10,9 @@ use super::{
     Context, Document, EntryFault, FileHash, FileLocation, Lock, LockError, LockFormat, LockedPackage, LockedSource,
     Membership,
 };
-use crate::digest::Sha256Digest;
 use crate::names::PackageName;
-use crate::project::requirements::{HashedInput, HashedRequirement, RequirementsFile, digest_in_url};
-use crate::target::{Requirement, RequirementSource, WheelFilename, specifiers_contain};
-
-/// Whether a requirements file may be taken as a lock: it names something, everything in it is pinned to one version (no
-/// wildcard) or one file, and everything has a sha256 hash.
-pub fn is_complete(file: &RequirementsFile) -> bool {
-    let pinned = |one: &HashedRequirement| check_pinned(file, one).is_ok();
-    let hashed_file = |input: &HashedInput| !input.hashes.is_empty() && is_file_name(&input.text);
-    !(file.requirements.is_empty() && file.inputs.is_empty())
-        && file.check_all_hashed().is_ok()
-        && file.requirements.iter().all(pinned)
-        && file.inputs.iter().all(hashed_file)
-}
+use crate::project::requirements::{HashedInput, HashedRequirement, RequirementsFile};
+use crate::target::{RequirementSource, WheelFilename};
 
 pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock, LockError> {
     let malformed = |reason: String| LockError::malformed(document.path, reason);
@@ -62,62 +51,23 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     })
 }
 
-/// The constraints that count everywhere; one with a marker may not.
-fn constraints_on<'a>(
-    file: &'a RequirementsFile,
-    name: &'a PackageName,
-) -> impl Iterator<Item = &'a HashedRequirement> {
-    file.constraints.iter().filter(move |one| one.requirement.name == *name && one.requirement.marker.is_none())
-}
-
-/// The digests of a requirement: its own, those of a constraint of its name, and the one in its URL. As with pip, what
-/// several of them give is what all allow.
-fn digests(file: &RequirementsFile, one: &HashedRequirement) -> Result<Vec<Sha256Digest>, EntryFault> {
-    let name = &one.requirement.name;
-    let constraints = constraints_on(file, name);
-    let in_url = digest_in_url(&one.requirement).map(|digest| vec![digest]);
-    let given = std::iter::once(&one.hashes).chain(constraints.map(|constraint| &constraint.hashes)).chain(&in_url);
-    let mut common: Option<Vec<Sha256Digest>> = None;
-    for hashes in given.filter(|hashes| !hashes.is_empty()) {
-        common = Some(match common {
-            None => hashes.clone(),
-            Some(before) => before.into_iter().filter(|digest| hashes.contains(digest)).collect(),
-        });
-    }
-    match common {
-        None => Err(EntryFault::NoHash { file: one.requirement.to_string() }),
-        Some(common) if common.is_empty() => {
-            Err(EntryFault::Field(format!("the hashes that are given for `{name}` exclude each other")))
-        }
-        Some(common) => Ok(common),
-    }
-}
-
 /// Refuses a requirement that leaves open which version, or which file.
 fn check_pinned(file: &RequirementsFile, one: &HashedRequirement) -> Result<Vec<FileHash>, EntryFault> {
     let requirement = &one.requirement;
-    if let Some(specifiers) = requirement.specifiers() {
-        let version = pinned_version(requirement).ok_or_else(|| {
-            let written = if specifiers.is_empty() { "no version".to_owned() } else { format!("`{specifiers}`") };
-            EntryFault::Field(format!("it has {written}, and a lock has `==VERSION`"))
-        })?;
-        for constraint in constraints_on(file, &requirement.name) {
-            let bound = constraint.requirement.specifiers();
-            if bound.is_some_and(|specifiers| !specifiers_contain(specifiers, version)) {
-                let message = format!("it does not satisfy the constraint `{}`", constraint.requirement);
-                return Err(EntryFault::Field(message));
-            }
-        }
+    if let Some(specifiers) = requirement.specifiers().filter(|_| one.pinned_version().is_none()) {
+        let written = if specifiers.is_empty() { "no version".to_owned() } else { format!("`{specifiers}`") };
+        return Err(EntryFault::Field(format!("it has {written}, and a lock has `==VERSION`")));
     }
-    Ok(digests(file, one)?.into_iter().map(FileHash::Sha256).collect())
-}
-
-/// The version that `==VERSION` alone asks for.
-fn pinned_version(requirement: &Requirement) -> Option<&pep440_rs::Version> {
-    let mut specifiers = requirement.specifiers()?.iter();
-    let only = specifiers.next()?;
-    let exact = matches!(only.operator(), pep440_rs::Operator::Equal | pep440_rs::Operator::ExactEqual);
-    (specifiers.next().is_none() && exact).then(|| only.version())
+    if let Some(constraint) = file.violated_constraint(one) {
+        let message = format!("it does not satisfy the constraint `{}`", constraint.requirement);
+        return Err(EntryFault::Field(message));
+    }
+    let hashes = file.common_hashes(one).ok_or_else(|| EntryFault::NoHash { file: requirement.to_string() })?;
+    if hashes.is_empty() {
+        let message = format!("the hashes that are given for `{}` exclude each other", requirement.name);
+        return Err(EntryFault::Field(message));
+    }
+    Ok(hashes.into_iter().map(FileHash::Sha256).collect())
 }
 
 fn read_requirement(
@@ -134,7 +84,7 @@ fn read_requirement(
             archive(&requirement.name, FileLocation::Url(url.to_owned()), &digests, subdirectory)
         }
         RequirementSource::Versions(_) => {
-            let version = pinned_version(requirement).cloned();
+            let version = one.pinned_version().cloned();
             Ok(package(&requirement.name, version, LockedSource::Digests { digests, index: index.cloned() }))
         }
     }
@@ -171,6 +121,7 @@ fn name_in(filename: &str) -> Result<PackageName, EntryFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Sha256Digest;
 
     /// A directory with files; in them, `HASH` stands for a sha256 hash option and `OTHER` for another one.
     fn write(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -189,7 +140,7 @@ mod tests {
         let directory = write(files);
         let path = directory.path().join("requirements.txt");
         let real = directory.path().canonicalize().unwrap().display().to_string();
-        let complete = RequirementsFile::read(&path).ok().map(|file| is_complete(&file));
+        let complete = RequirementsFile::read(&path).ok().map(|file| file.is_complete());
         let shown = directory.path().display().to_string();
         let lock = Lock::read(&path, Context { project: None, name: None });
         (lock.map_err(|error| error.to_string().replace(&real, "DIR").replace(&shown, "DIR")), complete)
@@ -322,7 +273,7 @@ mod tests {
         for (line, complete) in [("a>=1 HASH", false), ("a==1", false), ("a==1 HASH", true), ("-e .", false)] {
             let directory = write(&[("requirements.txt", line)]);
             let file = RequirementsFile::read(&directory.path().join("requirements.txt")).unwrap();
-            assert_eq!(is_complete(&file), complete, "{line}");
+            assert_eq!(file.is_complete(), complete, "{line}");
         }
         assert!(refusal("-e .\n").0.contains("a lock names distributions and files, no directory and no repository"));
         assert_eq!(refusal("# nothing\n").0, "`DIR/requirements.txt` cannot be read as a lock: it names nothing");
