@@ -7,6 +7,7 @@ mod bounds;
 mod entries;
 mod fault;
 mod fields;
+mod listing;
 mod pdm;
 mod pipfile;
 mod poetry;
