@@ -124,6 +124,7 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
         }
     }
     Ok(Lock {
+        project: None,
         format: LockFormat::Pipfile,
         path: document.path.to_owned(),
         sha256: document.sha256,

@@ -35,6 +35,7 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
         return Err(malformed("it names nothing".to_owned()));
     }
     Ok(Lock {
+        project: None,
         format: LockFormat::Requirements,
         path: document.path.to_owned(),
         sha256: document.sha256,
