@@ -52,11 +52,7 @@ pub(super) fn check_url(url: &str) -> Result<String, EntryFault> {
 ///
 /// # Errors
 /// The URL or the file's name cannot be used.
-pub(super) fn archive_at_url(
-    url: &str,
-    hash: FileHash,
-    inside: Option<PathBuf>,
-) -> Result<LockedSource, EntryFault> {
+pub(super) fn archive_at_url(url: &str, hash: FileHash, inside: Option<PathBuf>) -> Result<LockedSource, EntryFault> {
     let url = check_url(url)?;
     let name = urls::file_name(&url).unwrap_or_default();
     let file = LockedFile { filename: check_filename(&name)?, location: FileLocation::Url(url), hash, size: None };

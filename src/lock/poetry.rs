@@ -190,7 +190,8 @@ fn read_node(
             demands = read_demands(table)?;
         }
         if let Some(table) = fields.table("extras")? {
-            let keys = raw.and_then(|raw| raw.get("extras")).and_then(Value::as_table).into_iter().flat_map(Table::keys);
+            let keys =
+                raw.and_then(|raw| raw.get("extras")).and_then(Value::as_table).into_iter().flat_map(Table::keys);
             for key in keys {
                 let extra: ExtraName = key.parse().map_err(|error| table.fault(key, error))?;
                 let named = table.texts(key, |text| Ok::<_, Infallible>(named_by(text)))?.unwrap_or_default();

@@ -109,7 +109,11 @@ fn parse_part(part: &str) -> Option<Vec<VersionSpecifier>> {
         "^" => between(version, next_breaking),
         "~" => between(version, |version| {
             let (major, minor) = (number(version, 0), number(version, 1));
-            if version.release().len() > 1 { vec![major, minor.saturating_add(1)] } else { vec![major.saturating_add(1)] }
+            if version.release().len() > 1 {
+                vec![major, minor.saturating_add(1)]
+            } else {
+                vec![major.saturating_add(1)]
+            }
         }),
         _ => None,
     }
@@ -202,10 +206,10 @@ mod tests {
         assert_eq!(markers(">=3.8.1"), ["python_full_version >= \"3.8.1\""]);
         assert_eq!(markers("3.9.*"), ["python_version == \"3.9\""]);
         assert_eq!(markers("3.*"), ["python_full_version == \"3.*\""]);
-        assert_eq!(markers("~2.7 || >=3.6"), [
-            "python_version >= \"2.7\" and python_version < \"2.8\"",
-            "python_version >= \"3.6\""
-        ]);
+        assert_eq!(
+            markers("~2.7 || >=3.6"),
+            ["python_version >= \"2.7\" and python_version < \"2.8\"", "python_version >= \"3.6\""]
+        );
         assert_eq!(markers("*"), <[&str; 0]>::default());
     }
 }
