@@ -13,16 +13,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from lock_generator import generate
-from lock_oracle import Target, named, normal, select
+from lock_oracle import Target, named, normal, parse_toml, select
 from packaging.markers import Marker
 from packaging.pylock import Pylock
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 TARGETS = [
     ("3.8", "manylinux_2_28_x86_64"),
@@ -36,7 +31,7 @@ TARGETS = [
 
 
 def pylock_selections(lock, targets):
-    document = tomllib.loads(lock.read_text())
+    document = parse_toml(lock.read_text())
     Pylock.from_dict(document)
     extras, groups = document.get("extras", []), document.get("dependency-groups", [])
     wanted = [([], []), (sorted(extras), sorted(map(normal, groups)))]
@@ -106,9 +101,9 @@ def digests(_document):
 
 # Name of the lock: how it is read, its file lists, and what it says about Python.
 FORMATS = {
-    "uv.lock": (tomllib.loads, uv_files, lambda lock: lock.get("requires-python")),
-    "poetry.lock": (tomllib.loads, poetry_files, lambda lock: lock["metadata"].get("python-versions")),
-    "pdm.lock": (tomllib.loads, pdm_files, lambda lock: lock["metadata"].get("requires_python")),
+    "uv.lock": (parse_toml, uv_files, lambda lock: lock.get("requires-python")),
+    "poetry.lock": (parse_toml, poetry_files, lambda lock: lock["metadata"].get("python-versions")),
+    "pdm.lock": (parse_toml, pdm_files, lambda lock: lock["metadata"].get("requires_python")),
     "Pipfile.lock": (json.loads, digests, lambda lock: None),
 }
 

@@ -6,6 +6,7 @@ are asked for; an extra or group that is not there is refused; the build tag dec
 """
 
 import re
+import sys
 from urllib.parse import unquote, urlparse
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
@@ -14,6 +15,14 @@ from packaging.tags import create_compatible_tags_selector, parse_tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 from target_cases import interpreter_tags, platform_tags
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+# What reads TOML.
+parse_toml = tomllib.loads
 
 # Any patch release but the first: projects ask for >=3.8.1.
 PATCH = 9
