@@ -13,6 +13,7 @@ use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 
 use super::bounds::{Bounds, subdirectory};
 use super::fields::{Fields, parse_toml};
+use super::select::SDIST_ENDINGS;
 use super::{
     BuildPackage, Context, Document, Edge, EntryFault, FileHash, FileLocation, Lock, LockError, LockFormat,
     LockedBuild, LockedFile, LockedPackage, LockedSource, Membership, PackageIndex, Root,
@@ -320,7 +321,7 @@ fn read_archive(
     }
     let lower = file.filename.to_ascii_lowercase();
     let plain = !file.filename.starts_with(['.', '-']) && !file.filename.contains(['/', '\\', '\0']);
-    if !plain || ![".tar.gz", ".tgz", ".zip"].iter().any(|end| lower.ends_with(end)) {
+    if !plain || !SDIST_ENDINGS.iter().any(|end| lower.ends_with(end)) {
         return Err(EntryFault::FileName(std::mem::take(&mut file.filename)));
     }
     Ok((stated, source(file)))
