@@ -5,8 +5,11 @@
 //! markers decide. A lock that does not hold the project, or holds another state of it, is refused.
 
 mod conflict;
+mod equivalent;
 mod graph;
+mod requirement;
 mod source;
+mod stale;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +36,7 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     let path = std::path::absolute(document.path).unwrap_or_else(|_| document.path.to_owned());
     let directory = without_dots(path.parent().unwrap_or(Path::new("")));
     let project = find_project(document, &lock, &directory, context)?;
+    check_freshness(document, &lock, &directory, context, project)?;
     let requires_python = lock.requires_python.as_deref().map(|text| {
         text.parse().map_err(|_| malformed(format!("`requires-python` is not a version specifier: `{text}`")))
     });
@@ -97,6 +101,31 @@ fn parse(document: &Document<'_>) -> Result<UvLock, LockError> {
     }
 }
 
+/// Compares with the `pyproject.toml` of the project, where there is one to be read; a script has none.
+fn check_freshness(
+    document: &Document<'_>,
+    lock: &UvLock,
+    directory: &Path,
+    context: Context<'_>,
+    project: Option<PackageIndex>,
+) -> Result<(), LockError> {
+    let Some(folder) = context.project.filter(|_| !is_of_script(document)) else { return Ok(()) };
+    let entry = project.map(|index| &lock.package[index.0]);
+    // Where the lock has it: the same directory, though another path may lead there.
+    let place = entry.and_then(|entry| local_directory(&entry.source)).map_or_else(
+        || without_dots(&std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())),
+        |text| without_dots(&directory.join(text)),
+    );
+    match stale::find_change(lock, entry, directory, &place) {
+        None => Ok(()),
+        Some(reason) => Err(LockError::Stale { path: document.path.to_owned(), reason, command: "uv lock".to_owned() }),
+    }
+}
+
+fn is_of_script(document: &Document<'_>) -> bool {
+    document.path.to_string_lossy().ends_with(".py.lock")
+}
+
 type Roots = (Vec<Root>, BTreeSet<PackageName>, BTreeSet<PackageName>);
 
 /// What the project's own entry needs; its extras; its groups.
@@ -130,7 +159,7 @@ fn find_project(
     directory: &Path,
     context: Context<'_>,
 ) -> Result<Option<PackageIndex>, LockError> {
-    if document.path.to_string_lossy().ends_with(".py.lock") {
+    if is_of_script(document) {
         return Ok(None);
     }
     let place = |package: &PackageTable| -> Option<PathBuf> {

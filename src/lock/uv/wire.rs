@@ -11,6 +11,9 @@ use crate::names::{ExtraName, GroupName, PackageName};
 #[serde(rename_all = "kebab-case")]
 pub(super) struct UvLock {
     pub(super) version: u64,
+    /// The revision of the version: what is recorded of empty groups and extras depends on it.
+    #[serde(default)]
+    pub(super) revision: u64,
     pub(super) requires_python: Option<String>,
     /// `[tool.uv] environments`: what it was resolved for. `required-markers` ask for wheels while it is locked, and
     /// `resolution-markers` tell the forks of the resolution apart: neither restricts.
@@ -46,6 +49,10 @@ pub(super) struct Manifest {
     pub(super) members: Vec<PackageName>,
     /// A script's requirements.
     pub(super) requirements: Vec<RequirementTable>,
+    /// `[tool.uv] constraint-dependencies`.
+    pub(super) constraints: Vec<RequirementTable>,
+    /// `[tool.uv] override-dependencies`; not all of them are requirements.
+    pub(super) overrides: Vec<toml::Value>,
     /// The groups of a `pyproject.toml` without `[project]`.
     pub(super) dependency_groups: BTreeMap<GroupName, Vec<RequirementTable>>,
 }
