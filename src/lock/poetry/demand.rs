@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use toml::{Table, Value};
 
-use super::constraint::Constraint;
 use crate::lock::EntryFault;
+use crate::lock::constraint::Constraint;
 use crate::names::{ExtraName, PackageName};
 use crate::target::Marker;
 
@@ -115,7 +115,11 @@ fn read_demand(name: &PackageName, value: &Value) -> Result<Demand, EntryFault> 
     require(markers.map(|text| text.parse().map_err(|error| EntryFault::Marker(format!("{error}")))).transpose()?);
     let python = text("python")?.map(parse).transpose()?;
     require(python.and_then(|python| python.python_markers().into_iter().reduce(Marker::or)));
-    require(text("platform")?.map(|text| platform_marker(text).ok_or_else(|| fault(format!("`platform` is `{text}`")))).transpose()?);
+    require(
+        text("platform")?
+            .map(|text| platform_marker(text).ok_or_else(|| fault(format!("`platform` is `{text}`"))))
+            .transpose()?,
+    );
     Ok(Demand { name, constraint, origin, extras, optional, marker })
 }
 
@@ -129,7 +133,8 @@ fn platform_marker(text: &str) -> Option<Marker> {
         };
         format!("sys_platform {operator} '{}'", name.trim()).parse::<Marker>().ok()
     };
-    let alternative = |text: &str| text.split(',').map(one).collect::<Option<Vec<_>>>()?.into_iter().reduce(Marker::and);
+    let alternative =
+        |text: &str| text.split(',').map(one).collect::<Option<Vec<_>>>()?.into_iter().reduce(Marker::and);
     let alternatives = text.split('|').filter(|part| !part.trim().is_empty()).map(alternative);
     alternatives.collect::<Option<Vec<_>>>()?.into_iter().reduce(Marker::or)
 }

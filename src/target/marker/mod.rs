@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 pub use environment::MarkerEnvironment;
 pub use evaluate::{Activation, EvaluationError};
 pub use parse::MarkerError;
-pub use transform::Assumed;
 pub(super) use parse::parse_marker;
+pub use transform::Assumed;
 
 /// A marker: a condition on the environment, on extras and on dependency groups.
 ///

@@ -82,8 +82,7 @@ fn negate(expression: &Expression) -> Option<Expression> {
         Expression::Or(parts) => join(all(parts)?, Join::And),
         Expression::And(parts) => join(all(parts)?, Join::Or),
         Expression::Comparison(comparison) => {
-            let version_valued =
-                matches!(comparison.variable, Variable::PythonVersion | Variable::PythonFullVersion);
+            let version_valued = matches!(comparison.variable, Variable::PythonVersion | Variable::PythonFullVersion);
             let operator = match comparison.operator {
                 Operator::In => Operator::NotIn,
                 Operator::NotIn => Operator::In,

@@ -1,4 +1,5 @@
-//! Poetry's version constraints: PEP 440's, and `^1.2`, `~1.2`, `1.*`, `1.2`, blanks for commas, `||` for "or".
+//! Version constraints of Poetry and PDM: PEP 440's with `||` for "or"; of Poetry `^1.2`, `~1.2`, `1.*`, `1.2` and blanks
+//! for commas besides.
 
 use std::str::FromStr;
 
@@ -109,7 +110,11 @@ fn parse_part(part: &str) -> Option<Vec<VersionSpecifier>> {
         "^" => between(version, next_breaking),
         "~" => between(version, |version| {
             let (major, minor) = (number(version, 0), number(version, 1));
-            if version.release().len() > 1 { vec![major, minor.saturating_add(1)] } else { vec![major.saturating_add(1)] }
+            if version.release().len() > 1 {
+                vec![major, minor.saturating_add(1)]
+            } else {
+                vec![major.saturating_add(1)]
+            }
         }),
         _ => None,
     }
@@ -202,10 +207,10 @@ mod tests {
         assert_eq!(markers(">=3.8.1"), ["python_full_version >= \"3.8.1\""]);
         assert_eq!(markers("3.9.*"), ["python_version == \"3.9\""]);
         assert_eq!(markers("3.*"), ["python_full_version == \"3.*\""]);
-        assert_eq!(markers("~2.7 || >=3.6"), [
-            "python_version >= \"2.7\" and python_version < \"2.8\"",
-            "python_version >= \"3.6\""
-        ]);
+        assert_eq!(
+            markers("~2.7 || >=3.6"),
+            ["python_version >= \"2.7\" and python_version < \"2.8\"", "python_version >= \"3.6\""]
+        );
         assert_eq!(markers("*"), <[&str; 0]>::default());
     }
 }
