@@ -1,14 +1,36 @@
-//! What poetry.lock and pdm.lock say alike of an entry: files with one hash each, repositories, archives.
+//! What readers of poetry.lock and pdm.lock have in common: the project's `pyproject.toml`; files with one hash each,
+//! repositories, archives.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::bounds::{Bounds, subdirectory};
-use super::{EntryFault, FileHash, FileLocation, LockedFile, LockedSource};
+use toml::Table;
+
+use super::fields::parse_toml;
+use super::{Document, EntryFault, FileHash, FileLocation, LockError, LockedFile, LockedSource};
+use crate::digest::Sha256Digest;
 use crate::redact::redact_url;
 use crate::urls;
 
-/// How names of wheels and source distributions end: those of PyPI's history too.
+/// How names of wheels and source distributions end: those that old releases have too.
 const ENDINGS: [&str; 7] = [".whl", ".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".tar.Z"];
+
+/// The project's `pyproject.toml` and its path, where there is one.
+///
+/// # Errors
+/// It cannot be read, or is not TOML.
+pub(super) fn read_pyproject(project: &Path) -> Result<Option<(PathBuf, Table)>, LockError> {
+    let path = project.join("pyproject.toml");
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(LockError::Read { path, source }),
+    };
+    let text = str::from_utf8(&bytes).map_err(|_| LockError::malformed(&path, "it is not UTF-8"))?;
+    let sha256 = Sha256Digest::of(&bytes);
+    let table = parse_toml(&Document { path: &path, text, sha256 })?;
+    Ok(Some((path, table)))
+}
 
 /// `sha256:DIGEST`; of another algorithm its name is kept.
 ///

@@ -4,6 +4,7 @@
 //! path outside of the project, a URL that is neither http nor https) is refused by name before anything else happens.
 
 mod bounds;
+mod constraint;
 mod entries;
 mod fault;
 mod fields;

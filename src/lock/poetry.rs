@@ -4,19 +4,19 @@
 //! from the project's `pyproject.toml`, without which it is refused. Refused besides: a lock that no longer fits
 //! `pyproject.toml`, and sources that are neither an index, a URL, a git commit nor a path of the project.
 
-mod constraint;
 mod demand;
 mod freshness;
 mod graph;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::PathBuf;
 
 use pep440_rs::Version;
 use toml::{Table, Value};
 
 use super::bounds::{Bounds, subdirectory};
+use super::constraint::Constraint;
 use super::fields::{Fields, parse_toml};
 use super::{
     Context, Document, Edge, EntryFault, FileHash, FileLocation, Lock, LockError, LockFormat, LockedFile,
@@ -25,7 +25,6 @@ use super::{
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::{Marker, Requirement};
 use crate::urls::split_login;
-use constraint::Constraint;
 use demand::{Origin, read_demands};
 use freshness::{Reckoning, content_hash, is_before_groups};
 use graph::{Node, Required, connect};
@@ -43,7 +42,7 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     let version = LockVersion::read(document, metadata.required_text("lock-version").map_err(malformed)?)?;
     let python = metadata.parsed("python-versions", str::parse::<Constraint>).map_err(malformed)?;
     let python = python.unwrap_or_else(Constraint::any);
-    let pyproject = context.project.map(read_pyproject).transpose()?.flatten();
+    let pyproject = context.project.map(entries::read_pyproject).transpose()?.flatten();
     if let Some(pyproject) = &pyproject {
         check_freshness(document, version, metadata.required_text("content-hash").map_err(malformed)?, pyproject)?;
     }
@@ -127,25 +126,11 @@ impl LockVersion {
     }
 }
 
-/// The project's `pyproject.toml` and its path, where there is one.
-fn read_pyproject(project: &Path) -> Result<Option<(std::path::PathBuf, Table)>, LockError> {
-    let path = project.join("pyproject.toml");
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(LockError::Read { path, source }),
-    };
-    let text = str::from_utf8(&bytes).map_err(|_| LockError::malformed(&path, "it is not UTF-8"))?;
-    let sha256 = crate::digest::Sha256Digest::of(&bytes);
-    let table = parse_toml(&Document { path: &path, text, sha256 })?;
-    Ok(Some((path, table)))
-}
-
 fn check_freshness(
     document: &Document<'_>,
     version: LockVersion,
     locked: &str,
-    (_, pyproject): &(std::path::PathBuf, Table),
+    (_, pyproject): &(PathBuf, Table),
 ) -> Result<(), LockError> {
     let reckoning = match version {
         LockVersion::Bare => Reckoning::One,
@@ -277,7 +262,7 @@ fn read_roots(fields: &Fields<'_>, raw: Option<&Table>, to: PackageIndex) -> Res
         let reason = || EntryFault::Marker(format!("`{marker}`: `extra` can only be compared with `==` and `!=`"));
         marker.with_extras_as_set().ok_or_else(reason)
     };
-    let names = fields.texts("groups", |text| text.parse::<GroupName>())?;
+    let names = fields.texts("groups", str::parse::<GroupName>)?;
     let mut markers: BTreeMap<GroupName, Marker> = BTreeMap::new();
     let mut common = None;
     match raw.and_then(|raw| raw.get("markers")) {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use toml::{Table, Value};
 
-use super::constraint::Constraint;
 use crate::lock::EntryFault;
+use crate::lock::constraint::Constraint;
 use crate::names::{ExtraName, PackageName};
 use crate::target::Marker;
 

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::constraint::Constraint;
 use super::demand::{Demand, Origin};
+use crate::lock::constraint::Constraint;
 use crate::lock::{Edge, EntryFault, LockedPackage, Membership, PackageIndex, Root};
 use crate::names::{ExtraName, PackageName};
 use crate::target::{Assumed, Marker, Variable};

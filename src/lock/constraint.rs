@@ -1,4 +1,5 @@
-//! Poetry's version constraints: PEP 440's, and `^1.2`, `~1.2`, `1.*`, `1.2`, blanks for commas, `||` for "or".
+//! Version constraints of Poetry and PDM: PEP 440's with `||` for "or"; of Poetry `^1.2`, `~1.2`, `1.*`, `1.2` and blanks
+//! for commas besides.
 
 use std::str::FromStr;
 
