@@ -148,3 +148,28 @@ pub(super) fn local_path(document: &Document<'_>, context: Context<'_>, text: &s
         None => bounds.resolve(text),
     }
 }
+
+#[cfg(test)]
+pub(super) mod targets {
+    use crate::target::{MarkerEnvironment, Platform, PythonAbi, PythonMinor, Target};
+
+    /// A `CPython` of this version on this platform.
+    pub(in crate::lock) fn target(python: PythonMinor, platform: &str) -> Target {
+        let environment = MarkerEnvironment {
+            implementation_name: "cpython".to_owned(),
+            implementation_version: "3.11.7".to_owned(),
+            os_name: "posix".to_owned(),
+            platform_machine: "x86_64".to_owned(),
+            platform_python_implementation: "CPython".to_owned(),
+            platform_release: String::new(),
+            platform_system: "Linux".to_owned(),
+            platform_version: String::new(),
+            python_full_version: "3.11.7".to_owned(),
+            python_version: "3.11".to_owned(),
+            sys_platform: "linux".to_owned(),
+        };
+        let platform: Platform = platform.parse().unwrap();
+        Target::new(PythonMinor::new(3, 11), PythonAbi::default(), environment, platform.clone())
+            .overridden(Some(python), Some(&platform))
+    }
+}

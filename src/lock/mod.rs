@@ -3,6 +3,7 @@
 //! A lock is data: nothing is resolved, fetched or built here, and what cannot be trusted (an entry without a sha256, a
 //! path outside of the project, a URL that is neither http nor https) is refused by name before anything else happens.
 
+mod agreement;
 mod bounds;
 mod constraint;
 mod entries;
@@ -27,6 +28,7 @@ use crate::digest::Sha256Digest;
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::Marker;
 
+pub use agreement::{Disagreement, check_agreement};
 pub use fault::{EntryFault, LockError};
 pub use select::{Choice, Selected, Wanted};
 

@@ -21,27 +21,13 @@ use super::{
 };
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::project::git::GitSource;
+use crate::project::pipfile::MARKER_KEYS;
 use crate::redact::redact_url;
 use crate::target::Marker;
 use crate::urls;
 
 /// The one version of the format that there is a tool for.
 const SPEC: u64 = 6;
-
-/// Keys of an entry that stand for a marker each: `"sys_platform": "== 'win32'"` (pipenv, `PipenvMarkers`).
-const MARKER_KEYS: [&str; 11] = [
-    "os_name",
-    "sys_platform",
-    "platform_machine",
-    "platform_python_implementation",
-    "platform_release",
-    "platform_system",
-    "platform_version",
-    "python_version",
-    "python_full_version",
-    "implementation_name",
-    "implementation_version",
-];
 
 #[derive(Deserialize)]
 struct Meta {
@@ -302,26 +288,8 @@ mod tests {
     use super::super::{Choice, Selected, Wanted};
     use super::*;
     use crate::digest::Sha256Digest;
-    use crate::target::{MarkerEnvironment, Platform, PythonAbi, PythonMinor, Target};
-
-    fn target(python: PythonMinor, platform: &str) -> Target {
-        let environment = MarkerEnvironment {
-            implementation_name: "cpython".to_owned(),
-            implementation_version: "3.11.7".to_owned(),
-            os_name: "posix".to_owned(),
-            platform_machine: "x86_64".to_owned(),
-            platform_python_implementation: "CPython".to_owned(),
-            platform_release: String::new(),
-            platform_system: "Linux".to_owned(),
-            platform_version: String::new(),
-            python_full_version: "3.11.7".to_owned(),
-            python_version: "3.11".to_owned(),
-            sys_platform: "linux".to_owned(),
-        };
-        let platform: Platform = platform.parse().unwrap();
-        Target::new(PythonMinor::new(3, 11), PythonAbi::default(), environment, platform.clone())
-            .overridden(Some(python), Some(&platform))
-    }
+    use crate::lock::listing::targets::target;
+    use crate::target::{PythonMinor, Target};
 
     fn linux() -> Target {
         target(PythonMinor::new(3, 11), "manylinux_2_28_x86_64")
