@@ -1,11 +1,8 @@
 //! Files are fetched whole and right, or not at all; the server is on this machine and misbehaves as told.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pyzpack::digest::Sha256Digest;
@@ -13,55 +10,23 @@ use pyzpack::resolve::Location;
 use pyzpack::status::{Explain, Status};
 use pyzpack::surroundings::Surroundings;
 use pyzpack::wheel::access::Access;
-use pyzpack::wheel::fetch::{Client, Download, Fetched};
+use pyzpack::wheel::fetch::{Client, Download, Fetched, Patience};
 use pyzpack::wheel::fetch_error::FetchError;
 
-/// A server that gives its answers in turn, the last one again and again, and remembers what it was asked.
-struct Server {
-    address: String,
-    asked: Arc<Mutex<Vec<String>>>,
-}
+mod server;
 
-impl Server {
-    fn new(answers: Vec<Vec<u8>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (seen, turn) = (Arc::clone(&asked), AtomicUsize::new(0));
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut request = String::new();
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                while reader.read_line(&mut request).unwrap_or(0) > 2 {}
-                seen.lock().unwrap().push(request);
-                let index = turn.fetch_add(1, Ordering::Relaxed).min(answers.len() - 1);
-                let _ = stream.write_all(&answers[index]);
-            }
-        });
-        Self { address, asked }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
-
-    [head.as_bytes(), body].concat()
-}
+use server::{Server, answer};
 
 fn client(environment: &[(&str, &str)], index: &[String], offline: bool) -> Client {
     let environment: BTreeMap<_, _> = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let surroundings = Surroundings { environment, temporary: PathBuf::new(), cache: PathBuf::new() };
-    Client::new(Access::read(&surroundings, index), offline).with_pause(Duration::from_millis(5))
+    let patience = Patience { tries: 3, pause: Duration::from_millis(5), ..Patience::default() };
+    Client::new(Access::read(&surroundings, index), offline).with_patience(patience)
 }
 
 fn fetch(client: &Client, url: &str, sha256: Option<Sha256Digest>, directory: &Path) -> Result<Fetched, FetchError> {
     let target = directory.join("deep/a-1-py3-none-any.whl");
-    let download = Download { location: Location::from_url(url).unwrap(), sha256, target };
+    let download = Download { location: Location::from_url(url).unwrap(), sha256, size: None, target };
     client.fetch_all(&[download], &|_, _| {}).map(|mut fetched| fetched.remove(0))
 }
 
@@ -78,6 +43,7 @@ fn fetches_many_in_parallel_and_tells_how_far_it_is() {
         .map(|index| Download {
             location: Location::Url(format!("http://{}/{index}.whl", server.address)),
             sha256: Some(Sha256Digest::of(&body)),
+            size: Some(300_000),
             target: directory.path().join(format!("{index}.whl")),
         })
         .collect();
@@ -163,11 +129,8 @@ fn sends_the_credentials_of_the_index_to_its_host_and_through_a_redirect_to_no_o
     let index = format!("http://user:pass@{}/simple/", server.address);
     let url = format!("http://{}/a.whl", server.address);
     fetch(&client(&[], &[index], false), &url, None, directory.path()).unwrap();
-    let header = |request: &str| {
-        request.lines().find(|line| line.to_lowercase().starts_with("authorization:")).map(str::to_owned)
-    };
-    assert_eq!(header(&server.asked()[0]).map(|line| line[15..].to_owned()), Some("Basic dXNlcjpwYXNz".to_owned()));
-    assert_eq!(header(&other.asked()[0]), None);
+    assert_eq!(server.asked()[0].header("authorization"), Some("Basic dXNlcjpwYXNz"));
+    assert_eq!(other.asked()[0].header("authorization"), None);
 }
 
 #[test]
@@ -179,7 +142,7 @@ fn goes_through_the_proxy_that_is_given_but_not_to_excepted_hosts() {
     let url = format!("http://{}/a.whl", server.address);
     let through = client(&[("http_proxy", &given)], &[], false);
     fetch(&through, "http://unreachable.invalid/a.whl", None, directory.path()).ok();
-    assert!(proxy.asked()[0].starts_with("CONNECT unreachable.invalid:80 "), "{:?}", proxy.asked());
+    assert!(proxy.asked()[0].head.starts_with("CONNECT unreachable.invalid:80 "), "{:?}", proxy.asked());
     let direct = client(&[("http_proxy", &given), ("NO_PROXY", "127.0.0.1")], &[], false);
     let fetched = fetch(&direct, &url, None, directory.path()).unwrap();
     assert_eq!(std::fs::read(fetched.path).unwrap(), b"direct");

@@ -2,14 +2,18 @@
 //! source.
 
 pub mod access;
+mod anchors;
 pub mod build;
 pub mod build_error;
 pub mod collect;
 mod entry_points;
 pub mod fetch;
 pub mod fetch_error;
+mod http;
+pub mod index;
 pub mod install;
 mod metadata;
+pub(crate) mod partial;
 mod record;
 mod repack;
 mod telling;
