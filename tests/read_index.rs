@@ -11,7 +11,7 @@ use pyzpack::surroundings::Surroundings;
 use pyzpack::wheel::access::Access;
 use pyzpack::wheel::fetch::{Client, Patience};
 use pyzpack::wheel::fetch_error::FetchError;
-use pyzpack::wheel::index::IndexFile;
+use pyzpack::wheel::index::{IndexFile, list_directories};
 
 mod server;
 
@@ -220,4 +220,22 @@ fn asks_nobody_offline_but_reads_a_mirror_on_this_machine() {
         error.to_string(),
         "cannot fetch `a` from ftp://index.example/: the URL cannot be asked: its scheme is neither http, https nor file"
     );
+}
+
+#[test]
+fn lists_directories_as_an_index_would() {
+    let root = tempfile::tempdir().unwrap();
+    let directories = ["one", "two"].map(|name| root.path().join(name));
+    directories.iter().for_each(|directory| std::fs::create_dir(directory).unwrap());
+    for file in ["A_b-1-py3-none-any.whl", "a.b-1.tar.gz", "a_b-1-py3-none-any.txt", "c-1-py3-none-any.whl", "a_b.whl"]
+    {
+        std::fs::write(directories[0].join(file), "").unwrap();
+    }
+    for file in ["A_b-1-py3-none-any.whl", "a-b-2.zip"] {
+        std::fs::write(directories[1].join(file), "").unwrap();
+    }
+    let file = |directory: usize, name: &str| plain(name, pyzpack::urls::file_url(&directories[directory].join(name)));
+    let expected = [file(0, "A_b-1-py3-none-any.whl"), file(1, "a-b-2.zip"), file(0, "a.b-1.tar.gz")];
+    assert_eq!(list_directories(&directories, &name("a-b")).unwrap(), expected);
+    assert!(list_directories(&[root.path().join("none")], &name("a")).is_err());
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use pep440_rs::VersionSpecifiers;
@@ -20,6 +20,7 @@ use super::http::{Failure, Flow};
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::redact::recorded_url;
+use crate::target::WheelFilename;
 use crate::urls;
 
 /// The longest page that is read, unpacked: the longest seen is below 20 MB.
@@ -129,6 +130,42 @@ fn page_url(index: &str, name: &PackageName) -> Result<Url, Refusal> {
         .push(name.as_str())
         .push("");
     Ok(page)
+}
+
+/// The files of a distribution in directories of this machine, as an index would list them, by name; of two with one name
+/// the first directory's.
+///
+/// # Errors
+/// [`FetchError::Read`]: a directory cannot be listed.
+pub fn list_directories(directories: &[PathBuf], name: &PackageName) -> Result<Vec<IndexFile>, FetchError> {
+    let mut found: BTreeMap<String, IndexFile> = BTreeMap::new();
+    for directory in directories {
+        let unreadable = |source| FetchError::Read { path: directory.clone(), source };
+        for entry in std::fs::read_dir(directory).map_err(unreadable)? {
+            let filename = entry.map_err(unreadable)?.file_name();
+            let Some(filename) = filename.to_str().filter(|filename| is_file_of(filename, name)) else { continue };
+            found.entry(filename.to_owned()).or_insert_with(|| IndexFile {
+                filename: filename.to_owned(),
+                url: urls::file_url(&directory.join(filename)),
+                sha256: None,
+                requires_python: None,
+                yanked: None,
+                size: None,
+            });
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+/// Whether a file name is a wheel's or a source distribution's of that name. Where the version of a source distribution
+/// begins is not always clear: `a-b-1.tar.gz` is one of `a` too.
+fn is_file_of(filename: &str, name: &PackageName) -> bool {
+    if filename.ends_with(".whl") {
+        return filename.parse::<WheelFilename>().is_ok_and(|wheel| wheel.name == *name);
+    }
+    let is_source = [".tar.gz", ".zip", ".tar.bz2", ".tgz"].iter().any(|end| filename.ends_with(end));
+    let mut starts = filename.match_indices('-').map(|(at, _)| &filename[..at]);
+    is_source && starts.any(|start| start.parse().is_ok_and(|start: PackageName| start == *name))
 }
 
 /// The page of a mirror on this machine: `NAME/index.html`.
