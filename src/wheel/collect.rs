@@ -309,7 +309,12 @@ impl Workshop<'_> {
                 opened.and_then(Sha256Digest::of_reader).is_ok_and(|found| found == digest)
             };
             if let Some(path) = candidates.find(same) {
-                return Download { location: Location::Path(path.clone()), sha256: Some(digest), target: path };
+                return Download {
+                    location: Location::Path(path.clone()),
+                    sha256: Some(digest),
+                    size: None,
+                    target: path,
+                };
             }
         }
         let target = match &file.sha256 {
@@ -319,7 +324,7 @@ impl Workshop<'_> {
             }
             None => self.scratch.path().join("fetched").join(&file.filename),
         };
-        Download { location: file.location.clone(), sha256: file.sha256, target }
+        Download { location: file.location.clone(), sha256: file.sha256, size: None, target }
     }
 
     /// Collects build requirements, or takes those that were collected before for the same lines.
