@@ -9,3 +9,4 @@ pub mod requirements;
 pub mod script;
 pub mod sdist;
 pub mod sources;
+pub mod tree;

@@ -5,6 +5,7 @@ pub mod access;
 mod backend;
 pub mod build;
 pub mod build_error;
+mod built;
 pub mod collect;
 mod entry_points;
 pub mod fetch;
