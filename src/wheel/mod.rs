@@ -6,6 +6,7 @@ mod anchors;
 mod backend;
 pub mod build;
 pub mod build_error;
+mod built;
 pub mod collect;
 mod entry_points;
 pub mod fetch;
