@@ -324,7 +324,7 @@ impl Workshop<'_> {
             }
             None => self.scratch.path().join("fetched").join(&file.filename),
         };
-        Download { location: file.location.clone(), sha256: file.sha256, size: None, target }
+        Download { location: file.location.clone(), sha256: file.sha256, size: file.size, target }
     }
 
     /// Collects build requirements, or takes those that were collected before for the same lines.
