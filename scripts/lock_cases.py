@@ -96,8 +96,30 @@ def pdm_files(document):
         yield package["name"], Files(package.get("version"), files, word)
 
 
-def digests(_document):
-    return ()
+def pipenv_files(document):
+    for section, packages in document.items():
+        for name, package in packages.items() if section != "_meta" else ():
+            word = "digests" if package.get("hashes") else "hash"
+            files = [url_name(package["file"])] if "file" in package else []
+            if "git" in package or "path" in package:
+                word = "git" if "git" in package else "directory"
+            version = package.get("version", "*").removeprefix("==")
+            yield name, Files(None if version == "*" else version, files, None if files else word)
+
+
+def pipenv_python(document):
+    requires = document["_meta"].get("requires", {})
+    if full := requires.get("python_full_version"):
+        return f"=={full}"
+    return f"=={requires['python_version']}.*" if "python_version" in requires else None
+
+
+def requirements_files(text):
+    """Only what is named by its URL: of all else a requirements file has digests and no names."""
+    for line in text.replace("\\\n", " ").splitlines():
+        if match := re.match(r"([A-Za-z0-9._-]+)\s*(?:\[.*?\])?\s*@\s*(\S+)", line):
+            word = "git" if match[2].startswith("git+") else None
+            yield match[1], Files(None, [] if word else [url_name(match[2])], word)
 
 
 class Format:
@@ -114,14 +136,14 @@ FORMATS = {
     "uv.lock": UV,
     "poetry.lock": Format(parse_toml, poetry_files, lambda lock: lock["metadata"].get("python-versions")),
     "pdm.lock": Format(parse_toml, pdm_files, lambda lock: lock["metadata"].get("requires_python")),
-    "Pipfile.lock": Format(json.loads, digests),
+    "Pipfile.lock": Format(json.loads, pipenv_files, pipenv_python),
 }
 
 
 def format_of(name):
     if name.endswith(".py.lock"):
         return UV
-    return FORMATS.get(name) or (Format(str, digests) if name.endswith((".txt", ".lock")) else None)
+    return FORMATS.get(name) or (Format(str, requirements_files) if name.endswith((".txt", ".lock")) else None)
 
 
 def python_range(text):
@@ -186,8 +208,8 @@ def tool_select(wanted, entries, target):
             return {"error": "ambiguous"}
         ((version, files),) = versions.items()
         file = files.word or choose(files.files, target)
-        if file is None:
-            return {"error": "no-wheel"}
+        if file in (None, "hash"):
+            return {"error": file or "no-wheel"}
         selected.append([name, str(Version(version)) if version else None, file])
     return {"packages": selected}
 
