@@ -1,6 +1,7 @@
 //! What can go wrong in a build, whichever stage it is: each stage has its own errors, and this is any of them.
 
 use crate::application::{EntryPointError, PlanError, TreeError};
+use crate::lock::LockError;
 use crate::output::OutputError;
 use crate::process::scratch::ScratchError;
 use crate::project::git::GitError;
@@ -48,6 +49,8 @@ stages! {
     Requirements(RequirementsError),
     /// A script cannot be read.
     Script(ScriptError),
+    /// A lock cannot be used.
+    Lock(Box<LockError>),
     /// A repository cannot be had.
     Git(GitError),
     /// There is no interpreter.

@@ -5,6 +5,7 @@ mod build;
 mod inspect;
 mod observer;
 mod options;
+mod plan;
 mod report;
 mod settings;
 mod world;
