@@ -24,8 +24,8 @@ else:
 # What reads TOML.
 parse_toml = tomllib.loads
 
-# Any patch release but the first: projects ask for >=3.8.1.
-PATCH = 9
+# A Python that is asked for by its minor version is its X.Y.0 where a marker asks.
+PATCH = 0
 DIGEST = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
