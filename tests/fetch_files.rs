@@ -199,6 +199,24 @@ fn takes_files_of_this_machine_where_they_are_and_asks_nobody_offline() {
     assert_eq!(files(directory.path()), 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn marks_what_it_takes_from_the_cache_as_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = target(directory.path());
+    std::fs::create_dir(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "x").unwrap();
+    let then = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000);
+    let times = std::fs::FileTimes::new().set_modified(then).set_accessed(then);
+    for path in [&file, file.parent().unwrap()] {
+        std::fs::File::open(path).unwrap().set_times(times).unwrap();
+    }
+    fetch_known(&client(&[], &[], true), "https://files.example/a.whl", b"x", directory.path()).unwrap();
+    // The file's own time stays: somebody may be reading it.
+    assert_eq!(file.metadata().unwrap().modified().unwrap(), then);
+    assert!(file.parent().unwrap().metadata().unwrap().modified().unwrap() > then + Duration::from_secs(1_000_000));
+}
+
 #[test]
 fn goes_on_where_a_server_died() {
     let body = body();

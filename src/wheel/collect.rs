@@ -263,6 +263,8 @@ impl Workshop<'_> {
         trail: &[String],
     ) -> Result<Vec<CollectedWheel>, CollectError> {
         let files: Vec<&RemoteFile> = packages.iter().filter_map(|package| package.artifact.file()).collect();
+        // That it cannot be made is told by what is to be written there.
+        let _ = self.surroundings.make_cache_directory("wheels");
         let downloads: Vec<Download> = files.iter().map(|file| self.download(file)).collect();
         let mut fetched = self.client.fetch_all(&downloads, progress)?.into_iter();
         // All sources are prepared before the first is built: what may not be built is refused early.

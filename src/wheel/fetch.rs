@@ -16,6 +16,7 @@ use super::fetch_error::{FetchError, Refusal};
 use super::http::{Answer, CONNECTIONS, Failure, Flow, Http};
 use super::index::IndexFile;
 use super::partial::Partial;
+use crate::cache::mark_used;
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::resolve::Location;
@@ -130,6 +131,9 @@ fn find_at_hand(download: &Download) -> Result<Option<Fetched>, FetchError> {
     let Some(expected) = download.sha256 else { return Ok(None) };
     let Ok(file) = std::fs::File::open(&download.target) else { return Ok(None) };
     let right = Sha256Digest::of_reader(file).is_ok_and(|found| found == expected);
+    if right && let Some(entry) = download.target.parent() {
+        mark_used(entry);
+    }
     Ok(right.then(|| Fetched { path: download.target.clone(), sha256: Some(expected) }))
 }
 
