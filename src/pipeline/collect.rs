@@ -358,7 +358,7 @@ impl Collector<'_> {
         {
             let wheel = &built.filename;
             self.observer
-                .warn(&format!("`{wheel}` differs from build to build: its backend wrote a path into `{entry}`"));
+                .warn(&format!("`{wheel}` depends on TMPDIR: its backend wrote the path of the build into `{entry}`"));
         }
         let directory = self.scratch.subdirectory("canonical")?;
         let epoch: Epoch = self.settings.epoch;

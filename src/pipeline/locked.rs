@@ -8,8 +8,9 @@ use crate::error::Error;
 use crate::lock::{Choice, Lock, LockError, LockedSource, Selected, Wanted};
 use crate::names::{ExtraName, PackageName};
 use crate::python::Interpreter;
+use crate::python::default_index;
 use crate::redact::recorded_url;
-use crate::resolve::{Artifact, Resolved};
+use crate::resolve::Resolved;
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 use crate::target::{
@@ -131,15 +132,18 @@ impl Collector<'_> {
             locked.check_version(wheel)?;
         }
         let missing = locked.selected.iter().filter(|one| !given.contains(&one.package.name));
-        let finder = Finder::new(self.target, &self.world.cache, &self.workshop.index.find_links);
-        let mut packages = Vec::new();
-        let mut built = Vec::new();
+        let mut finder = Finder::new(self.target, &self.world.cache, &self.workshop.index.find_links);
+        let (mut built, mut open) = (Vec::new(), Vec::new());
         for one in missing {
             match built_beforehand(one, &finder) {
                 Some(wheel) => built.push(wheel),
-                None => packages.push(locate(lock, one, &finder)?),
+                None => open.push(one),
             }
         }
+        if !self.settings.offline && !self.workshop.index.no_index {
+            finder.list(&open, self.workshop.client, || self.indexes())?;
+        }
+        let packages = open.iter().map(|one| locate(lock, one, &finder)).collect::<Result<Vec<_>, _>>()?;
         let sources = packages.iter().filter_map(|package| package.artifact.source_shown()).collect();
         self.allow_building(sources)?;
         self.observer.begin(Stage::Fetch, &format!("fetching {}", count(packages.len(), "distribution")));
@@ -152,6 +156,16 @@ impl Collector<'_> {
         }
         let (roots, overridden) = self.settle(lock, &wheels, &given, needed.roots)?;
         Ok(Settled { wheels, roots, overridden, resolver: lock.filename() })
+    }
+
+    /// The indexes that are asked for what the lock gives no place.
+    fn indexes(&self) -> Result<Vec<String>, Error> {
+        let index = self.workshop.index;
+        let first = match &index.index_url {
+            Some(url) => url.clone(),
+            None => default_index(self.world, self.workshop.interpreter)?,
+        };
+        Ok(std::iter::once(first).chain(index.extra_index_urls.iter().cloned()).collect())
     }
 
     /// Follows the requirements through the wheels: what the inputs require is in the lock; what the lock's own
@@ -205,18 +219,7 @@ impl Collector<'_> {
 fn locate(lock: &Lock, one: &Selected<'_>, finder: &Finder<'_>) -> Result<Resolved, Error> {
     let package = one.package;
     let absent = || LockError::NotAtHand { path: lock.path.clone(), entry: package.entry() };
-    let artifact = match (&one.choice, &package.source) {
-        (Choice::Wheel(file), _) => finder.find(file).map(Artifact::Wheel),
-        (Choice::Sdist(file), _) => finder.find(file).map(Artifact::Sdist),
-        (Choice::Digests, LockedSource::Digests { digests, .. }) => finder.find_any(package, digests)?,
-        (Choice::Source, LockedSource::Git { url, commit, subdirectory }) => {
-            let (url, commit, subdirectory) = (url.clone(), commit.clone(), subdirectory.clone());
-            Some(Artifact::Git { url, commit, subdirectory })
-        }
-        (Choice::Source, LockedSource::Directory { path }) => Some(Artifact::Directory(path.clone())),
-        _ => unreachable!("a choice goes with its source"),
-    };
-    let artifact = artifact.ok_or_else(absent).map_err(Box::new)?;
+    let artifact = finder.place(one)?.ok_or_else(absent).map_err(Box::new)?;
     let version = package.version.as_ref().map(ToString::to_string);
     Ok(Resolved { name: package.name.clone(), version, artifact })
 }

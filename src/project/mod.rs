@@ -11,3 +11,4 @@ pub mod requirements;
 pub mod script;
 pub mod sdist;
 pub mod sources;
+pub mod tree;

@@ -135,6 +135,8 @@ pub struct RemoteFile {
     pub location: Location,
     /// Its digest, where the resolver knows it.
     pub sha256: Option<Sha256Digest>,
+    /// Its size in bytes, where the resolver knows it.
+    pub size: Option<u64>,
 }
 
 /// Where a file is.

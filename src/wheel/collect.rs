@@ -263,6 +263,8 @@ impl Workshop<'_> {
         trail: &[String],
     ) -> Result<Vec<CollectedWheel>, CollectError> {
         let files: Vec<&RemoteFile> = packages.iter().filter_map(|package| package.artifact.file()).collect();
+        // That it cannot be made is told by what is to be written there.
+        let _ = self.surroundings.make_cache_directory("wheels");
         let downloads: Vec<Download> = files.iter().map(|file| self.download(file)).collect();
         let mut fetched = self.client.fetch_all(&downloads, progress)?.into_iter();
         // All sources are prepared before the first is built: what may not be built is refused early.
@@ -309,7 +311,12 @@ impl Workshop<'_> {
                 opened.and_then(Sha256Digest::of_reader).is_ok_and(|found| found == digest)
             };
             if let Some(path) = candidates.find(same) {
-                return Download { location: Location::Path(path.clone()), sha256: Some(digest), target: path };
+                return Download {
+                    location: Location::Path(path.clone()),
+                    sha256: Some(digest),
+                    size: None,
+                    target: path,
+                };
             }
         }
         let target = match &file.sha256 {
@@ -319,7 +326,7 @@ impl Workshop<'_> {
             }
             None => self.scratch.path().join("fetched").join(&file.filename),
         };
-        Download { location: file.location.clone(), sha256: file.sha256, target }
+        Download { location: file.location.clone(), sha256: file.sha256, size: file.size, target }
     }
 
     /// Collects build requirements, or takes those that were collected before for the same lines.
