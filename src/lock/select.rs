@@ -110,7 +110,7 @@ impl Lock {
             }
         }
         let choose = |(_, package): &(usize, &'a LockedPackage)| {
-            Ok(Selected { package: *package, choice: self.choose(package, target)? })
+            Ok(Selected { package, choice: self.choose(package, target)? })
         };
         let mut selected = needed.iter().map(choose).collect::<Result<Vec<_>, LockError>>()?;
         selected.sort_by(|one, other| one.package.name.cmp(&other.package.name));
