@@ -83,6 +83,8 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
         };
     }
     Ok(Lock {
+        inputs: None,
+        project: None,
         format: LockFormat::Pdm,
         path: path.to_owned(),
         sha256: document.sha256,

@@ -88,6 +88,8 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     let requires_python = python.specifiers().filter(|specifiers| !specifiers.is_empty()).cloned();
     let environments = if requires_python.is_some() { Vec::new() } else { python.python_markers() };
     Ok(Lock {
+        inputs: None,
+        project: None,
         format: LockFormat::Poetry,
         path: path.to_owned(),
         sha256: document.sha256,

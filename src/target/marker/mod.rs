@@ -117,6 +117,11 @@ impl Marker {
     pub fn mentions(&self, variable: Variable) -> bool {
         self.0.comparisons().any(|comparison| comparison.variable == variable)
     }
+
+    /// The variables that are compared, each with its literal, from left to right.
+    pub fn literals(&self) -> impl Iterator<Item = (Variable, &str)> {
+        self.0.comparisons().map(|comparison| (comparison.variable, comparison.literal.as_str()))
+    }
 }
 
 impl Expression {
