@@ -216,7 +216,7 @@ fn an_entry_with_extras_is_no_other_package() {
     let both = packages.concat().replace("python_version < '3.10'", "python_version < '4'");
     let read = place.read(&lock(ANY, &both, ""), None).unwrap();
     let message = selected(&read, "3.11", LINUX, &[], &[]).unwrap_err();
-    assert!(message.ends_with("several entries of `b` are needed at once: 1.0, 2.0"), "{message}");
+    assert!(message.ends_with("several entries of `b` are needed at once: 1.0 (entry 2), 2.0 (entry 3)"), "{message}");
 }
 
 #[test]
