@@ -2,6 +2,7 @@
 
 pub mod clamp;
 pub mod git;
+mod git_error;
 pub mod input;
 pub mod loose;
 pub mod pyproject;

@@ -15,7 +15,9 @@ pub mod locked;
 mod metadata;
 mod record;
 mod repack;
+mod source_facts;
 mod telling;
+mod traces;
 mod verify;
 
 pub use collect::{CollectedWheel, Workshop};
