@@ -211,7 +211,8 @@ impl Inputs {
             Kind::Application { module } => {
                 let environment = resolver_environment(world, &world.temporary, None);
                 let git = world.find_program("git");
-                let sources = list_sources(root, git.as_deref(), &environment).map_err(BuildError::from).map_err(Box::new)?;
+                let sources =
+                    list_sources(root, git.as_deref(), &environment).map_err(BuildError::from).map_err(Box::new)?;
                 let LooseApplication { files, left_out } = collect_application(root, &module, &sources)?;
                 if !left_out.is_empty() {
                     self.reasons.push(format!("not packed, as nothing imports it: {}", left_out.join(", ")));
