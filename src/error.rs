@@ -1,6 +1,7 @@
 //! What can go wrong in a build, whichever stage it is: each stage has its own errors, and this is any of them.
 
 use crate::application::{EntryPointError, PlanError, TreeError};
+use crate::lock::LockError;
 use crate::output::OutputError;
 use crate::process::scratch::ScratchError;
 use crate::project::git::GitError;
@@ -50,6 +51,8 @@ stages! {
     Script(ScriptError),
     /// A repository cannot be had.
     Git(GitError),
+    /// A lock cannot be used, or not be made.
+    Lock(LockError),
     /// There is no interpreter.
     Interpreter(FindError),
     /// The platform is not known.

@@ -3,6 +3,7 @@
 
 mod build;
 mod inspect;
+mod lock;
 mod observer;
 mod options;
 mod report;
@@ -30,6 +31,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
     match matches.subcommand() {
         Some(("build", matches)) => build::run(matches, build::Purpose::Build),
         Some(("plan", matches)) => build::run(matches, build::Purpose::Plan),
+        Some(("lock", matches)) => lock::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("completions", matches)) => complete(matches),
         Some(("man", _)) => write_manual(),

@@ -3,6 +3,8 @@
 //! A lock is data: nothing is resolved, fetched or built here, and what cannot be trusted (an entry without a sha256, a
 //! path outside of the project, a URL that is neither http nor https) is refused by name before anything else happens.
 
+mod draft;
+mod earlier;
 mod fault;
 mod pdm;
 mod pipfile;
@@ -21,6 +23,8 @@ use crate::digest::Sha256Digest;
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::Marker;
 
+pub use draft::{Draft, DraftBuild, DraftEntry};
+pub use earlier::{EarlierBuild, EarlierLock, EarlierPackage};
 pub use fault::{EntryFault, LockError};
 pub use select::{Choice, Selected, Wanted};
 

@@ -38,7 +38,7 @@ use super::pins::{AllowedHashes, Unpinned, check, fixes_source, is_commit};
 use super::{Observer, Stage};
 
 /// How long choosing versions may take.
-const RESOLVE_TIMEOUT: Duration = Duration::from_mins(10);
+pub(super) const RESOLVE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// What is packed, checked.
 #[derive(Debug)]
@@ -502,7 +502,7 @@ fn describe_requirement(requirement: &Requirement) -> Result<RecipeInput, Error>
     Ok(RecipeInput::Requirement(format!("{}{extras} @ {shown}{marker}", requirement.name)))
 }
 
-fn describe_file(path: &Path) -> Result<RecipeFile, Error> {
+pub(super) fn describe_file(path: &Path) -> Result<RecipeFile, Error> {
     let filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let unreadable = |error| WheelError::Unreadable { wheel: path.display().to_string(), error };
     let file = std::fs::File::open(path).map_err(unreadable)?;

@@ -80,6 +80,18 @@ impl Inputs {
     /// # Errors
     /// When something is not there, or is nothing that can be packed.
     pub fn read(settings: &BuildSettings) -> Result<Self, Error> {
+        Self::read_for(settings, |file| may_be_started(settings, file))
+    }
+
+    /// Reads what `settings` name to lock it: nothing of it has to be what is started.
+    ///
+    /// # Errors
+    /// When something is not there, or is nothing that can be packed.
+    pub fn read_to_lock(settings: &BuildSettings) -> Result<Self, Error> {
+        Self::read_for(settings, |_| true)
+    }
+
+    fn read_for(settings: &BuildSettings, suffices: impl Fn(&RequirementsFile) -> bool) -> Result<Self, Error> {
         let directory = settings.directory.as_path();
         let mut files = Vec::new();
         for name in &settings.requirement_files {
@@ -101,7 +113,7 @@ impl Inputs {
                 Ok(source) => sources.push(source),
                 // What the requirements files name can be started instead.
                 Err(Error::Input(InputError::NothingToStart(_) | InputError::NoModule { .. }))
-                    if files.iter().any(|(_, file)| may_be_started(settings, file)) => {}
+                    if files.iter().any(|(_, file)| suffices(file)) => {}
                 Err(error) => return Err(error),
             }
         }

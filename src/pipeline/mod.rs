@@ -4,8 +4,10 @@
 
 mod collect;
 mod inputs;
+pub mod lock;
 mod pins;
 mod start;
+mod workshop;
 
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! Building a wheel from source (PEP 517), isolated: a copy of the source, a fresh virtual environment with the build
 //! requirements and nothing else, and an environment of which every variable is fixed or named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -92,6 +92,27 @@ impl Workshop<'_> {
         let path_dependent = find_path(&path, &room).map_err(|source| build.write(source))?;
         let origin = Origin::Built { source: recorded, sha256, build_requirements: build.requirements, path_dependent };
         Ok(CollectedWheel { name, filename, path, sha256: None, origin })
+    }
+
+    /// Asks what a source is built with: the requirements of its `[build-system]`, and those that its backend adds
+    /// (PEP 517, `get_requires_for_build_wheel`), sorted. It runs the backend, and builds nothing.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn ask_build_requirements(
+        &self,
+        source: &Source<'_>,
+        name: Option<&PackageName>,
+    ) -> Result<Vec<String>, BuildError> {
+        let label = source.label();
+        let trail = [name.map_or_else(|| label.clone(), ToString::to_string)];
+        let room = self.scratch.subdirectory("build")?;
+        let room = room.canonicalize().map_err(|source| BuildError::Write { label: label.clone(), source })?;
+        let (project, _) = self.prepare(source, &room)?;
+        let fixed = read_build_system(&project, &label)?.requires;
+        let build = Build::open(self, label, &room, project, &trail)?;
+        let all: BTreeSet<String> = fixed.into_iter().chain(build.ask_dynamic()?).collect();
+        Ok(all.into_iter().collect())
     }
 
     /// Makes the copy that is built, always in a directory of the same name. Gives the project's directory, and the
@@ -293,9 +314,7 @@ impl<'a> Build<'a> {
     /// Calls the hooks; gives the wheel and its name.
     fn run(&mut self) -> Result<(PathBuf, String), BuildError> {
         let none = serde_json::Value::Null;
-        let dynamic = self.call(GET_REQUIRES, std::slice::from_ref(&none))?;
-        let dynamic: Vec<String> =
-            serde_json::from_value(dynamic.clone()).map_err(|_| self.returned(GET_REQUIRES, &dynamic.to_string()))?;
+        let dynamic = self.ask_dynamic()?;
         if !dynamic.is_empty() {
             self.add_requirements(&dynamic)?;
         }
@@ -309,6 +328,12 @@ impl<'a> Build<'a> {
             .filter(|name| directory.join(name).is_file())
             .ok_or_else(|| self.returned(BUILD, &returned.to_string()))?;
         Ok((directory.join(filename), filename.to_owned()))
+    }
+
+    /// What the backend wants beside the requirements of `[build-system]`.
+    fn ask_dynamic(&self) -> Result<Vec<String>, BuildError> {
+        let dynamic = self.call(GET_REQUIRES, &[serde_json::Value::Null])?;
+        serde_json::from_value(dynamic.clone()).map_err(|_| self.returned(GET_REQUIRES, &dynamic.to_string()))
     }
 
     fn returned(&self, hook: &'static str, returned: &str) -> BuildError {

@@ -1,0 +1,423 @@
+//! A lock that is to be written: `pylock.toml` (PEP 751) in one form, so that the same choice gives the same bytes.
+//!
+//! What a build is made with stands in `[tool.pyzpack]`, which other tools pass over. Nothing that belongs to one
+//! machine or one user is written: a path outside of the lock's directory is refused, and so is a file without a sha256.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Component, Path, PathBuf};
+
+use pep440_rs::{Version, VersionSpecifiers};
+
+use super::{EntryFault, FileHash, FileLocation, LockError, LockedFile, LockedPackage, LockedSource};
+use crate::digest::Sha256Digest;
+use crate::names::{ExtraName, GroupName, PackageName};
+use crate::target::Marker;
+
+/// A lock that is to be written.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The file that it becomes; paths in it start from its directory.
+    pub path: PathBuf,
+    /// The Pythons that it is for.
+    pub requires_python: VersionSpecifiers,
+    /// The environments that it is for; empty for any.
+    pub environments: Vec<Marker>,
+    /// The extras that can be asked for.
+    pub extras: BTreeSet<ExtraName>,
+    /// The dependency groups that can be asked for.
+    pub groups: BTreeSet<GroupName>,
+    /// The digest of what was locked.
+    pub inputs: Sha256Digest,
+    /// What is locked.
+    pub packages: Vec<DraftEntry>,
+    /// What sources are built with.
+    pub builds: Vec<DraftBuild>,
+}
+
+/// A package, and where it is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftEntry {
+    /// The package.
+    pub package: LockedPackage,
+    /// Where it is needed; none for everywhere.
+    pub marker: Option<Marker>,
+}
+
+/// What one source is built with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftBuild {
+    /// The distribution that is built.
+    pub name: PackageName,
+    /// Its version; none where that is known only when it is built.
+    pub version: Option<Version>,
+    /// The requirements that the set was chosen for.
+    pub requires: Vec<String>,
+    /// The whole set.
+    pub packages: Vec<DraftEntry>,
+}
+
+impl Draft {
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// [`LockError`]: an entry has no sha256, or lies where only this machine finds it.
+    pub fn to_toml(&self) -> Result<String, LockError> {
+        let mut text = "lock-version = \"1.0\"\n".to_owned();
+        let mut line = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));
+        if !self.environments.is_empty() {
+            line("environments", list(self.environments.iter().map(|marker| quote(&marker.to_string()))));
+        }
+        line("requires-python", quote(&self.requires_python.to_string()));
+        line("extras", list(self.extras.iter().map(|name| quote(name.as_str()))));
+        line("dependency-groups", list(self.groups.iter().map(|name| quote(name.as_str()))));
+        line("default-groups", "[]".to_owned());
+        line("created-by", quote("pyzpack"));
+        for entry in sorted(&self.packages) {
+            text.push_str("\n[[packages]]\n");
+            self.write_package(&mut text, entry, true)?;
+        }
+        let _ = write!(text, "\n[tool.pyzpack]\nlock-version = 1\ninputs = \"sha256:{}\"\n", self.inputs);
+        let mut builds: Vec<&DraftBuild> = self.builds.iter().collect();
+        builds.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
+        let mut shared: BTreeMap<(&PackageName, &Option<Version>), &DraftEntry> = BTreeMap::new();
+        for build in builds {
+            write_build(&mut text, build);
+            for entry in &build.packages {
+                shared.entry((&entry.package.name, &entry.package.version)).or_insert(entry);
+            }
+        }
+        for entry in shared.into_values() {
+            text.push_str("\n[[tool.pyzpack.build-packages]]\n");
+            // Where it is needed differs from build to build, and is written there.
+            self.write_package(&mut text, entry, false)?;
+        }
+        Ok(text)
+    }
+
+    fn write_package(&self, text: &mut String, entry: &DraftEntry, with_marker: bool) -> Result<(), LockError> {
+        let package = &entry.package;
+        let refuse = |fault| LockError::entry(&self.path, package.entry(), fault);
+        let mut line = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));
+        line("name", quote(package.name.as_str()));
+        if let Some(version) = &package.version {
+            line("version", quote(&version.to_string()));
+        }
+        if let Some(marker) = entry.marker.as_ref().filter(|_| with_marker) {
+            line("marker", quote(&marker.to_string()));
+        }
+        if let Some(requires_python) = &package.requires_python {
+            line("requires-python", quote(&requires_python.to_string()));
+        }
+        match &package.source {
+            LockedSource::Git { url, commit, subdirectory } => {
+                if url.starts_with("file:") {
+                    return Err(refuse(EntryFault::Repository(
+                        "it comes from a repository on this machine".to_owned(),
+                    )));
+                }
+                let mut fields = vec![field("type", "git"), field("url", url), field("commit-id", commit)];
+                fields.extend(subdirectory.as_ref().map(|path| field("subdirectory", &slashed(path))));
+                line("vcs", inline(&fields));
+            }
+            LockedSource::Directory { path } | LockedSource::Virtual { path } => {
+                line("directory", inline(&[field("path", &self.relative(path).map_err(refuse)?)]));
+            }
+            LockedSource::Archive { file, subdirectory } => {
+                // Of PEP 751's files an archive alone has no name.
+                let mut fields = self.file_fields(file).map_err(refuse)?;
+                fields.remove(0);
+                fields.extend(subdirectory.as_ref().map(|path| field("subdirectory", &slashed(path))));
+                line("archive", inline(&fields));
+            }
+            LockedSource::Files { files, index } => {
+                if let Some(index) = index {
+                    line("index", quote(index));
+                }
+                let (mut wheels, mut sdists): (Vec<&LockedFile>, Vec<_>) =
+                    files.iter().partition(|file| file.filename.ends_with(".whl"));
+                sdists.sort_by(|left, right| left.filename.cmp(&right.filename));
+                if let Some(sdist) = sdists.first() {
+                    line("sdist", inline(&self.file_fields(sdist).map_err(refuse)?));
+                }
+                wheels.sort_by(|left, right| left.filename.cmp(&right.filename));
+                let wheels: Vec<String> = wheels
+                    .into_iter()
+                    .map(|wheel| self.file_fields(wheel).map(|fields| inline(&fields)).map_err(refuse))
+                    .collect::<Result<_, _>>()?;
+                if !wheels.is_empty() {
+                    let lines: String = wheels.iter().map(|wheel| format!("    {wheel},\n")).collect();
+                    line("wheels", format!("[\n{lines}]"));
+                }
+            }
+            LockedSource::Digests { .. } => {
+                let name = package.entry();
+                return Err(refuse(EntryFault::Field(format!("the files of {name} have no names"))));
+            }
+        }
+        Ok(())
+    }
+
+    /// The fields of a file; its name is the first.
+    fn file_fields(&self, file: &LockedFile) -> Result<Vec<String>, EntryFault> {
+        let FileHash::Sha256(digest) = &file.hash else {
+            return Err(file.hash.fault(&file.filename).unwrap_or(EntryFault::NoHash { file: file.filename.clone() }));
+        };
+        let mut fields = vec![field("name", &file.filename)];
+        fields.push(match &file.location {
+            FileLocation::Url(url) => field("url", url),
+            FileLocation::Path(path) => field("path", &self.relative(path)?),
+            FileLocation::Index => {
+                return Err(EntryFault::Field(format!("`{}` has neither a URL nor a path", file.filename)));
+            }
+        });
+        fields.extend(file.size.map(|size| format!("size = {size}")));
+        fields.push(format!("hashes = {{ sha256 = \"{digest}\" }}"));
+        Ok(fields)
+    }
+
+    /// A path as the lock has it: from its own directory.
+    fn relative(&self, path: &Path) -> Result<String, EntryFault> {
+        let outside = || EntryFault::Outside(path.display().to_string());
+        let directory = self.path.parent().ok_or_else(outside)?;
+        let relative = path.strip_prefix(directory).map_err(|_| outside())?;
+        let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+        let utf8 = relative.to_str().is_some();
+        if !plain || !utf8 {
+            return Err(outside());
+        }
+        Ok(slashed(relative))
+    }
+}
+
+fn write_build(text: &mut String, build: &DraftBuild) {
+    let mut line = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));
+    line("\n[[tool.pyzpack.builds]]\nname", quote(build.name.as_str()));
+    if let Some(version) = &build.version {
+        line("version", quote(&version.to_string()));
+    }
+    let requires: BTreeSet<&String> = build.requires.iter().collect();
+    line("requires", list(requires.into_iter().map(|requirement| quote(requirement))));
+    if build.packages.is_empty() {
+        line("packages", "[]".to_owned());
+        return;
+    }
+    let packages = sorted(&build.packages).into_iter().map(|entry| {
+        let mut fields = vec![field("name", entry.package.name.as_str())];
+        fields.extend(entry.package.version.as_ref().map(|version| field("version", &version.to_string())));
+        fields.extend(entry.marker.as_ref().map(|marker| field("marker", &marker.to_string())));
+        format!("    {},\n", inline(&fields))
+    });
+    line("packages", format!("[\n{}]", packages.collect::<String>()));
+}
+
+/// By name, version and marker.
+fn sorted(entries: &[DraftEntry]) -> Vec<&DraftEntry> {
+    let mut entries: Vec<&DraftEntry> = entries.iter().collect();
+    entries.sort_by(|left, right| {
+        let key = |entry: &DraftEntry| (entry.package.name.clone(), entry.package.version.clone());
+        (key(left), &left.marker).cmp(&(key(right), &right.marker))
+    });
+    entries
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(", "))
+}
+
+fn inline(fields: &[String]) -> String {
+    format!("{{ {} }}", fields.join(", "))
+}
+
+fn field(key: &str, value: &str) -> String {
+    format!("{key} = {}", quote(value))
+}
+
+fn slashed(path: &Path) -> String {
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+/// A TOML string: literal where that spares escapes, as for markers, else basic.
+fn quote(text: &str) -> String {
+    if text.contains('"') && !text.contains('\'') && !text.chars().any(char::is_control) {
+        return format!("'{text}'");
+    }
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            character if character.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(character));
+            }
+            character => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(filename: &str, location: FileLocation) -> LockedFile {
+        LockedFile {
+            filename: filename.to_owned(),
+            location,
+            hash: FileHash::Sha256(Sha256Digest::of(b"")),
+            size: None,
+        }
+    }
+
+    fn entry(name: &str, version: &str, source: LockedSource, marker: Option<&str>) -> DraftEntry {
+        let package = LockedPackage {
+            name: name.parse().unwrap(),
+            version: version.parse().ok(),
+            requires_python: None,
+            source,
+            dependencies: Vec::new(),
+            optional_dependencies: BTreeMap::new(),
+        };
+        DraftEntry { package, marker: marker.map(|marker| marker.parse().unwrap()) }
+    }
+
+    fn files(files: Vec<LockedFile>) -> LockedSource {
+        LockedSource::Files { files, index: None }
+    }
+
+    fn draft(packages: Vec<DraftEntry>, builds: Vec<DraftBuild>) -> Draft {
+        Draft {
+            path: PathBuf::from("/p/pylock.toml"),
+            requires_python: ">=3.9".parse().unwrap(),
+            environments: Vec::new(),
+            extras: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            inputs: Sha256Digest::of(b""),
+            packages,
+            builds,
+        }
+    }
+
+    #[test]
+    fn writes_every_kind_of_entry_in_one_order() {
+        let url = |name: &str| FileLocation::Url(format!("https://files.example/{name}"));
+        let commit = "0a".repeat(20);
+        let git = LockedSource::Git {
+            url: "https://git.example/c.git".to_owned(),
+            commit: commit.clone(),
+            subdirectory: Some("py/c".into()),
+        };
+        let tool =
+            entry("tool", "3", files(vec![file("tool-3-py3-none-any.whl", url("tool-3-py3-none-any.whl"))]), None);
+        let mut sized = file("a-1-py3-none-any.whl", FileLocation::Path("/p/wheels/a-1-py3-none-any.whl".into()));
+        sized.size = Some(7);
+        let archive = LockedSource::Archive { file: file("d-1.zip", url("d-1.zip")), subdirectory: None };
+        let mut lock = draft(
+            vec![
+                entry("d", "1", archive, None),
+                entry("c", "", git, Some("'x' in extras")),
+                entry("b", "", LockedSource::Directory { path: "/p/libs/b".into() }, None),
+                entry(
+                    "a",
+                    "1",
+                    files(vec![file("a-1.tar.gz", url("a-1.tar.gz")), sized]),
+                    Some("sys_platform == 'win32'"),
+                ),
+            ],
+            vec![DraftBuild {
+                name: "b".parse().unwrap(),
+                version: None,
+                requires: vec!["wheel".to_owned(), "tool>=3".to_owned()],
+                packages: vec![tool],
+            }],
+        );
+        lock.extras.insert("x".parse().unwrap());
+        lock.environments.push("python_version == '3.11'".parse().unwrap());
+        let empty = Sha256Digest::of(b"");
+        let expected = format!(
+            r#"lock-version = "1.0"
+environments = ['python_version == "3.11"']
+requires-python = ">=3.9"
+extras = ["x"]
+dependency-groups = []
+default-groups = []
+created-by = "pyzpack"
+
+[[packages]]
+name = "a"
+version = "1"
+marker = 'sys_platform == "win32"'
+sdist = {{ name = "a-1.tar.gz", url = "https://files.example/a-1.tar.gz", hashes = {{ sha256 = "{empty}" }} }}
+wheels = [
+    {{ name = "a-1-py3-none-any.whl", path = "wheels/a-1-py3-none-any.whl", size = 7, hashes = {{ sha256 = "{empty}" }} }},
+]
+
+[[packages]]
+name = "b"
+directory = {{ path = "libs/b" }}
+
+[[packages]]
+name = "c"
+marker = '"x" in extras'
+vcs = {{ type = "git", url = "https://git.example/c.git", commit-id = "{commit}", subdirectory = "py/c" }}
+
+[[packages]]
+name = "d"
+version = "1"
+archive = {{ url = "https://files.example/d-1.zip", hashes = {{ sha256 = "{empty}" }} }}
+
+[tool.pyzpack]
+lock-version = 1
+inputs = "sha256:{empty}"
+
+[[tool.pyzpack.builds]]
+name = "b"
+requires = ["tool>=3", "wheel"]
+packages = [
+    {{ name = "tool", version = "3" }},
+]
+
+[[tool.pyzpack.build-packages]]
+name = "tool"
+version = "3"
+wheels = [
+    {{ name = "tool-3-py3-none-any.whl", url = "https://files.example/tool-3-py3-none-any.whl", hashes = {{ sha256 = "{empty}" }} }},
+]
+"#
+        );
+        assert_eq!(lock.to_toml().unwrap(), expected);
+        lock.packages.reverse();
+        assert_eq!(lock.to_toml().unwrap(), expected);
+    }
+
+    #[test]
+    fn refuses_what_only_this_machine_has() {
+        let message = |source| {
+            draft(vec![entry("a", "1", source, None)], Vec::new()).to_toml().map_err(|error| error.to_string())
+        };
+        let at = |path: &str| files(vec![file("a-1-py3-none-any.whl", FileLocation::Path(path.into()))]);
+        assert_eq!(message(at("/w/a.whl")).unwrap_err(), "`/p/pylock.toml`, a 1: `/w/a.whl` is outside of the project");
+        assert_eq!(
+            message(at("/p/../w/a.whl")).unwrap_err(),
+            "`/p/pylock.toml`, a 1: `/p/../w/a.whl` is outside of the project"
+        );
+        assert!(message(at("/p/w/a.whl")).is_ok());
+        let git = |url: &str| LockedSource::Git { url: url.to_owned(), commit: "0a".repeat(20), subdirectory: None };
+        assert_eq!(
+            message(git("file:///r")).unwrap_err(),
+            "`/p/pylock.toml`, a 1: it comes from a repository on this machine"
+        );
+        assert!(message(git("https://git.example/r")).is_ok());
+        let mut unhashed = file("a-1.zip", FileLocation::Url("https://files.example/a-1.zip".to_owned()));
+        unhashed.hash = FileHash::Missing;
+        assert_eq!(message(files(vec![unhashed])).unwrap_err(), "`/p/pylock.toml`, a 1: `a-1.zip` has no hash");
+    }
+
+    #[test]
+    fn quotes_so_that_toml_reads_the_same_text() {
+        for text in ["", "a", "a\"b", "a'b", "a\"'b\\", "tab\tnul\0del\u{7f}", "é"] {
+            let table: toml::Table = format!("x = {}", quote(text)).parse().unwrap();
+            assert_eq!(table["x"].as_str(), Some(text));
+        }
+    }
+}
