@@ -49,10 +49,10 @@ stages! {
     Requirements(RequirementsError),
     /// A script cannot be read.
     Script(ScriptError),
+    /// A lock cannot be used.
+    Lock(Box<LockError>),
     /// A repository cannot be had.
     Git(GitError),
-    /// A lock cannot be used, or not be made.
-    Lock(LockError),
     /// There is no interpreter.
     Interpreter(FindError),
     /// The platform is not known.

@@ -6,6 +6,7 @@ mod inspect;
 mod lock;
 mod observer;
 mod options;
+mod plan;
 mod report;
 mod settings;
 mod world;

@@ -3,12 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use pep440_rs::Version;
+
 use super::{
-    Edge, EntryFault, FileHash, Lock, LockError, LockFormat, LockedFile, LockedPackage, LockedSource, Membership,
-    PackageIndex,
+    BuildPackage, Edge, EntryFault, FileHash, Lock, LockError, LockFormat, LockedBuild, LockedFile, LockedPackage,
+    LockedSource, Membership, PackageIndex,
 };
-use crate::names::{ExtraName, GroupName};
-use crate::target::{Activation, BuildOrder, Target, WheelFilename};
+use crate::names::{ExtraName, GroupName, PackageName};
+use crate::target::{Activation, BuildOrder, Marker, Target, WheelFilename};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +46,11 @@ pub enum Choice<'a> {
 impl Lock {
     /// The entries that `target` needs for what is wanted, by name.
     ///
+    /// It selects what `packaging.pylock.Pylock.select` does, with four differences, each told by PEP 751 or PEP 427 or for
+    /// the sake of the build: an extra or a group that the lock does not have is refused; default groups are taken beside
+    /// those that are asked for, not in their place; of wheels with equally good tags the one with the highest build tag is
+    /// taken, then the first in the lock, not the first at once; and an archive that is a wheel has to fit like any other.
+    ///
     /// # Errors
     /// [`LockError`]: the lock is not for this target, does not have what is wanted, or an entry that is needed cannot be
     /// used.
@@ -52,26 +59,54 @@ impl Lock {
         self.check_wanted(wanted)?;
         let mut walk = Walk { lock: self, target, active: self.activate(wanted), reached: BTreeMap::new() };
         walk.run()?;
-        let reached = walk.reached;
-        let mut selected: Vec<Selected<'_>> = Vec::new();
-        for index in reached.keys() {
-            let package = &self.packages[index.0];
-            if matches!(package.source, LockedSource::Virtual { .. }) {
-                continue;
+        let needed = walk.reached.keys().map(|index| (index.0 + 1, &self.packages[index.0]));
+        let installed =
+            |(_, package): &(usize, &LockedPackage)| !matches!(package.source, LockedSource::Virtual { .. });
+        self.take(&needed.filter(installed).collect::<Vec<_>>(), target)
+    }
+
+    /// What the distribution is built with, where the lock says; a build without a version is that of any.
+    pub fn build_for(&self, name: &PackageName, version: Option<&Version>) -> Option<&LockedBuild> {
+        let of_name = || self.builds.iter().filter(|build| build.name == *name);
+        let exact = of_name().find(|build| build.version.is_some() && build.version.as_ref() == version);
+        exact.or_else(|| of_name().find(|build| build.version.is_none() || version.is_none()))
+    }
+
+    /// Those of a build's packages that `target` needs, by name.
+    ///
+    /// # Errors
+    /// [`LockError`]: one of them cannot be used.
+    pub fn select_build<'a>(&'a self, build: &'a LockedBuild, target: &Target) -> Result<Vec<Selected<'a>>, LockError> {
+        let mut needed = Vec::new();
+        for (index, BuildPackage { package, marker }) in build.packages.iter().enumerate() {
+            if self.holds(marker.as_ref(), package, target, &Wanted::default())? {
+                needed.push((index + 1, package));
             }
-            selected.push(Selected { package, choice: self.choose(package, target)? });
         }
-        selected.sort_by(|left, right| left.package.name.cmp(&right.package.name));
-        for pair in selected.windows(2) {
-            let [left, right] = pair else { continue };
-            if left.package.name == right.package.name {
-                let name = left.package.name.clone();
-                let same = selected.iter().filter(|one| one.package.name == name);
-                let versions = same.map(|one| one.package.version_text()).collect();
-                return Err(LockError::Ambiguous { path: self.path.clone(), name, versions });
+        self.take(&needed, target)
+    }
+
+    /// Of each entry what fits, by name. The entries come with their numbers in the lock, in its order.
+    fn take<'a>(
+        &'a self,
+        needed: &[(usize, &'a LockedPackage)],
+        target: &Target,
+    ) -> Result<Vec<Selected<'a>>, LockError> {
+        let mut entries: BTreeMap<&PackageName, &LockedPackage> = BTreeMap::new();
+        for (_, package) in needed {
+            if let Some(requires_python) = package.requires_python.as_ref().filter(|python| !target.satisfies(python)) {
+                let fault =
+                    EntryFault::Python { requires_python: requires_python.clone(), target: target.python_text() };
+                return Err(LockError::entry(&self.path, package.entry(), fault));
+            }
+            if entries.insert(&package.name, package).is_some() {
+                let same = needed.iter().filter(|(_, one)| one.name == package.name);
+                let versions = same.map(|(number, one)| one.place(*number)).collect();
+                return Err(LockError::Ambiguous { path: self.path.clone(), name: package.name.clone(), versions });
             }
         }
-        Ok(selected)
+        let packages = entries.into_values();
+        packages.map(|package| Ok(Selected { package, choice: self.choose(package, target)? })).collect()
     }
 
     fn check_target(&self, target: &Target) -> Result<(), LockError> {
@@ -82,13 +117,19 @@ impl Lock {
                 target: target.python_text(),
             });
         }
-        let fits = |marker: &crate::target::Marker| target.applies(marker, &BTreeSet::new()).unwrap_or(false);
-        if !self.environments.is_empty() && !self.environments.iter().any(fits) {
-            let environments: Vec<String> = self.environments.iter().map(ToString::to_string).collect();
-            let (path, target) = (self.path.clone(), target.to_string());
-            return Err(LockError::Environment { path, target, environments: environments.join("; ") });
+        for marker in &self.environments {
+            let applies = target.applies(marker, &BTreeSet::new());
+            let refuse = |error| LockError::entry(&self.path, "environments", EntryFault::Evaluation(error));
+            if applies.map_err(refuse)? {
+                return Ok(());
+            }
         }
-        Ok(())
+        if self.environments.is_empty() {
+            return Ok(());
+        }
+        let environments: Vec<String> = self.environments.iter().map(ToString::to_string).collect();
+        let (path, target) = (self.path.clone(), target.to_string());
+        Err(LockError::Environment { path, target, environments: environments.join("; ") })
     }
 
     fn check_wanted(&self, wanted: &Wanted) -> Result<(), LockError> {
@@ -118,13 +159,27 @@ impl Lock {
         Wanted { extras: wanted.extras.clone(), groups }
     }
 
+    /// Whether an entry's marker holds.
+    fn holds(
+        &self,
+        marker: Option<&Marker>,
+        package: &LockedPackage,
+        target: &Target,
+        active: &Wanted,
+    ) -> Result<bool, LockError> {
+        let Some(marker) = marker else { return Ok(true) };
+        let Wanted { extras, groups } = active;
+        let activation = match self.format {
+            LockFormat::Pylock => Activation::LockFile { extras, groups },
+            _ => Activation::Metadata { extras },
+        };
+        let evaluated = marker.evaluate(&target.environment, activation);
+        evaluated.map_err(|error| LockError::entry(&self.path, package.entry(), EntryFault::Evaluation(error)))
+    }
+
     /// The best file of an entry for the target.
     fn choose<'a>(&'a self, package: &'a LockedPackage, target: &Target) -> Result<Choice<'a>, LockError> {
         let refuse = |fault| LockError::entry(&self.path, package.entry(), fault);
-        if let Some(requires_python) = package.requires_python.as_ref().filter(|python| !target.satisfies(python)) {
-            let target = target.python_text();
-            return Err(refuse(EntryFault::Python { requires_python: requires_python.clone(), target }));
-        }
         let choice = match &package.source {
             LockedSource::Files { files, .. } => choose_file(files, target).map_err(refuse)?,
             LockedSource::Archive { file, .. } => choose_file(std::slice::from_ref(file), target).map_err(refuse)?,
@@ -148,13 +203,14 @@ impl Lock {
     }
 }
 
-/// The wheel that fits best, else the source distribution.
+/// The wheel that fits best, else the source distribution: by the best tag (PEP 425), then the build tag (PEP 427), then
+/// the lock's order.
 fn choose_file<'a>(files: &'a [LockedFile], target: &Target) -> Result<Choice<'a>, EntryFault> {
-    let mut best: Option<((usize, Reverse<Option<BuildOrder>>, &str), &LockedFile)> = None;
+    let mut best: Option<((usize, Reverse<Option<BuildOrder>>), &LockedFile)> = None;
     for file in files {
         let Ok(name) = file.filename.parse::<WheelFilename>() else { continue };
         let Some(rank) = target.tags.best_rank(&name.tags) else { continue };
-        let key = (rank, Reverse(name.build_order()), file.filename.as_str());
+        let key = (rank, Reverse(name.build_order()));
         if best.as_ref().is_none_or(|(known, _)| key < *known) {
             best = Some((key, file));
         }
@@ -200,7 +256,7 @@ impl Walk<'_, '_> {
         let mut queue = vec![first];
         while let Some(edge) = queue.pop() {
             let package = &lock.packages[edge.to.0];
-            if !self.applies(edge, package)? {
+            if !lock.holds(edge.marker.as_ref(), package, self.target, &self.active)? {
                 continue;
             }
             let known = self.reached.get(&edge.to);
@@ -216,17 +272,6 @@ impl Walk<'_, '_> {
         }
         Ok(())
     }
-
-    fn applies(&self, edge: &Edge, package: &LockedPackage) -> Result<bool, LockError> {
-        let Some(marker) = &edge.marker else { return Ok(true) };
-        let Wanted { extras, groups } = &self.active;
-        let activation = match self.lock.format {
-            LockFormat::Pylock => Activation::LockFile { extras, groups },
-            _ => Activation::Metadata { extras },
-        };
-        let evaluated = marker.evaluate(&self.target.environment, activation);
-        evaluated.map_err(|error| LockError::entry(&self.lock.path, package.entry(), EntryFault::Evaluation(error)))
-    }
 }
 
 impl LockedPackage {
@@ -235,8 +280,16 @@ impl LockedPackage {
         self.version.as_ref().map_or_else(|| self.name.to_string(), |version| format!("{} {version}", self.name))
     }
 
-    fn version_text(&self) -> String {
-        self.version.as_ref().map_or_else(|| "no version".to_owned(), ToString::to_string)
+    /// What tells it from other entries of its name: version, kind of source, number in the lock.
+    fn place(&self, number: usize) -> String {
+        let version = self.version.as_ref().map_or_else(|| "no version".to_owned(), ToString::to_string);
+        let source = match self.source {
+            LockedSource::Files { .. } | LockedSource::Digests { .. } => "",
+            LockedSource::Archive { .. } => " from an archive",
+            LockedSource::Git { .. } => " from git",
+            LockedSource::Directory { .. } | LockedSource::Virtual { .. } => " from a directory",
+        };
+        format!("{version}{source} (entry {number})")
     }
 }
 

@@ -1,16 +1,16 @@
 //! From what was named to checked wheels: sources are built, versions chosen, files fetched, every wheel verified.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pep440_rs::VersionSpecifiers;
 
-use crate::application::{LooseFile, WheelSet, facts_of};
+use crate::application::{LooseFile, Overridden, WheelSet};
 use crate::archive::{ArchivePath, Epoch};
 use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::evidence::{RecipeFile, RecipeInput};
+use crate::lock::Lock;
 use crate::names::{ExtraName, PackageName};
 use crate::process::ScratchDir;
 use crate::project::requirements::digest_in_url;
@@ -19,10 +19,10 @@ use crate::python::Interpreter;
 use crate::python::environment::resolver_environment;
 use crate::python::venv::Venv;
 use crate::redact::recorded_url;
-use crate::resolve::{self, Request, local_requirement};
-use crate::settings::{BuildSettings, SourcePolicy};
+use crate::resolve::local_requirement;
+use crate::settings::{BuildSettings, SourcePolicy, UnpinnedPolicy};
 use crate::surroundings::Surroundings;
-use crate::target::{DistributionFacts, Requirement, RequirementSource, Target, close};
+use crate::target::{Closure, Requirement, RequirementSource, Target};
 use crate::urls::path_of_file_url;
 use crate::wheel::access::Access;
 use crate::wheel::build::Source;
@@ -34,7 +34,7 @@ use crate::wheel::{
 };
 
 use super::inputs::{Inputs, SourceKind};
-use super::pins::{AllowedHashes, Unpinned, check, fixes_source, is_commit};
+use super::pins::{AllowedHashes, Unpinned, check, is_commit};
 use super::{Observer, Stage};
 
 /// How long choosing versions may take.
@@ -59,12 +59,14 @@ pub struct Collected {
     pub named: Vec<PackageName>,
     /// What the wheels are needed for.
     pub roots: Vec<Requirement>,
+    /// Requirements that a lock overrides: with them its choice would contradict itself.
+    pub overridden: Overridden,
     /// What it runs on.
     pub target: Target,
     /// The inputs, as the recipe has them.
     pub recipe_inputs: Vec<RecipeInput>,
     /// What chose the versions.
-    pub resolver: &'static str,
+    pub resolver: String,
     /// What another day could choose otherwise.
     pub unpinned: Unpinned,
     /// Keeps fetched and built wheels until the archive is written.
@@ -75,6 +77,7 @@ pub(super) fn collect(
     settings: &BuildSettings,
     world: &Surroundings,
     inputs: &Inputs,
+    lock: Option<&Lock>,
     interpreter: &Interpreter,
     observer: &dyn Observer,
 ) -> Result<Collected, Error> {
@@ -112,12 +115,16 @@ pub(super) fn collect(
             collected: CollectedBefore::default(),
         },
     };
+    // A lock that cannot be used is refused before anything is built or fetched.
+    let locked = lock.map(|lock| collector.select_locked(inputs, lock)).transpose()?;
     let mut gathered = collector.gather(inputs)?;
     let requirements = collector.requirements(inputs, &gathered);
-    let (wheels, resolver) = collector.collect_rest(inputs, &mut gathered, &requirements)?;
+    let settled = match locked {
+        Some(locked) => collector.collect_locked(&mut gathered, requirements, locked)?,
+        None => collector.collect_resolved(inputs, &mut gathered, requirements)?,
+    };
+    let Settled { wheels, roots, overridden, resolver } = settled;
     let named = gathered.named.clone();
-    let roots = requirements.roots;
-    let wheels = select(wheels, &roots, &target, observer)?;
     let wheels = WheelSet::new(wheels)?;
     let mut unpinned = gathered.unpinned;
     unpinned.distributions.retain(|name| wheels.get(name).is_some());
@@ -138,6 +145,7 @@ pub(super) fn collect(
         requires_python,
         named,
         roots,
+        overridden,
         target,
         recipe_inputs: gathered.recipe_inputs,
         resolver,
@@ -146,11 +154,19 @@ pub(super) fn collect(
     })
 }
 
+/// The wheels that are packed, and why.
+pub(super) struct Settled {
+    pub(super) wheels: Vec<VerifiedWheel>,
+    pub(super) roots: Vec<Requirement>,
+    pub(super) overridden: Overridden,
+    pub(super) resolver: String,
+}
+
 /// What the inputs gave by themselves.
 #[derive(Default)]
-struct Gathered {
+pub(super) struct Gathered {
     /// Wheels that were named or built, checked.
-    at_hand: Vec<VerifiedWheel>,
+    pub(super) at_hand: Vec<VerifiedWheel>,
     named: Vec<PackageName>,
     loose: Vec<LooseFile>,
     script: Option<ArchivePath>,
@@ -158,26 +174,26 @@ struct Gathered {
     first_is_distribution: bool,
     requires_python: Option<VersionSpecifiers>,
     recipe_inputs: Vec<RecipeInput>,
-    unpinned: Unpinned,
+    pub(super) unpinned: Unpinned,
 }
 
 /// What is needed, once for the resolver and once for following it here.
-struct Requirements {
+pub(super) struct Requirements {
     /// Lines for a resolver; they may hold credentials.
-    lines: Vec<String>,
-    constraints: Vec<String>,
-    roots: Vec<Requirement>,
+    pub(super) lines: Vec<String>,
+    pub(super) constraints: Vec<String>,
+    pub(super) roots: Vec<Requirement>,
     /// The digests that a file may have, by distribution.
-    hashes: AllowedHashes,
+    pub(super) hashes: AllowedHashes,
 }
 
-struct Collector<'a> {
-    settings: &'a BuildSettings,
-    world: &'a Surroundings,
-    observer: &'a dyn Observer,
-    scratch: &'a ScratchDir,
-    target: &'a Target,
-    workshop: Workshop<'a>,
+pub(super) struct Collector<'a> {
+    pub(super) settings: &'a BuildSettings,
+    pub(super) world: &'a Surroundings,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) scratch: &'a ScratchDir,
+    pub(super) target: &'a Target,
+    pub(super) workshop: Workshop<'a>,
 }
 
 impl Collector<'_> {
@@ -292,8 +308,23 @@ impl Collector<'_> {
         self.repack(&built, from)
     }
 
+    /// Refuses to go on where something is not pinned and everything must be.
+    pub(super) fn allow_unpinned(&self, unpinned: &Unpinned) -> Result<(), CollectError> {
+        match self.settings.unpinned {
+            UnpinnedPolicy::Refuse if !unpinned.is_empty() => Err(CollectError::Unpinned(unpinned.to_string())),
+            UnpinnedPolicy::Refuse | UnpinnedPolicy::Tell => Ok(()),
+        }
+    }
+
+    /// Warns of extras that were asked for and that nothing has.
+    pub(super) fn tell_unknown_extras(&self, closure: &Closure<'_>) {
+        for (name, extra) in &closure.unknown_extras {
+            self.observer.warn(&format!("`{name}` has no extra `{extra}`"));
+        }
+    }
+
     /// Refuses to go on where these sources must be built and none may be.
-    fn allow_building(&self, sources: Vec<String>) -> Result<(), CollectError> {
+    pub(super) fn allow_building(&self, sources: Vec<String>) -> Result<(), CollectError> {
         match self.settings.sources {
             SourcePolicy::Refuse if !sources.is_empty() => Err(CollectError::Unbuilt { sources }),
             SourcePolicy::Refuse | SourcePolicy::Build => Ok(()),
@@ -311,6 +342,43 @@ impl Collector<'_> {
         let directory = self.scratch.subdirectory("canonical")?;
         let epoch: Epoch = self.settings.epoch;
         Ok(repack(&built.path, from, &directory, epoch, &self.settings.limits)?)
+    }
+
+    /// Checks what was fetched, found or built; `given` is the origin of what was not built.
+    pub(super) fn check_collected(
+        &self,
+        collected: Vec<CollectedWheel>,
+        hashes: &AllowedHashes,
+        given: impl Fn(&workshop::Origin) -> Origin,
+        unpinned: &mut Unpinned,
+    ) -> Result<Vec<VerifiedWheel>, Error> {
+        self.observer.begin(Stage::Verify, &format!("checking {}", count(collected.len(), "wheel")));
+        let mut checked = Vec::new();
+        let mut wheel_inputs = Vec::new();
+        for wheel in collected {
+            let workshop::Origin::Built { source, sha256, build_requirements, .. } = &wheel.origin else {
+                let origin = given(&wheel.origin);
+                wheel_inputs.push(WheelInput { path: wheel.path, expected: wheel.sha256, origin });
+                continue;
+            };
+            match (hashes.of(&wheel.name), *sha256) {
+                (Some(allowed), Some(found)) => check(source, allowed, found)?,
+                // A directory or a repository has no digest.
+                (Some(_), None) => return Err(CollectError::Unhashed(wheel.name.to_string()).into()),
+                (None, _) => {}
+            }
+            unpinned.add_build_requirements(build_requirements);
+            let from = BuiltFrom { uri: source.clone(), sha256: *sha256 };
+            checked.push(self.repack(&wheel, from)?);
+        }
+        let verified = verify_wheels(&wheel_inputs, &self.settings.limits)?;
+        for wheel in &verified {
+            if let Some(allowed) = hashes.of(&wheel.metadata.name) {
+                check(&wheel.filename.to_string(), allowed, wheel.sha256)?;
+            }
+        }
+        checked.extend(verified);
+        Ok(checked)
     }
 
     /// Everything that is needed, of all inputs.
@@ -365,114 +433,6 @@ impl Collector<'_> {
         }
         needed
     }
-
-    /// Resolves, fetches, builds and checks what is not at hand.
-    fn collect_rest(
-        &self,
-        inputs: &Inputs,
-        gathered: &mut Gathered,
-        needed: &Requirements,
-    ) -> Result<(Vec<VerifiedWheel>, &'static str), Error> {
-        let mut at_hand = std::mem::take(&mut gathered.at_hand);
-        if needed.lines.is_empty() {
-            return Ok((at_hand, "nothing"));
-        }
-        self.observer.begin(Stage::Resolve, "choosing versions");
-        let tags: Vec<String> = self.target.tags.iter().map(|tag| tag.to_string()).collect();
-        let overridden = (self.settings.target_python.is_some() || self.settings.platform.is_some()).then(|| {
-            resolve::TargetOverride {
-                python: self.settings.target_python.map(|minor| (minor.major, minor.minor)),
-                platform: self.settings.platform.clone(),
-            }
-        });
-        let root = inputs.sources.iter().find_map(|source| match source {
-            SourceKind::Project(project) => Some(project.root.as_path()),
-            _ => None,
-        });
-        let request = Request {
-            requirements: &needed.lines,
-            constraints: &needed.constraints,
-            index: self.workshop.index,
-            interpreter: self.workshop.interpreter,
-            target: overridden.as_ref(),
-            tags: &tags,
-            offline: self.settings.offline,
-            directory: root.unwrap_or(&self.settings.directory),
-            timeout: RESOLVE_TIMEOUT,
-        };
-        let resolution = resolve::resolve(&request, self.world, self.scratch.path()).map_err(CollectError::from)?;
-        let known: BTreeSet<PackageName> = at_hand.iter().map(|wheel| wheel.metadata.name.clone()).collect();
-        let mut packages: Vec<_> =
-            resolution.packages.into_iter().filter(|package| !known.contains(&package.name)).collect();
-        needed.hashes.bind(&mut packages)?;
-        self.allow_building(packages.iter().filter_map(|package| package.artifact.source_shown()).collect())?;
-        if packages.is_empty() {
-            return Ok((at_hand, resolution.resolver));
-        }
-        self.observer.begin(Stage::Fetch, &format!("fetching {}", count(packages.len(), "distribution")));
-        let advance = |done, total| self.observer.advance(done, total);
-        let collected = self.workshop.materialise(packages, &advance, &[])?;
-        self.observer.begin(Stage::Verify, &format!("checking {}", count(collected.len(), "wheel")));
-        let mut given = Vec::new();
-        let fixed: BTreeSet<&PackageName> =
-            needed.roots.iter().filter(|root| fixes_source(root)).map(|root| &root.name).collect();
-        for wheel in collected {
-            let allowed = needed.hashes.of(&wheel.name);
-            let pinned = allowed.is_some() || fixed.contains(&wheel.name);
-            if !pinned && wheel.origin != workshop::Origin::Local {
-                gathered.unpinned.distributions.insert(wheel.name.clone());
-            }
-            match &wheel.origin {
-                workshop::Origin::Built { source, sha256, build_requirements, .. } => {
-                    match (allowed, *sha256) {
-                        (Some(allowed), Some(found)) => check(source, allowed, found)?,
-                        // A directory or a repository has no digest.
-                        (Some(_), None) => {
-                            return Err(workshop::CollectError::Unhashed(wheel.name.to_string()).into());
-                        }
-                        (None, _) => {}
-                    }
-                    gathered.unpinned.add_build_requirements(build_requirements);
-                    let from = BuiltFrom { uri: source.clone(), sha256: *sha256 };
-                    at_hand.push(self.repack(&wheel, from)?);
-                }
-                workshop::Origin::Fetched(_) => given.push((wheel, Origin::Index)),
-                workshop::Origin::Local => given.push((wheel, Origin::Local)),
-            }
-        }
-        let wheel_inputs: Vec<WheelInput> = given
-            .into_iter()
-            .map(|(wheel, origin)| WheelInput { path: wheel.path, expected: wheel.sha256, origin })
-            .collect();
-        let verified = verify_wheels(&wheel_inputs, &self.settings.limits)?;
-        for wheel in &verified {
-            if let Some(allowed) = needed.hashes.of(&wheel.metadata.name) {
-                check(&wheel.filename.to_string(), allowed, wheel.sha256)?;
-            }
-        }
-        at_hand.extend(verified);
-        Ok((at_hand, resolution.resolver))
-    }
-}
-
-/// Follows the requirements through what the checked wheels themselves say: what is needed is there and fits the target,
-/// and nothing else is packed.
-fn select(
-    wheels: Vec<VerifiedWheel>,
-    roots: &[Requirement],
-    target: &Target,
-    observer: &dyn Observer,
-) -> Result<Vec<VerifiedWheel>, Error> {
-    let mut candidates: BTreeMap<PackageName, Vec<DistributionFacts>> = BTreeMap::new();
-    for wheel in &wheels {
-        candidates.entry(wheel.metadata.name.clone()).or_default().push(facts_of(wheel)?);
-    }
-    let closure = close(roots, &candidates, target).map_err(Box::new)?;
-    for (name, extra) in &closure.unknown_extras {
-        observer.warn(&format!("`{name}` has no extra `{extra}`"));
-    }
-    let selected: BTreeSet<PackageName> = closure.selected.into_keys().collect();
-    Ok(wheels.into_iter().filter(|wheel| selected.contains(&wheel.metadata.name)).collect())
 }
 
 /// Refuses a file that a requirements file names with other digests.
@@ -510,7 +470,7 @@ pub(super) fn describe_file(path: &Path) -> Result<RecipeFile, Error> {
     Ok(RecipeFile { filename, sha256 })
 }
 
-fn count(number: usize, noun: &str) -> String {
+pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

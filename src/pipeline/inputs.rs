@@ -1,6 +1,6 @@
 //! The first stage: what the user names, read from disk, before anything runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use pep440_rs::VersionSpecifiers;
@@ -8,6 +8,8 @@ use pep440_rs::VersionSpecifiers;
 use crate::application::{EntryChoice, LooseFile};
 use crate::digest::Sha256Digest;
 use crate::error::Error;
+use crate::lock::{Context, Lock};
+use crate::names::{ExtraName, PackageName};
 use crate::project::input::{Input, InputError};
 use crate::project::loose::{collect_module, loose_file};
 use crate::project::pyproject::{Project, has_packaging_metadata};
@@ -18,11 +20,8 @@ use crate::redact::redact_url;
 use crate::resolve::IndexOptions;
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
-use crate::target::Requirement;
+use crate::target::{Requirement, WheelFilename};
 use crate::urls;
-
-/// What other tools write their choice of versions to.
-const LOCK_FILES: [&str; 5] = ["Pipfile.lock", "pdm.lock", "poetry.lock", "pylock.toml", "uv.lock"];
 
 /// Everything that is to be packed, as far as reading files tells.
 #[derive(Debug)]
@@ -39,6 +38,15 @@ pub struct Inputs {
     pub allowed: BTreeMap<PathBuf, Vec<Sha256Digest>>,
     /// Whether every distribution that is chosen needs a hash in a requirements file.
     pub require_hashes: bool,
+}
+
+/// The lock that a build follows.
+#[derive(Debug)]
+pub struct FoundLock {
+    /// The lock, read.
+    pub lock: Lock,
+    /// Why this one.
+    pub why: String,
 }
 
 /// One input, read.
@@ -182,23 +190,71 @@ impl Inputs {
         names.filter(|name| has_packaging_metadata(&settings.directory.join(name))).collect()
     }
 
-    /// Lock files beside what is packed, as they may be shown: another tool's choice that is not followed.
-    pub fn lock_files(&self, settings: &BuildSettings) -> Vec<String> {
-        let directories = self.sources.iter().filter_map(|source| match source {
-            SourceKind::Project(project) => Some(project.root.as_path()),
-            SourceKind::Modules { .. } => Some(settings.directory.as_path()),
+    /// The lock that says which versions are packed; none where nothing pins them.
+    ///
+    /// # Errors
+    /// When it cannot be read or trusted.
+    pub fn read_lock(&self, settings: &BuildSettings) -> Result<Option<FoundLock>, Error> {
+        let Some(path) = &settings.lock else { return Ok(None) };
+        let project = self.sources.iter().find_map(|source| match source {
+            SourceKind::Project(project) => Some(project),
             _ => None,
         });
-        let files = directories.flat_map(|directory| LOCK_FILES.iter().map(move |name| directory.join(name)));
-        let shown = |path: PathBuf| path.strip_prefix(&settings.directory).unwrap_or(&path).display().to_string();
-        files.filter(|path| path.is_file()).map(shown).collect()
+        let table = project.and_then(|project| project.pyproject.as_ref()?.project.as_ref());
+        let name = table.and_then(|table| table.name.parse().ok());
+        let context = Context { project: project.map(|project| project.root.as_path()), name: name.as_ref() };
+        let lock = Lock::read(&settings.directory.join(path), context).map_err(Box::new)?;
+        Ok(Some(FoundLock { lock, why: "named with --lock".to_owned() }))
     }
 
-    /// Whether something has to be built before the wheels are known.
-    pub fn needs_building(&self) -> bool {
-        self.sources
-            .iter()
-            .any(|source| matches!(source, SourceKind::Project(_) | SourceKind::Sdist(_) | SourceKind::Git(_)))
+    /// What the inputs themselves require, each with who requires it, and the distributions that they are; none where that
+    /// is known only when something is built.
+    pub(super) fn direct_requirements(
+        &self,
+        settings: &BuildSettings,
+    ) -> Option<(BTreeSet<PackageName>, Vec<(String, Requirement)>)> {
+        let mut given = BTreeSet::new();
+        let mut required = Vec::new();
+        for source in &self.sources {
+            match source {
+                SourceKind::Project(project) => {
+                    let table = project.pyproject.as_ref()?.project.as_ref()?;
+                    given.insert(table.name.parse().ok()?);
+                    let is_dynamic = |field: &str| table.dynamic.iter().flatten().any(|name| name == field);
+                    if is_dynamic("dependencies") || is_dynamic("optional-dependencies") {
+                        return None;
+                    }
+                    let optional = table.optional_dependencies.iter().flatten().filter_map(|(extra, requirements)| {
+                        let extra: ExtraName = extra.parse().ok()?;
+                        settings.extras.contains(&extra).then_some(requirements)
+                    });
+                    for requirement in table.dependencies.iter().flatten().chain(optional.flatten()) {
+                        required.push(("pyproject.toml".to_owned(), requirement.to_string().parse().ok()?));
+                    }
+                }
+                SourceKind::Wheel(path) => {
+                    let name: WheelFilename = path.file_name()?.to_str()?.parse().ok()?;
+                    given.insert(name.name);
+                }
+                SourceKind::Sdist(_) | SourceKind::Git(_) => return None,
+                SourceKind::Requirement(requirement) => {
+                    required.push(("an input".to_owned(), requirement.as_ref().clone()));
+                }
+                SourceKind::Script { module, script, .. } => {
+                    let dependencies = script.dependencies.iter();
+                    required.extend(dependencies.map(|requirement| (format!("{module}.py"), requirement.clone())));
+                }
+                SourceKind::Modules { .. } => {}
+            }
+        }
+        for (path, file) in &self.files {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let listed = file.requirements.iter().map(|hashed| (name.clone().into_owned(), hashed.requirement.clone()));
+            required.extend(listed);
+        }
+        let groups = self.group_requirements.iter();
+        required.extend(groups.map(|requirement| ("a dependency group".to_owned(), requirement.clone())));
+        Some((given, required))
     }
 }
 

@@ -149,6 +149,9 @@ pub enum CollectError {
     /// Distributions that need a hash, and have none that could be checked.
     #[error("the requirements files require hashes, and there is none to check of: {0}")]
     Unhashed(String),
+    /// Something is not pinned, and everything must be.
+    #[error("not pinned, and --locked refuses that: {0}")]
+    Unpinned(String),
     /// There are sources without a wheel, and nothing may be built.
     #[error("not built, as nothing may be: {}", sources.join(", "))]
     Unbuilt {
@@ -184,9 +187,11 @@ impl Explain for CollectError {
             Self::Resolve(error) => error.status(),
             Self::Fetch(error) => error.status(),
             Self::Build(error) => error.status(),
-            Self::WrongHash { .. } | Self::NotAllowed { .. } | Self::Unhashed(_) | Self::Unbuilt { .. } => {
-                Status::Refused
-            }
+            Self::WrongHash { .. }
+            | Self::NotAllowed { .. }
+            | Self::Unhashed(_)
+            | Self::Unpinned(_)
+            | Self::Unbuilt { .. } => Status::Refused,
             Self::Read { .. } => Status::Machine,
         }
     }
@@ -202,6 +207,7 @@ impl Explain for CollectError {
             Self::Unhashed(_) => {
                 Some("list them with the hashes of their files, as `pip-compile --generate-hashes` does".to_owned())
             }
+            Self::Unpinned(_) => Some("run `pyzpack lock`, then build again".to_owned()),
             Self::WrongHash { .. } | Self::Unbuilt { .. } | Self::Read { .. } => None,
         }
     }
@@ -360,6 +366,15 @@ impl Artifact {
             Self::Sdist(file) => Some(file.filename.clone()),
             Self::Git { url, .. } => Some(recorded_url(url)),
             Self::Directory(path) => Some(path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
+        }
+    }
+
+    /// Whether it lies on this machine, so that no index or server decides what it is.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        match self {
+            Self::Wheel(file) | Self::Sdist(file) => matches!(file.location, Location::Path(_)),
+            Self::Git { .. } => false,
+            Self::Directory(_) => true,
         }
     }
 

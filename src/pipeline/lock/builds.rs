@@ -77,7 +77,7 @@ impl BuildLocker<'_> {
             let packages = &chosen[&requires];
             open.extend(packages.iter().filter_map(|package| self.unbuilt(package)));
             let entries: Vec<DraftEntry> =
-                packages.iter().map(|package| entry(package, self.lock)).collect::<Result<_, _>>()?;
+                packages.iter().map(|package| entry(package, self.lock)).collect::<Result<_, _>>().map_err(Box::new)?;
             builds.push(DraftBuild {
                 name: next.name,
                 version: next.version.and_then(|text| text.parse().ok()),

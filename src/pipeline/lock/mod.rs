@@ -128,7 +128,7 @@ pub fn check(settings: &LockSettings, world: &Surroundings) -> Result<PathBuf, E
     let stale = |reason: String| -> Error {
         let universal = if settings.coverage == Coverage::Universal { " --universal" } else { "" };
         let command = format!("pyzpack lock{universal}");
-        LockError::Stale { path: path.clone(), reason, command }.into()
+        Box::new(LockError::Stale { path: path.clone(), reason, command }).into()
     };
     let Some(lock) = EarlierLock::read(&path) else {
         let there = if path.is_file() { "it cannot be read" } else { "it is not there" };
@@ -176,7 +176,7 @@ fn lock_path(settings: &LockSettings, inputs: &Inputs) -> Result<PathBuf, Error>
     };
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     if LockFormat::of_name(name) != Some(LockFormat::Pylock) {
-        return Err(LockError::UnknownName(path).into());
+        return Err(Box::new(LockError::UnknownName(path)).into());
     }
     Ok(canonical(&beside(&path)).join(name))
 }
@@ -226,7 +226,7 @@ impl Locker<'_> {
             extras: scopes.extras(),
             groups: scopes.groups(),
             inputs,
-            packages: packages.iter().map(|package| entry(package, self.path)).collect::<Result<_, _>>()?,
+            packages: packages.iter().map(|package| entry(package, self.path)).collect::<Result<_, _>>().map_err(Box::new)?,
             builds,
         };
         Ok((draft, resolver))
@@ -305,8 +305,8 @@ impl Locker<'_> {
             None => Ok(()),
             Some(extra) => {
                 let known = known.iter().map(ToString::to_string).collect();
-                Err(LockError::NoSuchName { path: self.path.to_owned(), kind: "extra", name: extra.clone(), known }
-                    .into())
+                let path = self.path.to_owned();
+                Err(Box::new(LockError::NoSuchName { path, kind: "extra", name: extra.clone(), known }).into())
             }
         }
     }
@@ -413,7 +413,7 @@ fn write(
     target: &Target,
     resolver: &'static str,
 ) -> Result<WrittenLock, Error> {
-    let text = draft.to_toml()?;
+    let text = draft.to_toml().map_err(Box::new)?;
     let shown = draft.path.display().to_string();
     let io_error = |error| OutputError::Io { path: shown.clone(), error };
     PendingFile::remove_abandoned(&draft.path);
