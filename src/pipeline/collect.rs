@@ -25,10 +25,11 @@ use crate::surroundings::Surroundings;
 use crate::target::{Closure, Requirement, RequirementSource, Target};
 use crate::urls::path_of_file_url;
 use crate::wheel::access::Access;
-use crate::wheel::build::Source;
+use crate::wheel::build::{Known, Source};
 use crate::wheel::collect::{self as workshop, CollectError, CollectedBefore, Workshop};
 use crate::wheel::fetch::Client;
 use crate::wheel::install::install_wheel;
+use crate::wheel::locked::BuildLock;
 use crate::wheel::{
     BuiltFrom, CollectedWheel, Origin, VerifiedWheel, WheelError, WheelInput, repack, verify_wheel, verify_wheels,
 };
@@ -111,6 +112,7 @@ pub(super) fn collect(
             build_timeout: settings.build_timeout,
             resolve_timeout: RESOLVE_TIMEOUT,
             limits: sdist::Limits { bytes: settings.limits.unpacked, ..sdist::Limits::default() },
+            build_lock: BuildLock::default(),
             install: &install,
             collected: CollectedBefore::default(),
         },
@@ -301,7 +303,7 @@ impl Collector<'_> {
 
     fn build(&self, source: &Source<'_>, from: BuiltFrom, unpinned: &mut Unpinned) -> Result<VerifiedWheel, Error> {
         self.allow_building(vec![from.uri.clone()])?;
-        let built = self.workshop.build(source, None, &[]).map_err(Box::new)?;
+        let built = self.workshop.build(source, Known::default(), &[]).map_err(Box::new)?;
         if let workshop::Origin::Built { build_requirements, .. } = &built.origin {
             unpinned.add_build_requirements(build_requirements);
         }

@@ -197,7 +197,14 @@ fn built_beforehand(one: &Selected<'_>, finder: &Finder<'_>) -> Option<Collected
         _ => return None,
     };
     let (filename, path) = finder.find_built(one.package)?;
-    let origin = workshop::Origin::Built { source, sha256, build_requirements: Vec::new(), path_dependent: Vec::new() };
+    let origin = workshop::Origin::Built {
+        source,
+        sha256,
+        build_requirements: Vec::new(),
+        locked: false,
+        reused: false,
+        path_dependent: Vec::new(),
+    };
     Some(CollectedWheel { name: one.package.name.clone(), filename, path, sha256: None, origin })
 }
 

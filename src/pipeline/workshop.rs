@@ -15,6 +15,7 @@ use crate::wheel::access::Access;
 use crate::wheel::collect::{CollectedBefore, Workshop};
 use crate::wheel::fetch::Client;
 use crate::wheel::install::install_wheel;
+use crate::wheel::locked::BuildLock;
 use crate::wheel::{Origin, WheelInput, verify_wheel};
 
 use super::collect::RESOLVE_TIMEOUT;
@@ -52,6 +53,7 @@ pub(super) fn with_workshop<T>(
         build_timeout: settings.build_timeout,
         resolve_timeout: RESOLVE_TIMEOUT,
         limits: sdist::Limits { bytes: settings.limits.unpacked, ..sdist::Limits::default() },
+        build_lock: BuildLock::default(),
         install: &install,
         collected: CollectedBefore::default(),
     };

@@ -1,25 +1,26 @@
 //! Building a wheel from source (PEP 517), isolated: a copy of the source, a fresh virtual environment with the build
 //! requirements and nothing else, and an environment of which every variable is fixed or named.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use super::build_error::{BuildError, HookFailure, Outcome};
-use super::collect::{CollectedWheel, Origin, Workshop};
-use super::telling::{advise, telling_end};
+use super::backend::{BUILD, Backend};
+use super::build_error::BuildError;
+use super::collect::{CollectError, CollectedWheel, Origin, Workshop};
+use super::locked::{LockedRequirements, Unlocked, Unmet};
+use super::metadata::Headers;
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
-use crate::process::{Child, ProcessError};
-use crate::project::clamp::{EARLIEST, clamp_tree};
+use crate::project::clamp::clamp_tree;
 use crate::project::git::GitSource;
 use crate::project::sdist::unpack_sdist;
 use crate::project::sources::copy_sources;
-use crate::python::environment::{BuildPlace, build_environment, resolver_environment, write_offline_guard};
-use crate::python::venv::Venv;
+use crate::python::environment::resolver_environment;
+use crate::redact::redact_url;
 
 /// What is built.
 #[derive(Debug, Clone)]
@@ -49,6 +50,15 @@ pub enum Source<'a> {
     },
 }
 
+/// What is known of a distribution before it is built.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// Its name.
+    pub name: Option<&'a PackageName>,
+    /// Its version.
+    pub version: Option<&'a str>,
+}
+
 /// A distribution that a wheel was built with.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct BuildRequirement {
@@ -56,42 +66,35 @@ pub struct BuildRequirement {
     pub name: PackageName,
     /// Its version.
     pub version: String,
-    /// Its wheel's digest, where that is known and the wheel was not itself built here.
+    /// Its wheel's file name.
+    pub filename: String,
+    /// Its wheel's digest; none where the wheel was itself built here, since a backend's file holds the host's zlib.
     pub sha256: Option<Sha256Digest>,
     /// Whether its wheel lay in a directory of this machine: then no index chose it.
     pub at_hand: bool,
 }
 
+impl BuildRequirement {
+    fn of(wheel: &CollectedWheel) -> Self {
+        let built = matches!(wheel.origin, Origin::Built { .. });
+        Self {
+            name: wheel.name.clone(),
+            version: version_of(&wheel.filename).to_owned(),
+            filename: wheel.filename.clone(),
+            sha256: wheel.sha256.filter(|_| !built),
+            at_hand: wheel.origin == Origin::Local,
+        }
+    }
+}
+
 impl Workshop<'_> {
-    /// Builds the wheel of a source. `name` is the distribution's, where it is known; `trail` names what this is built
-    /// for, outermost first, and is empty for what the user asked for.
+    /// Builds the wheel of a source. `trail` names what this is built for, outermost first, and is empty for what the
+    /// user asked for.
     ///
     /// # Errors
     /// [`BuildError`].
-    pub fn build(
-        &self,
-        source: &Source<'_>,
-        name: Option<&PackageName>,
-        trail: &[String],
-    ) -> Result<CollectedWheel, BuildError> {
-        let label = source.label();
-        let step = name.map_or_else(|| label.clone(), ToString::to_string);
-        if trail.contains(&step) {
-            return Err(BuildError::Cycle { label, trail: format!("{} needs {step}", trail.join(" needs ")) });
-        }
-        let trail: Vec<String> = trail.iter().cloned().chain([step]).collect();
-        let room = self.scratch.subdirectory("build")?;
-        // Compilers write resolved paths: the prefix that they are to replace has to be one.
-        let room = room.canonicalize().map_err(|source| BuildError::Write { label: label.clone(), source })?;
-        let (project, recorded) = self.prepare(source, &room)?;
-        let mut build = Build::open(self, label, &room, project, &trail)?;
-        let (path, filename) = build.run()?;
-        let written = filename.split('-').next().and_then(|name| name.parse::<PackageName>().ok());
-        let name = written.or_else(|| name.cloned()).ok_or_else(|| build.returned(BUILD, &filename))?;
-        let sha256 = if let Source::Sdist { sha256, .. } = source { *sha256 } else { None };
-        let path_dependent = find_path(&path, &room).map_err(|source| build.write(source))?;
-        let origin = Origin::Built { source: recorded, sha256, build_requirements: build.requirements, path_dependent };
-        Ok(CollectedWheel { name, filename, path, sha256: None, origin })
+    pub fn build(&self, source: &Source<'_>, known: Known<'_>, trail: &[String]) -> Result<CollectedWheel, BuildError> {
+        self.prepare(source, known, trail)?.build()
     }
 
     /// Asks what a source is built with: the requirements of its `[build-system]`, and those that its backend adds
@@ -99,25 +102,51 @@ impl Workshop<'_> {
     ///
     /// # Errors
     /// [`BuildError`].
-    pub fn ask_build_requirements(
+    pub fn ask_build_requirements(&self, source: &Source<'_>, known: Known<'_>) -> Result<Vec<String>, BuildError> {
+        self.prepare(source, known, &[])?.ask()
+    }
+
+    /// Copies a source and reads what it is built with. Where that has to be locked and is not, it is refused here: all
+    /// sources are prepared before the first is built.
+    pub(super) fn prepare(
         &self,
         source: &Source<'_>,
-        name: Option<&PackageName>,
-    ) -> Result<Vec<String>, BuildError> {
+        known: Known<'_>,
+        trail: &[String],
+    ) -> Result<Prepared<'_>, BuildError> {
         let label = source.label();
-        let trail = [name.map_or_else(|| label.clone(), ToString::to_string)];
+        let step = known.name.map_or_else(|| label.clone(), ToString::to_string);
+        if trail.contains(&step) {
+            return Err(BuildError::Cycle { label, trail: format!("{} needs {step}", trail.join(" needs ")) });
+        }
+        let trail: Vec<String> = trail.iter().cloned().chain([step]).collect();
         let room = self.scratch.subdirectory("build")?;
+        // Compilers write resolved paths: the prefix that they are to replace has to be one.
         let room = room.canonicalize().map_err(|source| BuildError::Write { label: label.clone(), source })?;
-        let (project, _) = self.prepare(source, &room)?;
-        let fixed = read_build_system(&project, &label)?.requires;
-        let build = Build::open(self, label, &room, project, &trail)?;
-        let all: BTreeSet<String> = fixed.into_iter().chain(build.ask_dynamic()?).collect();
-        Ok(all.into_iter().collect())
+        let (project, recorded) = self.copy(source, &room)?;
+        let system = BuildSystem::read(&project, &label)?;
+        let identity = Identity::read(&project, known);
+        let set = identity.name.as_ref().and_then(|name| self.build_lock.find(name, identity.version.as_ref()));
+        let sha256 = if let Source::Sdist { sha256, .. } = source { *sha256 } else { None };
+        let prepared = Prepared {
+            workshop: self,
+            label,
+            trail,
+            room,
+            project,
+            recorded,
+            sha256,
+            system,
+            name: identity.name,
+            set,
+        };
+        prepared.check_locked(&prepared.system.requires)?;
+        Ok(prepared)
     }
 
     /// Makes the copy that is built, always in a directory of the same name. Gives the project's directory, and the
     /// source as it is recorded.
-    fn prepare(&self, source: &Source<'_>, room: &Path) -> Result<(PathBuf, String), BuildError> {
+    fn copy(&self, source: &Source<'_>, room: &Path) -> Result<(PathBuf, String), BuildError> {
         let into = room.join("source");
         let label = source.label();
         let write = |source| BuildError::Write { label: label.clone(), source };
@@ -144,6 +173,171 @@ impl Workshop<'_> {
                 clamp_tree(&into, self.epoch).map_err(write)?;
                 Ok((checkout.project, wanted.pinned(&checkout.commit)))
             }
+        }
+    }
+}
+
+/// A source that was copied, and of which is known what it is built with.
+pub(super) struct Prepared<'a> {
+    workshop: &'a Workshop<'a>,
+    label: String,
+    trail: Vec<String>,
+    room: PathBuf,
+    project: PathBuf,
+    recorded: String,
+    sha256: Option<Sha256Digest>,
+    system: BuildSystem,
+    name: Option<PackageName>,
+    /// What a lock says that it is built with.
+    set: Option<&'a LockedRequirements>,
+}
+
+impl Prepared<'_> {
+    /// Refuses requirements that have to be locked and are not.
+    fn check_locked(&self, requirements: &[String]) -> Result<(), BuildError> {
+        let label = || self.label.clone();
+        let Some(set) = self.set else {
+            let refused = self.workshop.build_lock.unlocked == Unlocked::Refuse && !requirements.is_empty();
+            let requirements: Vec<String> = requirements.iter().map(|text| redact_url(text).into_owned()).collect();
+            return if refused { Err(BuildError::Unlocked { label: label(), requirements }) } else { Ok(()) };
+        };
+        let unmet = set.unmet(requirements, &self.workshop.interpreter.target);
+        match unmet.map_err(|error| BuildError::Requirement { label: label(), error })? {
+            Some(Unmet { requirement, locked }) => Err(BuildError::StaleLock { label: label(), requirement, locked }),
+            None => Ok(()),
+        }
+    }
+
+    /// What it is built with, as its `[build-system]` and its backend say.
+    fn ask(self) -> Result<Vec<String>, BuildError> {
+        let requires = &self.system.requires;
+        let mut wheels = self
+            .workshop
+            .collect_build_requirements(requires, &[], &self.trail)
+            .map_err(|source| self.requirements_error(source))?;
+        self.prove(&mut wheels)?;
+        let backend = Backend::open(self.workshop, &self.label, &self.room, &self.project, &self.system)?;
+        self.install(&backend, &wheels)?;
+        let all: BTreeSet<String> = requires.iter().cloned().chain(backend.ask_requirements()?).collect();
+        Ok(all.into_iter().collect())
+    }
+
+    /// Builds the wheel.
+    pub(super) fn build(self) -> Result<CollectedWheel, BuildError> {
+        let mut wheels = match self.set {
+            Some(set) => self.workshop.materialise(set.packages.clone(), &|_, _| {}, &self.trail),
+            None => self.workshop.collect_build_requirements(&self.system.requires, &[], &self.trail),
+        }
+        .map_err(|source| self.requirements_error(source))?;
+        self.prove(&mut wheels)?;
+        let backend = Backend::open(self.workshop, &self.label, &self.room, &self.project, &self.system)?;
+        self.install(&backend, &wheels)?;
+        let asked = backend.ask_requirements()?;
+        let further = self.collect_further(&asked, &wheels)?;
+        self.install(&backend, &further)?;
+        wheels.extend(further);
+        let (path, filename) = backend.build()?;
+        let written = filename.split('-').next().and_then(|name| name.parse::<PackageName>().ok());
+        let name = written.or_else(|| self.name.clone()).ok_or_else(|| backend.returned(BUILD, &filename))?;
+        let path_dependent =
+            find_path(&path, &self.room).map_err(|source| BuildError::Write { label: self.label.clone(), source })?;
+        let mut build_requirements: Vec<BuildRequirement> = wheels.iter().map(BuildRequirement::of).collect();
+        build_requirements.sort();
+        let origin = Origin::Built {
+            source: self.recorded,
+            sha256: self.sha256,
+            build_requirements,
+            locked: self.set.is_some(),
+            reused: false,
+            path_dependent,
+        };
+        Ok(CollectedWheel { name, filename, path, sha256: None, origin })
+    }
+
+    /// What the backend asked for beyond `present`, of which everything keeps its version.
+    fn collect_further(&self, asked: &[String], present: &[CollectedWheel]) -> Result<Vec<CollectedWheel>, BuildError> {
+        self.check_locked(asked)?;
+        if self.set.is_some() || asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let constraints: Vec<String> =
+            present.iter().map(|wheel| format!("{}=={}", wheel.name, version_of(&wheel.filename))).collect();
+        let mut further = self
+            .workshop
+            .collect_build_requirements(asked, &constraints, &self.trail)
+            .map_err(|source| self.requirements_error(source))?;
+        further.retain(|wheel| present.iter().all(|known| known.name != wheel.name));
+        self.prove(&mut further)?;
+        Ok(further)
+    }
+
+    /// Takes the digests of wheels that lie here, and refuses one that has another than it must.
+    fn prove(&self, wheels: &mut [CollectedWheel]) -> Result<(), BuildError> {
+        for wheel in wheels.iter_mut().filter(|wheel| !matches!(wheel.origin, Origin::Fetched(_))) {
+            let digest = fs_err::File::open(&wheel.path).and_then(Sha256Digest::of_reader);
+            let found = digest.map_err(|source| BuildError::Write { label: self.label.clone(), source })?;
+            if let Some(expected) = wheel.sha256.replace(found).filter(|expected| *expected != found) {
+                let file = wheel.filename.clone();
+                return Err(self.requirements_error(CollectError::WrongHash { file, expected, found }));
+            }
+        }
+        Ok(())
+    }
+
+    fn install(&self, backend: &Backend<'_>, wheels: &[CollectedWheel]) -> Result<(), BuildError> {
+        for wheel in wheels {
+            (self.workshop.install)(&wheel.path, wheel.sha256.as_ref(), backend.venv()).map_err(|source| {
+                BuildError::Install { label: self.label.clone(), wheel: wheel.filename.clone(), source }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn requirements_error(&self, source: CollectError) -> BuildError {
+        BuildError::Requirements { label: self.label.clone(), source: Box::new(source) }
+    }
+}
+
+/// The version in a wheel's file name.
+fn version_of(filename: &str) -> &str {
+    filename.split('-').nth(1).unwrap_or_default()
+}
+
+/// Name and version of a distribution that is not built yet, where something tells them without running it.
+struct Identity {
+    name: Option<PackageName>,
+    version: Option<Version>,
+}
+
+impl Identity {
+    /// What is known, else what pyproject.toml and the PKG-INFO of a source distribution say. Of pyproject.toml the
+    /// version does not count: a directory has the same build requirements whatever its version.
+    fn read(project: &Path, known: Known<'_>) -> Self {
+        #[derive(Deserialize)]
+        struct Named {
+            name: Option<String>,
+        }
+        #[derive(Deserialize)]
+        struct Tool {
+            poetry: Option<Named>,
+        }
+        #[derive(Deserialize)]
+        struct Pyproject {
+            project: Option<Named>,
+            tool: Option<Tool>,
+        }
+        let pyproject = || {
+            let text = fs_err::read_to_string(project.join("pyproject.toml")).ok()?;
+            let read: Pyproject = toml::from_str(&text).ok()?;
+            read.project.and_then(|project| project.name).or_else(|| read.tool?.poetry?.name)?.parse().ok()
+        };
+        let headers = fs_err::read(project.join("PKG-INFO")).ok().and_then(|text| Headers::parse(&text).ok());
+        let header = |field| headers.as_ref().and_then(|headers| headers.all(field).next());
+        let name = known.name.cloned().or_else(pyproject);
+        let version = known.version.or_else(|| header("Version"));
+        Self {
+            name: name.or_else(|| header("Name").and_then(|name| name.parse().ok())),
+            version: version.and_then(|version| version.parse().ok()),
         }
     }
 }
@@ -198,17 +392,14 @@ fn holds(reader: &mut impl Read, wanted: &[u8]) -> io::Result<bool> {
     }
 }
 
-/// The hooks that are called (PEP 517).
-const GET_REQUIRES: &str = "get_requires_for_build_wheel";
-const BUILD: &str = "build_wheel";
-
 /// `[build-system]` of pyproject.toml (PEP 518).
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct BuildSystem {
-    requires: Vec<String>,
-    build_backend: Option<String>,
-    backend_path: Option<Vec<String>>,
+pub(super) struct BuildSystem {
+    pub(super) requires: Vec<String>,
+    #[serde(default = "legacy_backend")]
+    pub(super) build_backend: String,
+    pub(super) backend_path: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -221,193 +412,25 @@ struct Pyproject {
 const LEGACY_BACKEND: &str = "setuptools.build_meta:__legacy__";
 const LEGACY_REQUIRES: &str = "setuptools>=40.8.0";
 
-fn read_build_system(project: &Path, label: &str) -> Result<BuildSystem, BuildError> {
-    let legacy = || BuildSystem { requires: vec![LEGACY_REQUIRES.to_owned()], build_backend: None, backend_path: None };
-    let fail = |reason: String| BuildError::Pyproject { label: label.to_owned(), reason };
-    match fs_err::read_to_string(project.join("pyproject.toml")) {
-        Ok(text) => {
-            let read: Pyproject = toml::from_str(&text).map_err(|error| fail(error.message().to_owned()))?;
-            Ok(read.build_system.unwrap_or_else(legacy))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let buildable = ["setup.py", "setup.cfg"].iter().any(|name| project.join(name).is_file());
-            if buildable { Ok(legacy()) } else { Err(BuildError::NoProject { label: label.to_owned() }) }
-        }
-        Err(error) => Err(fail(error.to_string())),
-    }
+fn legacy_backend() -> String {
+    LEGACY_BACKEND.to_owned()
 }
 
-/// One build under way.
-struct Build<'a> {
-    workshop: &'a Workshop<'a>,
-    label: String,
-    room: &'a Path,
-    project: PathBuf,
-    backend: String,
-    backend_path: Option<Vec<String>>,
-    venv: Venv,
-    environment: BTreeMap<OsString, OsString>,
-    requirements: Vec<BuildRequirement>,
-    trail: &'a [String],
-}
-
-impl<'a> Build<'a> {
-    /// Makes the virtual environment and installs the build requirements that pyproject.toml names.
-    fn open(
-        workshop: &'a Workshop<'a>,
-        label: String,
-        room: &'a Path,
-        project: PathBuf,
-        trail: &'a [String],
-    ) -> Result<Self, BuildError> {
-        let write = |source| BuildError::Write { label: label.clone(), source };
-        let BuildSystem { requires, build_backend, backend_path } = read_build_system(&project, &label)?;
-        let (home, temporary) = (room.join("home"), room.join("tmp"));
-        for directory in [&home, &temporary, &room.join("wheel")] {
-            fs_err::create_dir_all(directory).map_err(write)?;
-        }
-        let guard =
-            if workshop.offline { Some(write_offline_guard(&room.join("guard")).map_err(write)?) } else { None };
-        let venv_root = room.join("venv");
-        let place = BuildPlace {
-            root: room,
-            home: &home,
-            temporary: &temporary,
-            programs: &venv_root.join(if cfg!(windows) { "Scripts" } else { "bin" }),
-            epoch: workshop.epoch.max(EARLIEST),
-            guard: guard.as_deref(),
-        };
-        let environment = build_environment(workshop.surroundings, &place);
-        let venv = Venv::create(workshop.interpreter, &venv_root, &environment)?;
-        fs_err::write(room.join("frontend.py"), include_str!("../python/frontend.py")).map_err(write)?;
-        let backend = build_backend.unwrap_or_else(|| LEGACY_BACKEND.to_owned());
-        let requirements = Vec::new();
-        let mut build =
-            Self { workshop, label, room, project, backend, backend_path, venv, environment, requirements, trail };
-        build.add_requirements(&requires)?;
-        Ok(build)
-    }
-
-    /// Installs build requirements; those that are there already keep their versions.
-    fn add_requirements(&mut self, requirements: &[String]) -> Result<(), BuildError> {
-        let constraints: Vec<String> =
-            self.requirements.iter().map(|present| format!("{}=={}", present.name, present.version)).collect();
-        let collected = self
-            .workshop
-            .collect_build_requirements(requirements, &constraints, self.trail)
-            .map_err(|source| BuildError::Requirements { label: self.label.clone(), source: Box::new(source) })?;
-        for wheel in collected {
-            if self.requirements.iter().any(|present| present.name == wheel.name) {
-                continue;
+impl BuildSystem {
+    fn read(project: &Path, label: &str) -> Result<Self, BuildError> {
+        let legacy =
+            || Self { requires: vec![LEGACY_REQUIRES.to_owned()], build_backend: legacy_backend(), backend_path: None };
+        let fail = |reason: String| BuildError::Pyproject { label: label.to_owned(), reason };
+        match fs_err::read_to_string(project.join("pyproject.toml")) {
+            Ok(text) => {
+                let read: Pyproject = toml::from_str(&text).map_err(|error| fail(error.message().to_owned()))?;
+                Ok(read.build_system.unwrap_or_else(legacy))
             }
-            (self.workshop.install)(&wheel.path, wheel.sha256.as_ref(), &self.venv).map_err(|source| {
-                BuildError::Install { label: self.label.clone(), wheel: wheel.filename.clone(), source }
-            })?;
-            let version = wheel.filename.split('-').nth(1).unwrap_or_default().to_owned();
-            let at_hand = wheel.origin == Origin::Local;
-            self.requirements.push(BuildRequirement { name: wheel.name, version, sha256: wheel.sha256, at_hand });
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let buildable = ["setup.py", "setup.cfg"].iter().any(|name| project.join(name).is_file());
+                if buildable { Ok(legacy()) } else { Err(BuildError::NoProject { label: label.to_owned() }) }
+            }
+            Err(error) => Err(fail(error.to_string())),
         }
-        self.requirements.sort();
-        Ok(())
-    }
-
-    /// Calls the hooks; gives the wheel and its name.
-    fn run(&mut self) -> Result<(PathBuf, String), BuildError> {
-        let none = serde_json::Value::Null;
-        let dynamic = self.ask_dynamic()?;
-        if !dynamic.is_empty() {
-            self.add_requirements(&dynamic)?;
-        }
-        let directory = self.room.join("wheel");
-        let place = directory.to_str().ok_or_else(|| self.write(io::ErrorKind::InvalidFilename.into()))?;
-        let returned = self.call(BUILD, &[place.into(), none.clone(), none])?;
-        let filename = returned
-            .as_str()
-            .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "whl"))
-            .filter(|name| Path::new(name).file_name().is_some_and(|last| last == *name))
-            .filter(|name| directory.join(name).is_file())
-            .ok_or_else(|| self.returned(BUILD, &returned.to_string()))?;
-        Ok((directory.join(filename), filename.to_owned()))
-    }
-
-    /// What the backend wants beside the requirements of `[build-system]`.
-    fn ask_dynamic(&self) -> Result<Vec<String>, BuildError> {
-        let dynamic = self.call(GET_REQUIRES, &[serde_json::Value::Null])?;
-        serde_json::from_value(dynamic.clone()).map_err(|_| self.returned(GET_REQUIRES, &dynamic.to_string()))
-    }
-
-    fn returned(&self, hook: &'static str, returned: &str) -> BuildError {
-        let (label, backend) = (self.label.clone(), self.backend.clone());
-        BuildError::Returned { label, hook, backend, returned: returned.to_owned() }
-    }
-
-    fn write(&self, source: io::Error) -> BuildError {
-        BuildError::Write { label: self.label.clone(), source }
-    }
-
-    /// Calls one hook, in a process of its own as PEP 517 asks.
-    fn call(&self, hook: &'static str, arguments: &[serde_json::Value]) -> Result<serde_json::Value, BuildError> {
-        #[derive(Deserialize)]
-        #[serde(tag = "kind", rename_all = "kebab-case")]
-        enum Answer {
-            Returned { value: serde_json::Value },
-            NoBackend { reason: String },
-            BadBackendPath { reason: String },
-        }
-        let request = serde_json::json!({
-            "hook": hook,
-            "backend": self.backend,
-            "backend_path": self.backend_path,
-            "source": self.project.to_str().ok_or_else(|| self.write(io::ErrorKind::InvalidFilename.into()))?,
-            "arguments": arguments,
-        });
-        let (asked, answered) = (self.room.join("request.json"), self.room.join("result.json"));
-        fs_err::write(&asked, request.to_string()).map_err(|source| self.write(source))?;
-        let log = self.room.join("log");
-        let ended = Child::new(&self.venv.python, &self.environment, &self.project, self.workshop.build_timeout)
-            .arg(self.room.join("frontend.py"))
-            .args([&asked, &answered])
-            .log(&log)
-            .run();
-        let (outcome, messages) = match ended {
-            Ok(ended) if ended.success() => (None, ended.messages),
-            Ok(ended) => (Some(Outcome::Ended(ended.describe_status())), ended.messages),
-            Err(ProcessError::TimedOut { limit, messages, .. }) => (Some(Outcome::TimedOut(limit)), messages),
-            Err(source) => return Err(BuildError::Run { label: self.label.clone(), source }),
-        };
-        let (label, backend) = (self.label.clone(), self.backend.clone());
-        if let Some(outcome) = outcome {
-            let (exception, end) = telling_end(&messages);
-            let (advice, log) = (advise(&messages), self.keep_log(&log));
-            return Err(Box::new(HookFailure { label, hook, backend, outcome, exception, end, advice, log }).into());
-        }
-        let text = fs_err::read(&answered).map_err(|source| self.write(source))?;
-        fs_err::remove_file(&answered).map_err(|source| self.write(source))?;
-        match serde_json::from_slice(&text).map_err(|error| self.returned(hook, &error.to_string()))? {
-            Answer::Returned { value } => Ok(value),
-            Answer::NoBackend { reason } => Err(BuildError::NoBackend { label, backend, reason }),
-            Answer::BadBackendPath { reason } => Err(BuildError::Pyproject {
-                label,
-                reason: format!("backend-path `{reason}` is no directory inside of the source"),
-            }),
-        }
-    }
-
-    /// Keeps a log where it outlives the scratch directory, named by the source and its content.
-    fn keep_log(&self, log: &Path) -> PathBuf {
-        let keep = || {
-            let text = fs_err::read(log)?;
-            let logs = self.workshop.surroundings.make_cache_directory("logs")?;
-            let plain: String = self
-                .label
-                .chars()
-                .map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '_' })
-                .collect();
-            let digest = Sha256Digest::of(&text).to_string();
-            let kept = logs.join(format!("{}-{}.log", plain.trim_matches('.'), &digest[..12]));
-            fs_err::write(&kept, text)?;
-            io::Result::Ok(kept)
-        };
-        keep().unwrap_or_else(|_| log.to_owned())
     }
 }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::build::{BuildRequirement, Source};
+use super::build::{BuildRequirement, Known, Prepared, Source};
 use super::build_error::BuildError;
 use super::fetch::{Client, Download, Fetched, Progress};
 use super::fetch_error::FetchError;
+use super::locked::BuildLock;
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::process::ScratchDir;
@@ -53,6 +54,8 @@ pub struct Workshop<'a> {
     pub resolve_timeout: Duration,
     /// How much a source distribution may unpack to.
     pub limits: Limits,
+    /// What a lock says that sources are built with.
+    pub build_lock: BuildLock<'a>,
     /// Verifies and installs a build requirement.
     pub install: &'a InstallWheel<'a>,
     /// Build requirements that were collected before, by their lines.
@@ -108,6 +111,10 @@ pub enum Origin {
         sha256: Option<Sha256Digest>,
         /// What it was built with.
         build_requirements: Vec<BuildRequirement>,
+        /// Whether a lock named all of them.
+        locked: bool,
+        /// Whether the wheel of an earlier build from the same was taken: nothing ran.
+        reused: bool,
         /// Entries that hold the path of the directory that it was built in: their bytes differ from build to build
         /// (maturin's own SBOM is one).
         path_dependent: Vec<String>,
@@ -254,31 +261,34 @@ impl Workshop<'_> {
         let files: Vec<&RemoteFile> = packages.iter().filter_map(|package| package.artifact.file()).collect();
         let downloads: Vec<Download> = files.iter().map(|file| self.download(file)).collect();
         let mut fetched = self.client.fetch_all(&downloads, progress)?.into_iter();
-        let mut collected = Vec::with_capacity(packages.len());
-        for Resolved { name, artifact, .. } in packages {
-            let wheel = match artifact {
+        // All sources are prepared before the first is built: what may not be built is refused early.
+        let mut begun = Vec::with_capacity(packages.len());
+        for Resolved { name, version, artifact } in packages {
+            let known = Known { name: Some(&name), version: version.as_deref() };
+            begun.push(match artifact {
                 Artifact::Wheel(file) => {
                     let fetched = fetched.next().expect("every file was fetched");
                     let origin = match &file.location {
                         Location::Url(_) => Origin::Fetched(file.location.shown()),
                         Location::Path(_) => Origin::Local,
                     };
-                    CollectedWheel { name, filename: file.filename, path: fetched.path, sha256: fetched.sha256, origin }
+                    let (filename, path, sha256) = (file.filename, fetched.path, fetched.sha256);
+                    Begun::Whole(Box::new(CollectedWheel { name, filename, path, sha256, origin }))
                 }
                 Artifact::Sdist(file) => {
                     let path = fetched.next().expect("every file was fetched").path;
-                    self.build_sdist(&name, &path, file.sha256, trail)?
+                    let sha256 = Some(check_sdist(&path, file.sha256)?);
+                    self.begin(&Source::Sdist { path: &path, sha256 }, known, trail)?
                 }
                 Artifact::Git { url, commit, subdirectory } => {
-                    self.build(&Source::Git { url, commit, subdirectory }, Some(&name), trail).map_err(Box::new)?
+                    self.begin(&Source::Git { url, commit, subdirectory }, known, trail)?
                 }
-                Artifact::Directory(path) => self
-                    .build(&Source::Directory { root: &path, project: Path::new("") }, Some(&name), trail)
-                    .map_err(Box::new)?,
-            };
-            collected.push(wheel);
+                Artifact::Directory(path) => {
+                    self.begin(&Source::Directory { root: &path, project: Path::new("") }, known, trail)?
+                }
+            });
         }
-        Ok(collected)
+        begun.into_iter().map(Begun::finish).collect()
     }
 
     /// Fetches files, or takes them where they are, without looking into them; each with its digest.
@@ -307,24 +317,23 @@ impl Workshop<'_> {
         digested.collect()
     }
 
-    fn build_sdist(
-        &self,
-        name: &PackageName,
-        path: &Path,
-        expected: Option<Sha256Digest>,
-        trail: &[String],
-    ) -> Result<CollectedWheel, CollectError> {
-        let read = |source| CollectError::Read { path: path.to_owned(), source };
-        let found = Sha256Digest::of_reader(fs_err::File::open(path).map_err(read)?).map_err(read)?;
-        if let Some(expected) = expected.filter(|expected| *expected != found) {
-            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            return Err(CollectError::WrongHash { file, expected, found });
-        }
-        Ok(self.build(&Source::Sdist { path, sha256: Some(found) }, Some(name), trail).map_err(Box::new)?)
+    fn begin(&self, source: &Source<'_>, known: Known<'_>, trail: &[String]) -> Result<Begun<'_>, CollectError> {
+        Ok(Begun::Source(Box::new(self.prepare(source, known, trail).map_err(Box::new)?)))
     }
 
-    /// Where a file is kept: by its digest in the cache, without one in the scratch directory.
+    /// Where a file is kept: by its digest in the cache, without one in the scratch directory. One with its name and its
+    /// digest in a directory of distributions is taken from there.
     fn download(&self, file: &RemoteFile) -> Download {
+        if let (Some(digest), Location::Url(_)) = (file.sha256, &file.location) {
+            let mut candidates = self.index.find_links.iter().map(|directory| directory.join(&file.filename));
+            let same = |path: &PathBuf| {
+                let opened = std::fs::File::open(path);
+                opened.and_then(Sha256Digest::of_reader).is_ok_and(|found| found == digest)
+            };
+            if let Some(path) = candidates.find(same) {
+                return Download { location: Location::Path(path.clone()), sha256: Some(digest), target: path };
+            }
+        }
         let target = match &file.sha256 {
             Some(digest) => {
                 let digest = digest.to_string();
@@ -355,6 +364,36 @@ impl Workshop<'_> {
         let collected = self.collect_for(&wanted, &|_, _| {}, trail)?;
         memory().insert(key, collected.clone());
         Ok(collected)
+    }
+}
+
+/// A distribution on its way to a wheel.
+enum Begun<'a> {
+    /// It is one.
+    Whole(Box<CollectedWheel>),
+    /// It is to be built.
+    Source(Box<Prepared<'a>>),
+}
+
+impl Begun<'_> {
+    fn finish(self) -> Result<CollectedWheel, CollectError> {
+        match self {
+            Self::Whole(wheel) => Ok(*wheel),
+            Self::Source(prepared) => Ok(prepared.build().map_err(Box::new)?),
+        }
+    }
+}
+
+/// The digest of a source distribution, which is the one that was expected where one was.
+fn check_sdist(path: &Path, expected: Option<Sha256Digest>) -> Result<Sha256Digest, CollectError> {
+    let read = |source| CollectError::Read { path: path.to_owned(), source };
+    let found = Sha256Digest::of_reader(fs_err::File::open(path).map_err(read)?).map_err(read)?;
+    match expected.filter(|expected| *expected != found) {
+        None => Ok(found),
+        Some(expected) => {
+            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Err(CollectError::WrongHash { file, expected, found })
+        }
     }
 }
 

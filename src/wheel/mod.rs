@@ -2,6 +2,7 @@
 //! source.
 
 pub mod access;
+mod backend;
 pub mod build;
 pub mod build_error;
 pub mod collect;
@@ -9,6 +10,7 @@ mod entry_points;
 pub mod fetch;
 pub mod fetch_error;
 pub mod install;
+pub mod locked;
 mod metadata;
 mod record;
 mod repack;

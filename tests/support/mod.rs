@@ -23,6 +23,7 @@ use pyzpack::wheel::access::Access;
 use pyzpack::wheel::collect::InstallWheel;
 use pyzpack::wheel::fetch::Client;
 use pyzpack::wheel::install::install_wheel;
+use pyzpack::wheel::locked::{BuildLock, LockedRequirements, Unlocked};
 
 /// The earliest time that a zip archive knows.
 pub const EPOCH: u64 = 315_532_800;
@@ -82,6 +83,8 @@ pub struct Bench {
     pub client: Client,
     pub install: Box<InstallWheel<'static>>,
     pub offline: bool,
+    pub locked: Vec<LockedRequirements>,
+    pub unlocked: Unlocked,
     pub build_timeout: Duration,
 }
 
@@ -96,6 +99,8 @@ impl Bench {
             client: Client::new(Access::read(&surroundings, &[]), false),
             install: install(),
             offline: false,
+            locked: Vec::new(),
+            unlocked: Unlocked::Resolve,
             build_timeout: Duration::from_mins(5),
             surroundings,
         }
@@ -114,6 +119,7 @@ impl Bench {
             build_timeout: self.build_timeout,
             resolve_timeout: Duration::from_mins(3),
             limits: Limits::default(),
+            build_lock: BuildLock { sets: &self.locked, unlocked: self.unlocked },
             install: &*self.install,
             collected: pyzpack::wheel::collect::CollectedBefore::default(),
         }

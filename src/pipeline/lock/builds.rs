@@ -11,7 +11,7 @@ use crate::resolve::{
     Artifact, Extent, PinRequest, Pinned, PinnedFile, PinnedSource, Preferred, RemoteFile, Request, ResolveError, pin,
 };
 use crate::target::{Target, WheelFilename};
-use crate::wheel::build::Source;
+use crate::wheel::build::{Known, Source};
 use crate::wheel::collect::Workshop;
 
 use super::super::{Observer, Stage};
@@ -131,7 +131,8 @@ impl BuildLocker<'_> {
                 Source::Git { url, commit, subdirectory }
             }
         };
-        Ok(self.workshop.ask_build_requirements(&source, Some(&wanted.name)).map_err(Box::new)?)
+        let known = Known { name: Some(&wanted.name), version: wanted.version.as_deref() };
+        Ok(self.workshop.ask_build_requirements(&source, known).map_err(Box::new)?)
     }
 
     /// The versions of build requirements: for the interpreter that builds, or for every one.

@@ -29,7 +29,7 @@ use crate::resolve::{Extent, PinRequest, Pinned, Pinning, Preferred, Request, Re
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 use crate::target::{Marker, PythonMinor, Target};
-use crate::wheel::build::Source;
+use crate::wheel::build::{Known, Source};
 use crate::wheel::collect::{CollectError, Workshop};
 use crate::wheel::{Origin, VerifiedWheel, WheelInput, verify_wheel};
 
@@ -226,7 +226,11 @@ impl Locker<'_> {
             extras: scopes.extras(),
             groups: scopes.groups(),
             inputs,
-            packages: packages.iter().map(|package| entry(package, self.path)).collect::<Result<_, _>>().map_err(Box::new)?,
+            packages: packages
+                .iter()
+                .map(|package| entry(package, self.path))
+                .collect::<Result<_, _>>()
+                .map_err(Box::new)?,
             builds,
         };
         Ok((draft, resolver))
@@ -277,7 +281,7 @@ impl Locker<'_> {
 
     fn build(&self, source: &Source<'_>, shown: &str) -> Result<VerifiedWheel, Error> {
         self.observer.begin(Stage::Build, &format!("building {shown}, whose requirements its backend alone knows"));
-        let built = self.workshop.build(source, None, &[]).map_err(Box::new)?;
+        let built = self.workshop.build(source, Known::default(), &[]).map_err(Box::new)?;
         self.verify(&built.path)
     }
 
