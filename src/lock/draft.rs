@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use pep440_rs::{Version, VersionSpecifiers};
 
-use super::{EntryFault, FileHash, FileLocation, LockError, LockedFile, LockedPackage, LockedSource};
+use super::bounds::Bounds;
+use super::{EntryFault, FileHash, FileLocation, LockError, LockedBuild, LockedFile, LockedSource, MarkedPackage};
 use crate::digest::Sha256Digest;
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::Marker;
@@ -30,39 +31,19 @@ pub struct Draft {
     /// The digest of what was locked.
     pub inputs: Sha256Digest,
     /// What is locked.
-    pub packages: Vec<DraftEntry>,
+    pub packages: Vec<MarkedPackage>,
     /// What sources are built with.
-    pub builds: Vec<DraftBuild>,
-}
-
-/// A package, and where it is needed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DraftEntry {
-    /// The package.
-    pub package: LockedPackage,
-    /// Where it is needed; none for everywhere.
-    pub marker: Option<Marker>,
-}
-
-/// What one source is built with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DraftBuild {
-    /// The distribution that is built.
-    pub name: PackageName,
-    /// Its version; none where that is known only when it is built.
-    pub version: Option<Version>,
-    /// The requirements that the set was chosen for.
-    pub requires: Vec<String>,
-    /// The whole set.
-    pub packages: Vec<DraftEntry>,
+    pub builds: Vec<LockedBuild>,
 }
 
 impl Draft {
-    /// The text of the file.
+    /// The text of the file. Its paths stay in `project`, or in the git work tree.
     ///
     /// # Errors
     /// [`LockError`]: an entry has no sha256, or lies where only this machine finds it.
-    pub fn to_toml(&self) -> Result<String, LockError> {
+    pub fn to_toml(&self, project: Option<&Path>) -> Result<String, LockError> {
+        let unreadable = |source| LockError::Read { path: self.path.clone(), source };
+        let bounds = Bounds::of(&self.path, project).map_err(unreadable)?;
         let mut text = "lock-version = \"1.0\"\n".to_owned();
         let mut line = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));
         if !self.environments.is_empty() {
@@ -75,12 +56,12 @@ impl Draft {
         line("created-by", quote("pyzpack"));
         for entry in sorted(&self.packages) {
             text.push_str("\n[[packages]]\n");
-            self.write_package(&mut text, entry, true)?;
+            self.write_package(&mut text, entry, &bounds, Place::Packages)?;
         }
         let _ = write!(text, "\n[tool.pyzpack]\nlock-version = 1\ninputs = \"sha256:{}\"\n", self.inputs);
-        let mut builds: Vec<&DraftBuild> = self.builds.iter().collect();
+        let mut builds: Vec<&LockedBuild> = self.builds.iter().collect();
         builds.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
-        let mut shared: BTreeMap<(&PackageName, &Option<Version>), &DraftEntry> = BTreeMap::new();
+        let mut shared: BTreeMap<(&PackageName, &Option<Version>), &MarkedPackage> = BTreeMap::new();
         for build in builds {
             write_build(&mut text, build);
             for entry in &build.packages {
@@ -90,12 +71,18 @@ impl Draft {
         for entry in shared.into_values() {
             text.push_str("\n[[tool.pyzpack.build-packages]]\n");
             // Where it is needed differs from build to build, and is written there.
-            self.write_package(&mut text, entry, false)?;
+            self.write_package(&mut text, entry, &bounds, Place::BuildPackages)?;
         }
         Ok(text)
     }
 
-    fn write_package(&self, text: &mut String, entry: &DraftEntry, with_marker: bool) -> Result<(), LockError> {
+    fn write_package(
+        &self,
+        text: &mut String,
+        entry: &MarkedPackage,
+        bounds: &Bounds,
+        place: Place,
+    ) -> Result<(), LockError> {
         let package = &entry.package;
         let refuse = |fault| LockError::entry(&self.path, package.entry(), fault);
         let mut line = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));
@@ -103,7 +90,7 @@ impl Draft {
         if let Some(version) = &package.version {
             line("version", quote(&version.to_string()));
         }
-        if let Some(marker) = entry.marker.as_ref().filter(|_| with_marker) {
+        if let Some(marker) = entry.marker.as_ref().filter(|_| place == Place::Packages) {
             line("marker", quote(&marker.to_string()));
         }
         if let Some(requires_python) = &package.requires_python {
@@ -121,11 +108,11 @@ impl Draft {
                 line("vcs", inline(&fields));
             }
             LockedSource::Directory { path } | LockedSource::Virtual { path } => {
-                line("directory", inline(&[field("path", &self.relative(path).map_err(refuse)?)]));
+                line("directory", inline(&[field("path", &bounds.relative(path).map_err(refuse)?)]));
             }
             LockedSource::Archive { file, subdirectory } => {
                 // Of PEP 751's files an archive alone has no name.
-                let mut fields = self.file_fields(file).map_err(refuse)?;
+                let mut fields = file_fields(file, bounds).map_err(refuse)?;
                 fields.remove(0);
                 fields.extend(subdirectory.as_ref().map(|path| field("subdirectory", &slashed(path))));
                 line("archive", inline(&fields));
@@ -138,12 +125,12 @@ impl Draft {
                     files.iter().partition(|file| file.filename.ends_with(".whl"));
                 sdists.sort_by(|left, right| left.filename.cmp(&right.filename));
                 if let Some(sdist) = sdists.first() {
-                    line("sdist", inline(&self.file_fields(sdist).map_err(refuse)?));
+                    line("sdist", inline(&file_fields(sdist, bounds).map_err(refuse)?));
                 }
                 wheels.sort_by(|left, right| left.filename.cmp(&right.filename));
                 let wheels: Vec<String> = wheels
                     .into_iter()
-                    .map(|wheel| self.file_fields(wheel).map(|fields| inline(&fields)).map_err(refuse))
+                    .map(|wheel| file_fields(wheel, bounds).map(|fields| inline(&fields)).map_err(refuse))
                     .collect::<Result<_, _>>()?;
                 if !wheels.is_empty() {
                     let lines: String = wheels.iter().map(|wheel| format!("    {wheel},\n")).collect();
@@ -157,40 +144,36 @@ impl Draft {
         }
         Ok(())
     }
-
-    /// The fields of a file; its name is the first.
-    fn file_fields(&self, file: &LockedFile) -> Result<Vec<String>, EntryFault> {
-        let FileHash::Sha256(digest) = &file.hash else {
-            return Err(file.hash.fault(&file.filename).unwrap_or(EntryFault::NoHash { file: file.filename.clone() }));
-        };
-        let mut fields = vec![field("name", &file.filename)];
-        fields.push(match &file.location {
-            FileLocation::Url(url) => field("url", url),
-            FileLocation::Path(path) => field("path", &self.relative(path)?),
-            FileLocation::Index => {
-                return Err(EntryFault::Field(format!("`{}` has neither a URL nor a path", file.filename)));
-            }
-        });
-        fields.extend(file.size.map(|size| format!("size = {size}")));
-        fields.push(format!("hashes = {{ sha256 = \"{digest}\" }}"));
-        Ok(fields)
-    }
-
-    /// A path as the lock has it: from its own directory.
-    fn relative(&self, path: &Path) -> Result<String, EntryFault> {
-        let outside = || EntryFault::Outside(path.display().to_string());
-        let directory = self.path.parent().ok_or_else(outside)?;
-        let relative = path.strip_prefix(directory).map_err(|_| outside())?;
-        let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
-        let utf8 = relative.to_str().is_some();
-        if !plain || !utf8 {
-            return Err(outside());
-        }
-        Ok(slashed(relative))
-    }
 }
 
-fn write_build(text: &mut String, build: &DraftBuild) {
+/// The fields of a file; its name is the first.
+fn file_fields(file: &LockedFile, bounds: &Bounds) -> Result<Vec<String>, EntryFault> {
+    let FileHash::Sha256(digest) = &file.hash else {
+        return Err(file.hash.fault(&file.filename).unwrap_or(EntryFault::NoHash { file: file.filename.clone() }));
+    };
+    let mut fields = vec![field("name", &file.filename)];
+    fields.push(match &file.location {
+        FileLocation::Url(url) => field("url", url),
+        FileLocation::Path(path) => field("path", &bounds.relative(path)?),
+        FileLocation::Index => {
+            return Err(EntryFault::Field(format!("`{}` has neither a URL nor a path", file.filename)));
+        }
+    });
+    fields.extend(file.size.map(|size| format!("size = {size}")));
+    fields.push(format!("hashes = {{ sha256 = \"{digest}\" }}"));
+    Ok(fields)
+}
+
+/// Where a package is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Among what is locked, with its marker.
+    Packages,
+    /// Among what builds share, each with a marker of its own.
+    BuildPackages,
+}
+
+fn write_build(text: &mut String, build: &LockedBuild) {
     let mut line = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));
     line("\n[[tool.pyzpack.builds]]\nname", quote(build.name.as_str()));
     if let Some(version) = &build.version {
@@ -212,10 +195,10 @@ fn write_build(text: &mut String, build: &DraftBuild) {
 }
 
 /// By name, version and marker.
-fn sorted(entries: &[DraftEntry]) -> Vec<&DraftEntry> {
-    let mut entries: Vec<&DraftEntry> = entries.iter().collect();
+fn sorted(entries: &[MarkedPackage]) -> Vec<&MarkedPackage> {
+    let mut entries: Vec<&MarkedPackage> = entries.iter().collect();
     entries.sort_by(|left, right| {
-        let key = |entry: &DraftEntry| (entry.package.name.clone(), entry.package.version.clone());
+        let key = |entry: &MarkedPackage| (entry.package.name.clone(), entry.package.version.clone());
         (key(left), &left.marker).cmp(&(key(right), &right.marker))
     });
     entries
@@ -269,7 +252,7 @@ mod tests {
         }
     }
 
-    fn entry(name: &str, version: &str, source: LockedSource, marker: Option<&str>) -> DraftEntry {
+    fn entry(name: &str, version: &str, source: LockedSource, marker: Option<&str>) -> MarkedPackage {
         let package = LockedPackage {
             name: name.parse().unwrap(),
             version: version.parse().ok(),
@@ -278,14 +261,14 @@ mod tests {
             dependencies: Vec::new(),
             optional_dependencies: BTreeMap::new(),
         };
-        DraftEntry { package, marker: marker.map(|marker| marker.parse().unwrap()) }
+        MarkedPackage { package, marker: marker.map(|marker| marker.parse().unwrap()) }
     }
 
     fn files(files: Vec<LockedFile>) -> LockedSource {
         LockedSource::Files { files, index: None }
     }
 
-    fn draft(packages: Vec<DraftEntry>, builds: Vec<DraftBuild>) -> Draft {
+    fn draft(packages: Vec<MarkedPackage>, builds: Vec<LockedBuild>) -> Draft {
         Draft {
             path: PathBuf::from("/p/pylock.toml"),
             requires_python: ">=3.9".parse().unwrap(),
@@ -324,7 +307,7 @@ mod tests {
                     Some("sys_platform == 'win32'"),
                 ),
             ],
-            vec![DraftBuild {
+            vec![LockedBuild {
                 name: "b".parse().unwrap(),
                 version: None,
                 requires: vec!["wheel".to_owned(), "tool>=3".to_owned()],

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::lock::{DraftBuild, DraftEntry};
+use crate::lock::{LockedBuild, MarkedPackage};
 use crate::names::PackageName;
 use crate::redact::redact_url;
 use crate::resolve::{
@@ -55,7 +55,7 @@ pub(super) struct BuildLocker<'a> {
 
 impl BuildLocker<'_> {
     /// What each of the sources is built with; and what of that has itself to be built, and so on.
-    pub(super) fn lock_builds(&self, sources: Vec<ToBuild>) -> Result<Vec<DraftBuild>, Error> {
+    pub(super) fn lock_builds(&self, sources: Vec<ToBuild>) -> Result<Vec<LockedBuild>, Error> {
         let mut open: VecDeque<ToBuild> = sources.into();
         let mut done = BTreeSet::new();
         let mut chosen: BTreeMap<Vec<String>, Vec<Pinned>> = BTreeMap::new();
@@ -76,9 +76,9 @@ impl BuildLocker<'_> {
             }
             let packages = &chosen[&requires];
             open.extend(packages.iter().filter_map(|package| self.unbuilt(package)));
-            let entries: Vec<DraftEntry> =
+            let entries: Vec<MarkedPackage> =
                 packages.iter().map(|package| entry(package, self.lock)).collect::<Result<_, _>>().map_err(Box::new)?;
-            builds.push(DraftBuild {
+            builds.push(LockedBuild {
                 name: next.name,
                 version: next.version.and_then(|text| text.parse().ok()),
                 requires: requires.iter().map(|text| redact_url(text).into_owned()).collect(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Sha256Digest;
 use crate::lock::{
-    DraftEntry, EntryFault, FileHash, FileLocation, LockError, LockedFile, LockedPackage, LockedSource, Membership,
+    EntryFault, FileHash, FileLocation, LockError, LockedFile, LockedPackage, LockedSource, MarkedPackage, Membership,
 };
 use crate::names::PackageName;
 use crate::redact::{recorded_url, redact_url};
@@ -56,7 +56,7 @@ pub(super) fn restrict(packages: &mut [Pinned], hashes: &AllowedHashes) -> Resul
 }
 
 /// The entry of a package in the lock at `lock`.
-pub(super) fn entry(package: &Pinned, lock: &Path) -> Result<DraftEntry, LockError> {
+pub(super) fn entry(package: &Pinned, lock: &Path) -> Result<MarkedPackage, LockError> {
     let named = || {
         package
             .version
@@ -89,7 +89,7 @@ pub(super) fn entry(package: &Pinned, lock: &Path) -> Result<DraftEntry, LockErr
         dependencies: Vec::new(),
         optional_dependencies: BTreeMap::new(),
     };
-    Ok(DraftEntry { package: locked, marker: package.marker.clone() })
+    Ok(MarkedPackage { package: locked, marker: package.marker.clone() })
 }
 
 fn locked_file(PinnedFile { file, size }: &PinnedFile) -> LockedFile {

@@ -113,7 +113,7 @@ pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observ
         let locker =
             Locker { settings, world, observer, inputs: &inputs, path: &path, workshop, target, earlier: &earlier };
         let (draft, resolver) = locker.draft()?;
-        write(&draft, settings, target, resolver)
+        write(&draft, locker.directory(), settings, target, resolver)
     })
 }
 
@@ -413,11 +413,12 @@ impl Locker<'_> {
 /// Writes the lock beside its name, then gives it that name.
 fn write(
     draft: &Draft,
+    project: &Path,
     settings: &LockSettings,
     target: &Target,
     resolver: &'static str,
 ) -> Result<WrittenLock, Error> {
-    let text = draft.to_toml().map_err(Box::new)?;
+    let text = draft.to_toml(Some(project)).map_err(Box::new)?;
     let shown = draft.path.display().to_string();
     let io_error = |error| OutputError::Io { path: shown.clone(), error };
     PendingFile::remove_abandoned(&draft.path);
