@@ -241,15 +241,16 @@ fn quote(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Context, Lock, LockedPackage};
     use super::*;
 
     fn file(filename: &str, location: FileLocation) -> LockedFile {
-        LockedFile {
-            filename: filename.to_owned(),
-            location,
-            hash: FileHash::Sha256(Sha256Digest::of(b"")),
-            size: None,
-        }
+        let hash = FileHash::Sha256(Sha256Digest::of(b""));
+        LockedFile { filename: filename.to_owned(), location, hash, size: None }
+    }
+
+    fn url(name: &str) -> FileLocation {
+        FileLocation::Url(format!("https://files.example/{name}"))
     }
 
     fn entry(name: &str, version: &str, source: LockedSource, marker: Option<&str>) -> MarkedPackage {
@@ -268,9 +269,27 @@ mod tests {
         LockedSource::Files { files, index: None }
     }
 
-    fn draft(packages: Vec<MarkedPackage>, builds: Vec<LockedBuild>) -> Draft {
+    fn git(url: &str) -> LockedSource {
+        LockedSource::Git { url: url.to_owned(), commit: "0a".repeat(20), subdirectory: Some("py/c".into()) }
+    }
+
+    /// A project's directory, its links resolved, with `wheels/a-1-py3-none-any.whl` and `libs/b`.
+    fn project() -> (tempfile::TempDir, PathBuf) {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().canonicalize().unwrap();
+        let project = root.join("project");
+        for directory in ["wheels", "libs/b"] {
+            std::fs::create_dir_all(project.join(directory)).unwrap();
+        }
+        for wheel in [project.join("wheels/a-1-py3-none-any.whl"), root.join("a-1-py3-none-any.whl")] {
+            std::fs::write(wheel, "").unwrap();
+        }
+        (place, project)
+    }
+
+    fn draft(project: &Path, packages: Vec<MarkedPackage>, builds: Vec<LockedBuild>) -> Draft {
         Draft {
-            path: PathBuf::from("/p/pylock.toml"),
+            path: project.join("pylock.toml"),
             requires_python: ">=3.9".parse().unwrap(),
             environments: Vec::new(),
             extras: BTreeSet::new(),
@@ -281,41 +300,38 @@ mod tests {
         }
     }
 
-    #[test]
-    fn writes_every_kind_of_entry_in_one_order() {
-        let url = |name: &str| FileLocation::Url(format!("https://files.example/{name}"));
-        let commit = "0a".repeat(20);
-        let git = LockedSource::Git {
-            url: "https://git.example/c.git".to_owned(),
-            commit: commit.clone(),
-            subdirectory: Some("py/c".into()),
+    /// A lock with an entry of every kind.
+    fn whole(project: &Path) -> Draft {
+        let wheel = "tool-3-py3-none-any.whl";
+        let tool = |marker| entry("tool", "3", files(vec![file(wheel, url(wheel))]), marker);
+        let build = |name: &str, version: &str, tool| LockedBuild {
+            name: name.parse().unwrap(),
+            version: version.parse().ok(),
+            requires: vec!["tool>=3".to_owned(), "wheel ; os_name == \"nt\"".to_owned()],
+            packages: vec![tool],
         };
-        let tool =
-            entry("tool", "3", files(vec![file("tool-3-py3-none-any.whl", url("tool-3-py3-none-any.whl"))]), None);
-        let mut sized = file("a-1-py3-none-any.whl", FileLocation::Path("/p/wheels/a-1-py3-none-any.whl".into()));
-        sized.size = Some(7);
+        let path = FileLocation::Path(project.join("wheels/a-1-py3-none-any.whl"));
+        let wheel = LockedFile { size: Some(0), ..file("a-1-py3-none-any.whl", path) };
         let archive = LockedSource::Archive { file: file("d-1.zip", url("d-1.zip")), subdirectory: None };
-        let mut lock = draft(
-            vec![
-                entry("d", "1", archive, None),
-                entry("c", "", git, Some("'x' in extras")),
-                entry("b", "", LockedSource::Directory { path: "/p/libs/b".into() }, None),
-                entry(
-                    "a",
-                    "1",
-                    files(vec![file("a-1.tar.gz", url("a-1.tar.gz")), sized]),
-                    Some("sys_platform == 'win32'"),
-                ),
-            ],
-            vec![LockedBuild {
-                name: "b".parse().unwrap(),
-                version: None,
-                requires: vec!["wheel".to_owned(), "tool>=3".to_owned()],
-                packages: vec![tool],
-            }],
-        );
+        let directory = LockedSource::Directory { path: project.join("libs/b") };
+        let packages = vec![
+            entry("a", "1", files(vec![wheel, file("a-1.tar.gz", url("a-1.tar.gz"))]), Some("sys_platform == 'win32'")),
+            entry("b", "", directory, None),
+            entry("c", "", git("https://git.example/c.git"), Some("'x' in extras")),
+            entry("d", "1", archive, None),
+        ];
+        let builds = vec![build("b", "", tool(None)), build("d", "1", tool(Some("python_version < '3.11'")))];
+        let mut lock = draft(project, packages, builds);
         lock.extras.insert("x".parse().unwrap());
         lock.environments.push("python_version == '3.11'".parse().unwrap());
+        lock
+    }
+
+    #[test]
+    fn writes_every_kind_of_entry_in_one_order() {
+        let (_place, project) = project();
+        let mut lock = whole(&project);
+        let commit = "0a".repeat(20);
         let empty = Sha256Digest::of(b"");
         let expected = format!(
             r#"lock-version = "1.0"
@@ -332,7 +348,7 @@ version = "1"
 marker = 'sys_platform == "win32"'
 sdist = {{ name = "a-1.tar.gz", url = "https://files.example/a-1.tar.gz", hashes = {{ sha256 = "{empty}" }} }}
 wheels = [
-    {{ name = "a-1-py3-none-any.whl", path = "wheels/a-1-py3-none-any.whl", size = 7, hashes = {{ sha256 = "{empty}" }} }},
+    {{ name = "a-1-py3-none-any.whl", path = "wheels/a-1-py3-none-any.whl", size = 0, hashes = {{ sha256 = "{empty}" }} }},
 ]
 
 [[packages]]
@@ -355,9 +371,17 @@ inputs = "sha256:{empty}"
 
 [[tool.pyzpack.builds]]
 name = "b"
-requires = ["tool>=3", "wheel"]
+requires = ["tool>=3", 'wheel ; os_name == "nt"']
 packages = [
     {{ name = "tool", version = "3" }},
+]
+
+[[tool.pyzpack.builds]]
+name = "d"
+version = "1"
+requires = ["tool>=3", 'wheel ; os_name == "nt"']
+packages = [
+    {{ name = "tool", version = "3", marker = 'python_version < "3.11"' }},
 ]
 
 [[tool.pyzpack.build-packages]]
@@ -368,32 +392,61 @@ wheels = [
 ]
 "#
         );
-        assert_eq!(lock.to_toml().unwrap(), expected);
+        assert_eq!(lock.to_toml(None).unwrap(), expected);
         lock.packages.reverse();
-        assert_eq!(lock.to_toml().unwrap(), expected);
+        lock.builds.reverse();
+        assert_eq!(lock.to_toml(None).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        let (_place, project) = project();
+        let lock = whole(&project);
+        std::fs::write(&lock.path, lock.to_toml(None).unwrap()).unwrap();
+        let read = Lock::read(&lock.path, Context { project: None, name: None }).unwrap();
+        let sorted_files = |package: &MarkedPackage| {
+            let mut package = package.clone();
+            if let LockedSource::Files { files, .. } = &mut package.package.source {
+                files.sort_by(|left, right| left.filename.cmp(&right.filename));
+            }
+            package
+        };
+        let markers = read.roots.iter().map(|root| root.edge.marker.clone());
+        let packages = read.packages.iter().cloned().zip(markers);
+        let packages: Vec<_> =
+            packages.map(|(package, marker)| sorted_files(&MarkedPackage { package, marker })).collect();
+        assert_eq!(packages, lock.packages.iter().map(sorted_files).collect::<Vec<_>>());
+        assert_eq!(read.builds, lock.builds);
+        assert_eq!(read.inputs, Some(format!("sha256:{}", lock.inputs)));
+        assert_eq!((read.extras, read.groups), (Some(lock.extras), Some(lock.groups)));
+        assert_eq!((read.environments, read.requires_python), (lock.environments, Some(lock.requires_python)));
     }
 
     #[test]
     fn refuses_what_only_this_machine_has() {
+        let (place, project) = project();
         let message = |source| {
-            draft(vec![entry("a", "1", source, None)], Vec::new()).to_toml().map_err(|error| error.to_string())
+            let lock = draft(&project, vec![entry("a", "1", source, None)], Vec::new());
+            let told = lock.to_toml(None).map_err(|error| error.to_string());
+            told.map_err(|told| told.replace(&place.path().canonicalize().unwrap().display().to_string(), "DIR"))
         };
-        let at = |path: &str| files(vec![file("a-1-py3-none-any.whl", FileLocation::Path(path.into()))]);
-        assert_eq!(message(at("/w/a.whl")).unwrap_err(), "`/p/pylock.toml`, a 1: `/w/a.whl` is outside of the project");
+        let at = |path: &str| files(vec![file("a-1-py3-none-any.whl", FileLocation::Path(project.join(path)))]);
         assert_eq!(
-            message(at("/p/../w/a.whl")).unwrap_err(),
-            "`/p/pylock.toml`, a 1: `/p/../w/a.whl` is outside of the project"
+            message(at("../a-1-py3-none-any.whl")).unwrap_err(),
+            "`DIR/project/pylock.toml`, a 1: `DIR/project/../a-1-py3-none-any.whl` is outside of the project"
         );
-        assert!(message(at("/p/w/a.whl")).is_ok());
-        let git = |url: &str| LockedSource::Git { url: url.to_owned(), commit: "0a".repeat(20), subdirectory: None };
+        assert!(message(at("wheels/a-1-py3-none-any.whl")).is_ok());
         assert_eq!(
             message(git("file:///r")).unwrap_err(),
-            "`/p/pylock.toml`, a 1: it comes from a repository on this machine"
+            "`DIR/project/pylock.toml`, a 1: it comes from a repository on this machine"
         );
         assert!(message(git("https://git.example/r")).is_ok());
-        let mut unhashed = file("a-1.zip", FileLocation::Url("https://files.example/a-1.zip".to_owned()));
-        unhashed.hash = FileHash::Missing;
-        assert_eq!(message(files(vec![unhashed])).unwrap_err(), "`/p/pylock.toml`, a 1: `a-1.zip` has no hash");
+        let unhashed = LockedFile { hash: FileHash::Missing, ..file("a-1.zip", url("a-1.zip")) };
+        assert_eq!(
+            message(files(vec![unhashed])).unwrap_err(),
+            "`DIR/project/pylock.toml`, a 1: `a-1.zip` has no hash"
+        );
+        assert!(message(files(vec![file("a-1.zip", url("a-1.zip"))])).is_ok());
     }
 
     #[test]

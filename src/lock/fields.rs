@@ -30,6 +30,11 @@ impl<'a> Fields<'a> {
         self.at.clone()
     }
 
+    /// The same table as one that stands by itself: of what is named before every fault.
+    pub(super) fn alone(&self) -> Self {
+        Self::of(self.table)
+    }
+
     /// The whole key of a field.
     pub(super) fn key(&self, key: &str) -> String {
         if self.at.is_empty() { key.to_owned() } else { format!("{}.{key}", self.at) }

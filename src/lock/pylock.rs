@@ -13,6 +13,7 @@ use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 
 use super::bounds::{Bounds, subdirectory};
 use super::fields::{Fields, parse_toml};
+use super::select::SDIST_ENDINGS;
 use super::{
     Context, Document, Edge, EntryFault, FileHash, FileLocation, Lock, LockError, LockFormat, LockedBuild, LockedFile,
     LockedPackage, LockedSource, MarkedPackage, Membership, PackageIndex, Root,
@@ -130,7 +131,7 @@ fn parse_specifiers(text: &str) -> Result<VersionSpecifiers, String> {
 
 /// An entry of `packages`, its fault named by name and version, or else by its place.
 fn read_entry(document: &Document<'_>, entry: &Fields<'_>, bounds: &Bounds) -> Result<MarkedPackage, LockError> {
-    read_package(entry, bounds).map_err(|fault| {
+    read_package(&entry.alone(), bounds).map_err(|fault| {
         let named = entry.text("name").ok().flatten().and_then(|name| name.parse::<PackageName>().ok());
         let version = entry.parsed("version", Version::from_str).ok().flatten();
         let place = match (named, version) {
@@ -180,14 +181,14 @@ fn read_package(fields: &Fields<'_>, bounds: &Bounds) -> Result<MarkedPackage, E
         (0, [None, Some(directory), None]) => (stated, read_directory(&directory, bounds)?),
         (0, [None, None, Some(archive)]) => read_archive(&archive, bounds, &name, stated)?,
         (1.., [None, None, None]) => {
-            let mut files = Files { name: &name, version: stated, files: Vec::new() };
+            let mut files = EntryFiles { name: &name, version: stated, found: Vec::new() };
             for wheel in &wheels {
                 files.add_wheel(wheel, bounds)?;
             }
             if let Some(sdist) = &sdist {
                 files.add_sdist(sdist, bounds)?;
             }
-            let source = LockedSource::Files { files: files.files, index: index.map(str::to_owned) };
+            let source = LockedSource::Files { files: files.found, index: index.map(str::to_owned) };
             (files.version, source)
         }
         (0, _) => return Err(EntryFault::Field("expected wheels, an sdist, or one of vcs, directory, archive".into())),
@@ -208,13 +209,13 @@ fn read_package(fields: &Fields<'_>, bounds: &Bounds) -> Result<MarkedPackage, E
 }
 
 /// The wheels and the source distribution of an entry, all of one name and one version.
-struct Files<'a> {
+struct EntryFiles<'a> {
     name: &'a PackageName,
     version: Option<Version>,
-    files: Vec<LockedFile>,
+    found: Vec<LockedFile>,
 }
 
-impl Files<'_> {
+impl EntryFiles<'_> {
     fn add_wheel(&mut self, fields: &Fields<'_>, bounds: &Bounds) -> Result<(), EntryFault> {
         let file = read_file(fields, bounds)?;
         let (name, version) =
@@ -241,7 +242,7 @@ impl Files<'_> {
             Some(_) => {}
             None => self.version = Some(version),
         }
-        self.files.push(file);
+        self.found.push(file);
         Ok(())
     }
 }
@@ -313,13 +314,13 @@ fn read_archive(
     let inside = read_subdirectory(fields)?;
     let source = |file| LockedSource::Archive { file, subdirectory: inside };
     if file.filename.ends_with(".whl") {
-        let mut files = Files { name, version: stated, files: Vec::new() };
+        let mut files = EntryFiles { name, version: stated, found: Vec::new() };
         files.add_wheel(fields, bounds)?;
         return Ok((files.version, source(file)));
     }
     let lower = file.filename.to_ascii_lowercase();
     let plain = !file.filename.starts_with(['.', '-']) && !file.filename.contains(['/', '\\', '\0']);
-    if !plain || ![".tar.gz", ".tgz", ".zip"].iter().any(|end| lower.ends_with(end)) {
+    if !plain || !SDIST_ENDINGS.iter().any(|end| lower.ends_with(end)) {
         return Err(EntryFault::FileName(std::mem::take(&mut file.filename)));
     }
     Ok((stated, source(file)))
@@ -410,7 +411,7 @@ fn read_own(
     for entry in fields.tables("builds").map_err(malformed)?.unwrap_or_default() {
         let place =
             || entry.text("name").ok().flatten().map_or_else(|| entry.place(), |name| format!("the build of {name}"));
-        let build = read_build(&entry, &available);
+        let build = read_build(&entry.alone(), &available);
         builds.push(build.map_err(|fault| LockError::entry(document.path, place(), fault))?);
     }
     Ok((inputs, builds))

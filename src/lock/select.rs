@@ -10,7 +10,7 @@ use super::{
     MarkedPackage, Membership, PackageIndex,
 };
 use crate::names::{ExtraName, GroupName, PackageName};
-use crate::target::{Activation, BuildOrder, Marker, Target, WheelFilename};
+use crate::target::{Activation, Marker, Target, WheelFilename};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,21 +92,25 @@ impl Lock {
         needed: &[(usize, &'a LockedPackage)],
         target: &Target,
     ) -> Result<Vec<Selected<'a>>, LockError> {
-        let mut entries: BTreeMap<&PackageName, &LockedPackage> = BTreeMap::new();
+        let mut names: BTreeSet<&PackageName> = BTreeSet::new();
         for (_, package) in needed {
             if let Some(requires_python) = package.requires_python.as_ref().filter(|python| !target.satisfies(python)) {
                 let fault =
                     EntryFault::Python { requires_python: requires_python.clone(), target: target.python_text() };
                 return Err(LockError::entry(&self.path, package.entry(), fault));
             }
-            if entries.insert(&package.name, package).is_some() {
+            if !names.insert(&package.name) {
                 let same = needed.iter().filter(|(_, one)| one.name == package.name);
                 let versions = same.map(|(number, one)| one.place(*number)).collect();
                 return Err(LockError::Ambiguous { path: self.path.clone(), name: package.name.clone(), versions });
             }
         }
-        let packages = entries.into_values();
-        packages.map(|package| Ok(Selected { package, choice: self.choose(package, target)? })).collect()
+        let choose = |(_, package): &(usize, &'a LockedPackage)| {
+            Ok(Selected { package: *package, choice: self.choose(package, target)? })
+        };
+        let mut selected = needed.iter().map(choose).collect::<Result<Vec<_>, LockError>>()?;
+        selected.sort_by(|one, other| one.package.name.cmp(&other.package.name));
+        Ok(selected)
     }
 
     fn check_target(&self, target: &Target) -> Result<(), LockError> {
@@ -203,25 +207,28 @@ impl Lock {
     }
 }
 
+/// What source distributions are packed as that can be unpacked (PEP 625, and what was before it).
+pub(super) const SDIST_ENDINGS: [&str; 3] = [".tar.gz", ".tgz", ".zip"];
+
 /// The wheel that fits best, else the source distribution: by the best tag (PEP 425), then the build tag (PEP 427), then
 /// the lock's order.
 fn choose_file<'a>(files: &'a [LockedFile], target: &Target) -> Result<Choice<'a>, EntryFault> {
-    let mut best: Option<((usize, Reverse<Option<BuildOrder>>), &LockedFile)> = None;
-    for file in files {
-        let Ok(name) = file.filename.parse::<WheelFilename>() else { continue };
-        let Some(rank) = target.tags.best_rank(&name.tags) else { continue };
-        let key = (rank, Reverse(name.build_order()));
-        if best.as_ref().is_none_or(|(known, _)| key < *known) {
-            best = Some((key, file));
-        }
+    let fit = |file: &'a LockedFile| {
+        let name: WheelFilename = file.filename.parse().ok()?;
+        let rank = target.tags.best_rank(&name.tags)?;
+        Some(((rank, Reverse(name.build_order())), file))
+    };
+    // Of equals `min_by` takes the first.
+    if let Some((_, best)) = files.iter().filter_map(fit).min_by(|(one, _), (other, _)| one.cmp(other)) {
+        return Ok(Choice::Wheel(best));
     }
-    if let Some((_, file)) = best {
-        return Ok(Choice::Wheel(file));
-    }
-    let is_wheel = |file: &&LockedFile| file.filename.ends_with(".whl");
-    if let Some(sdist) = files.iter().find(|file| !is_wheel(file)) {
+    // Old distributions have files of other kinds (.egg, .exe, .rpm), which are neither.
+    let is_sdist =
+        |file: &&LockedFile| SDIST_ENDINGS.iter().any(|end| file.filename.to_ascii_lowercase().ends_with(end));
+    if let Some(sdist) = files.iter().find(is_sdist) {
         return Ok(Choice::Sdist(sdist));
     }
+    let is_wheel = |file: &&LockedFile| file.filename.ends_with(".whl");
     let wheels = files.iter().filter(is_wheel).map(|file| file.filename.clone()).collect();
     Err(EntryFault::NothingFits { target: target.to_string(), wheels })
 }

@@ -4,6 +4,7 @@
 
 #[cfg(unix)]
 pub mod place;
+pub mod targets;
 pub mod wheels;
 
 use std::collections::BTreeMap;
