@@ -45,7 +45,7 @@ impl Draft {
         let unreadable = |source| LockError::Read { path: self.path.clone(), source };
         let bounds = Bounds::of(&self.path, project).map_err(unreadable)?;
         let mut text = "lock-version = \"1.0\"\n".to_owned();
-        let mut line = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));
+        let mut line = |key: &str, value: String| write_line(&mut text, key, &value);
         if !self.environments.is_empty() {
             line("environments", list(self.environments.iter().map(|marker| quote(&marker.to_string()))));
         }
@@ -85,7 +85,7 @@ impl Draft {
     ) -> Result<(), LockError> {
         let package = &entry.package;
         let refuse = |fault| LockError::entry(&self.path, package.entry(), fault);
-        let mut line = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));
+        let mut line = |key: &str, value: String| write_line(text, key, &value);
         line("name", quote(package.name.as_str()));
         if let Some(version) = &package.version {
             line("version", quote(&version.to_string()));
@@ -133,8 +133,7 @@ impl Draft {
                     .map(|wheel| file_fields(wheel, bounds).map(|fields| inline(&fields)).map_err(refuse))
                     .collect::<Result<_, _>>()?;
                 if !wheels.is_empty() {
-                    let lines: String = wheels.iter().map(|wheel| format!("    {wheel},\n")).collect();
-                    line("wheels", format!("[\n{lines}]"));
+                    line("wheels", lines(&wheels));
                 }
             }
             LockedSource::Digests { .. } => {
@@ -174,7 +173,7 @@ enum Place {
 }
 
 fn write_build(text: &mut String, build: &LockedBuild) {
-    let mut line = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));
+    let mut line = |key: &str, value: String| write_line(text, key, &value);
     line("\n[[tool.pyzpack.builds]]\nname", quote(build.name.as_str()));
     if let Some(version) = &build.version {
         line("version", quote(&version.to_string()));
@@ -189,9 +188,9 @@ fn write_build(text: &mut String, build: &LockedBuild) {
         let mut fields = vec![field("name", entry.package.name.as_str())];
         fields.extend(entry.package.version.as_ref().map(|version| field("version", &version.to_string())));
         fields.extend(entry.marker.as_ref().map(|marker| field("marker", &marker.to_string())));
-        format!("    {},\n", inline(&fields))
+        inline(&fields)
     });
-    line("packages", format!("[\n{}]", packages.collect::<String>()));
+    line("packages", lines(&packages.collect::<Vec<_>>()));
 }
 
 /// By name, version and marker.
@@ -202,6 +201,15 @@ fn sorted(entries: &[MarkedPackage]) -> Vec<&MarkedPackage> {
         (key(left), &left.marker).cmp(&(key(right), &right.marker))
     });
     entries
+}
+
+fn write_line(text: &mut String, key: &str, value: &str) {
+    writeln!(text, "{key} = {value}").expect("a `String` takes every text");
+}
+
+/// A list with one item a line.
+fn lines(items: &[String]) -> String {
+    format!("[\n    {},\n]", items.join(",\n    "))
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {

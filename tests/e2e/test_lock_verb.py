@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import tarfile
-import tomllib
 from pathlib import Path
 
 import pytest
+import tomllib
 from conftest import Pyzpack
 from index import serve
 from packaging.markers import default_environment
@@ -266,7 +266,7 @@ def test_offline_from_a_directory_of_the_project_alone(pyzpack, project, links):
     before = (project / "pylock.toml").read_bytes()
     (project / "wheels").rename(project.parent / "outside")
     done = lock(pyzpack, project, "--find-links", "../outside", *offline, status=NO)
-    assert "outside/" in done.stderr and "is outside of the project" in done.stderr
+    assert "is outside of the project" in done.stderr
     assert (project / "pylock.toml").read_bytes() == before
 
 

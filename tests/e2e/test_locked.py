@@ -150,9 +150,7 @@ def test_a_wheel_at_hand_that_the_lock_does_not_hold_is_packed_anew(pyzpack: Pyz
         lib = next(one for one in manifest["wheels"] if one["name"] == "lib")
         assert lib["origin"] == "local"
         with zipfile.ZipFile(pyz) as archive:
-            payloads.append(
-                [(entry.CRC, entry.compress_size) for entry in archive.infolist() if "lib" in entry.filename]
-            )
+            payloads.append([(entry.CRC, entry.compress_size) for entry in archive.infolist() if "lib" in entry.filename])
     assert payloads[0] == payloads[1]
 
 
@@ -216,7 +214,9 @@ def test_what_a_lock_overrides_is_told_and_still_runs(pyzpack: Pyzpack, world: W
     lib = make_wheel(served, "lib", "1.6", files={"lib.py": "name = 'lib 1.6'\n"}, requires=["fast>=9", "gone"])
     world.write(entries=[*world.entries[:2], Entry("lib", "1.6", [lib])])
     path = world.directory / "tool.pyz"
-    done = pyzpack.run("build", "--lock", "pylock.toml", "--python", pyzpack.python, "-o", path, cwd=world.project)
+    done = pyzpack.run(
+        "build", "--lock", "pylock.toml", "--python", pyzpack.python, "-o", path, cwd=world.project
+    )
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stderr.splitlines() if line.startswith("warning:")] == [
         "warning: `pylock.toml` overrides the requirement `fast>=9` of `lib`",
@@ -265,7 +265,9 @@ def test_a_wheel_built_beforehand_gives_the_same_bytes(pyzpack: Pyzpack, world: 
 
 def test_plan_tells_every_entry_and_fetches_nothing(pyzpack: Pyzpack, world: World) -> None:
     lock = world.write()
-    done = pyzpack.run("plan", "--lock", "pylock.toml", "--json", "--python", pyzpack.python, cwd=world.project)
+    done = pyzpack.run(
+        "plan", "--lock", "pylock.toml", "--json", "--python", pyzpack.python, cwd=world.project
+    )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert [phase["name"] for phase in report["phases"]] == ["setup", "resolve", "fetch", "build", "pack", "start"]

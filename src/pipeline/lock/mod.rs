@@ -10,7 +10,7 @@ mod entries;
 mod freshness;
 mod scopes;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -156,7 +156,7 @@ pub fn check(settings: &LockSettings, world: &Surroundings) -> Result<PathBuf, E
     }
     let platform = build.platform.as_deref().map(str::parse).transpose()?;
     let target = inputs.find_interpreter(build, world)?.target.overridden(build.target_python, platform.as_ref());
-    let applies = |marker: &Marker| target.applies(marker, &std::collections::BTreeSet::new()).unwrap_or(false);
+    let applies = |marker: &Marker| target.applies(marker, &BTreeSet::new()).unwrap_or(false);
     if lock.environments.iter().any(applies) {
         return Ok(path);
     }
@@ -385,7 +385,7 @@ impl Locker<'_> {
             return Vec::new();
         }
         let universal = self.settings.coverage == Coverage::Universal;
-        let applies = |marker: &Marker| self.target.applies(marker, &std::collections::BTreeSet::new()).unwrap_or(true);
+        let applies = |marker: &Marker| self.target.applies(marker, &BTreeSet::new()).unwrap_or(true);
         let preferred = packages.iter().filter_map(|package| {
             let EarlierPackage { name, version, marker } = package.clone();
             let counts = universal || marker.as_ref().is_none_or(applies);
@@ -426,9 +426,9 @@ fn write(
     pending.write_all(text.as_bytes()).map_err(io_error)?;
     readable(pending.file()).map_err(io_error)?;
     pending.persist().map_err(io_error)?;
-    let mut build_packages = BTreeMap::new();
+    let mut build_packages = BTreeSet::new();
     for entry in draft.builds.iter().flat_map(|build| &build.packages) {
-        build_packages.insert((&entry.package.name, &entry.package.version), ());
+        build_packages.insert((&entry.package.name, &entry.package.version));
     }
     Ok(WrittenLock {
         path: draft.path.clone(),

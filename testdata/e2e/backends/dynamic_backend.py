@@ -1,5 +1,7 @@
 """A backend that asks for more than `[build-system] requires` says, as setuptools-scm or Cython users' do."""
 
+import importlib
+
 import plain_backend
 
 
@@ -8,6 +10,5 @@ def get_requires_for_build_wheel(config_settings=None):
 
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
-    import helper  # noqa: F401: it has to be there
-
+    importlib.import_module("helper")
     return plain_backend.write_wheel(wheel_directory)
