@@ -13,16 +13,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from lock_generator import generate
-from lock_oracle import Target, named, normal, select
+from lock_oracle import Target, named, normal, parse_toml, select
 from packaging.markers import Marker
 from packaging.pylock import Pylock
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 TARGETS = [
     ("3.8", "manylinux_2_28_x86_64"),
@@ -30,13 +25,14 @@ TARGETS = [
     ("3.11", "manylinux_2_28_x86_64"),
     ("3.11", "manylinux_2_28_aarch64"),
     ("3.11", "win_amd64"),
+    ("3.12", "macosx_13_0_x86_64"),
     ("3.13", "musllinux_1_2_x86_64"),
     ("3.13", "manylinux_2_28_x86_64"),
 ]
 
 
 def pylock_selections(lock, targets):
-    document = tomllib.loads(lock.read_text())
+    document = parse_toml(lock.read_text())
     Pylock.from_dict(document)
     extras, groups = document.get("extras", []), document.get("dependency-groups", [])
     wanted = [([], []), (sorted(extras), sorted(map(normal, groups)))]
@@ -100,17 +96,54 @@ def pdm_files(document):
         yield package["name"], Files(package.get("version"), files, word)
 
 
-def digests(_document):
-    return ()
+def pipenv_files(document):
+    for section, packages in document.items():
+        for name, package in packages.items() if section != "_meta" else ():
+            word = "digests" if package.get("hashes") else "hash"
+            files = [url_name(package["file"])] if "file" in package else []
+            if "git" in package or "path" in package:
+                word = "git" if "git" in package else "directory"
+            version = package.get("version", "*").removeprefix("==")
+            yield name, Files(None if version == "*" else version, files, None if files else word)
 
 
-# Name of the lock: how it is read, its file lists, and what it says about Python.
+def pipenv_python(document):
+    requires = document["_meta"].get("requires", {})
+    if full := requires.get("python_full_version"):
+        return f"=={full}"
+    return f"=={requires['python_version']}.*" if "python_version" in requires else None
+
+
+def requirements_files(text):
+    """Only what is named by its URL: of all else a requirements file has digests and no names."""
+    for line in text.replace("\\\n", " ").splitlines():
+        if match := re.match(r"([A-Za-z0-9._-]+)\s*(?:\[.*?\])?\s*@\s*(\S+)", line):
+            word = "git" if match[2].startswith("git+") else None
+            yield match[1], Files(None, [] if word else [url_name(match[2])], word)
+
+
+class Format:
+    """How a lock is read: its text, its file lists, the Pythons and the environments that it is for."""
+
+    def __init__(self, parse, files, python=lambda lock: None, environments=lambda lock: []):
+        self.parse, self.files, self.python, self.environments = parse, files, python, environments
+
+
+UV = Format(
+    parse_toml, uv_files, lambda lock: lock.get("requires-python"), lambda lock: lock.get("supported-markers", [])
+)
 FORMATS = {
-    "uv.lock": (tomllib.loads, uv_files, lambda lock: lock.get("requires-python")),
-    "poetry.lock": (tomllib.loads, poetry_files, lambda lock: lock["metadata"].get("python-versions")),
-    "pdm.lock": (tomllib.loads, pdm_files, lambda lock: lock["metadata"].get("requires_python")),
-    "Pipfile.lock": (json.loads, digests, lambda lock: None),
+    "uv.lock": UV,
+    "poetry.lock": Format(parse_toml, poetry_files, lambda lock: lock["metadata"].get("python-versions")),
+    "pdm.lock": Format(parse_toml, pdm_files, lambda lock: lock["metadata"].get("requires_python")),
+    "Pipfile.lock": Format(json.loads, pipenv_files, pipenv_python),
 }
+
+
+def format_of(name):
+    if name.endswith(".py.lock"):
+        return UV
+    return FORMATS.get(name) or (Format(str, requirements_files) if name.endswith((".txt", ".lock")) else None)
 
 
 def python_range(text):
@@ -129,24 +162,29 @@ def python_range(text):
         return SpecifierSet()
 
 
-def tool_selections(directory, lock, targets):
-    read, list_files, requires_python = FORMATS.get(lock.name, (str, digests, lambda _lock: None))
-    document = read(lock.read_text())
+def tool_selections(lock, oracle, targets):
+    form = format_of(lock.name)
+    document = form.parse(lock.read_text())
     entries = {}
-    for name, files in list_files(document):
+    for name, files in form.files(document):
         entries.setdefault(normal(name), []).append(files)
-    allowed = python_range(requires_python(document))
-    oracle = json.loads((directory / "oracle.json").read_text())
-    return [
-        entry(target, wanted["extras"], wanted["groups"], tool_select(wanted, entries, allowed, target))
-        for wanted in oracle
-        for target in targets
-    ]
+    allowed, environments = python_range(form.python(document)), form.environments(document)
+    selections = []
+    for wanted in json.loads(oracle.read_text()):
+        for target in targets:
+            if not allowed.contains(target.environment["python_full_version"]):
+                result = {"error": "python"}
+            elif environments and not any(Marker(marker).evaluate(target.environment) for marker in environments):
+                result = {"error": "environment"}
+            else:
+                result = tool_select(wanted, entries, target)
+            # Which member of a workspace is packed.
+            place = {"project": wanted["project"]} if "project" in wanted else {}
+            selections.append(entry(target, wanted["extras"], wanted["groups"], place | result))
+    return selections
 
 
-def tool_select(wanted, entries, allowed, target):
-    if not allowed.contains(target.environment["python_full_version"]):
-        return {"error": "python"}
+def tool_select(wanted, entries, target):
     if error := wanted.get("error"):
         return {"error": error}
     needed = {}
@@ -170,8 +208,8 @@ def tool_select(wanted, entries, allowed, target):
             return {"error": "ambiguous"}
         ((version, files),) = versions.items()
         file = files.word or choose(files.files, target)
-        if file is None:
-            return {"error": "no-wheel"}
+        if file in (None, "hash"):
+            return {"error": file or "no-wheel"}
         selected.append([name, str(Version(version)) if version else None, file])
     return {"packages": selected}
 
@@ -184,17 +222,38 @@ def choose(files, target):
 
 
 def real_selections(root):
-    """Every project below `root`: the path of its selections.json, and what belongs there."""
-    targets = [Target(*target) for target in TARGETS]
+    """Every selections*.json below `root` by its path, and what belongs there. Its targets are those that it has."""
     for directory in sorted(path for path in root.glob("*/*") if path.is_dir()):
-        locks = [*directory.glob("pylock*.toml")]
-        if locks:
-            yield directory / "selections.json", pylock_selections(locks[0], targets)
-        elif (directory / "oracle.json").exists():
-            known = [path for path in directory.iterdir() if path.name in FORMATS or path.name.endswith(".py.lock")]
-            texts = [*directory.glob("requirements*.txt"), *directory.glob("*.lock")]
-            lock = next(iter(known + texts))
-            yield directory / "selections.json", tool_selections(directory, lock, targets)
+        for lock in directory.glob("pylock*.toml"):
+            path = directory / "selections.json"
+            yield path, pylock_selections(lock, targets_of(path))
+        for oracle in sorted(directory.glob("oracle*.json")):
+            locks = sorted(path for path in directory.iterdir() if format_of(path.name))
+            # A requirements file is a lock only where there is none with a lock's own name.
+            lock = min(locks, key=lambda path: path.name not in FORMATS)
+            path = directory / oracle.name.replace("oracle", "selections", 1)
+            yield path, tool_selections(lock, oracle, targets_of(path))
+
+
+def targets_of(path):
+    known = {(entry["python"], entry["platform"]) for entry in read_selections(path)}
+    return [Target(*target) for target in sorted(known or TARGETS)]
+
+
+def read_selections(path):
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def same(path, entries):
+    """Whether the committed selections are these, in whatever order."""
+    return sorted(map(json.dumps, map(canonical, read_selections(path)))) == sorted(
+        map(json.dumps, map(canonical, entries))
+    )
+
+
+def canonical(entry):
+    packages = {"packages": sorted(entry["packages"])} if "packages" in entry else {}
+    return dict(sorted((entry | packages).items()))
 
 
 def write_selections(entries):
@@ -205,19 +264,21 @@ def write_selections(entries):
 def main():
     write = "--write" in sys.argv[1:]
     root = Path(sys.argv[-1])
-    real = dict(real_selections(root))
     generated = generate()
-    expected = {path: write_selections(entries) for path, entries in real.items()}
-    expected[root / "generated.json"] = generated.text
-    stale = [path for path in root.glob("*/*/selections.json") if path not in expected]
-    different = [path for path, text in expected.items() if not path.exists() or path.read_text() != text]
-    for path in different if write else ():
-        path.write_text(expected[path])
-    for path in different + stale:
-        print(f"{path}: {'written' if write and path in expected else 'not what packaging and the tool say'}")
+    real = dict(real_selections(root))
+    texts = {path: write_selections(entries) for path, entries in real.items() if not same(path, entries)}
+    if not (path := root / "generated.json").exists() or path.read_text() != generated.text:
+        texts[path] = generated.text
+    orphans = [path for path in root.glob("*/*/selections*.json") if path not in real]
+    for path in orphans:
+        print(f"{path}: neither a pylock.toml nor an oracle*.json says what belongs there")
+    for path, text in texts.items():
+        print(f"{path}: {'written' if write else 'not what packaging and the tool say'}")
+        if write:
+            path.write_text(text)
+    wrong = len(orphans) + (0 if write else len(texts))
     entries = [entry for entries in real.values() for entry in entries]
     targets = {(entry["python"], entry["platform"]) for entry in entries}
-    wrong = len(stale) if write else len(different + stale)
     print(f"oracle: {generated.summary}")
     print(f"oracle: {len(real)} projects, {len(targets)} targets, {len(entries)} selections: {wrong} differences")
     sys.exit(wrong > 0)

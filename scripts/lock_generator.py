@@ -15,8 +15,7 @@ import re
 from collections import Counter
 
 import packaging
-import tomllib
-from lock_oracle import DIGEST, Target, filename, select
+from lock_oracle import DIGEST, Target, filename, parse_toml, select
 from packaging.markers import Marker
 from packaging.pylock import Pylock, PylockValidationError
 from packaging.version import Version
@@ -418,7 +417,7 @@ def generate():
         if text in seen:
             continue
         seen.add(text)
-        read = tomllib.loads(text.replace('"@"', f'"{DIGEST}"'))
+        read = parse_toml(text.replace('"@"', f'"{DIGEST}"'))
         try:
             Pylock.from_dict(read)
         except PylockValidationError:

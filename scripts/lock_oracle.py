@@ -6,6 +6,7 @@ are asked for; an extra or group that is not there is refused; the build tag dec
 """
 
 import re
+import sys
 from urllib.parse import unquote, urlparse
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
@@ -15,8 +16,16 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 from target_cases import interpreter_tags, platform_tags
 
-# Any patch release but the first: projects ask for >=3.8.1.
-PATCH = 9
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+# What reads TOML.
+parse_toml = tomllib.loads
+
+# A Python that is asked for by its minor version is its X.Y.0 where a marker asks.
+PATCH = 0
 DIGEST = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 

@@ -9,6 +9,7 @@ use crate::project::input::InputError;
 use crate::project::pyproject::ProjectError;
 use crate::project::requirements::RequirementsError;
 use crate::project::script::ScriptError;
+use crate::python::DefaultIndexError;
 use crate::python::FindError;
 use crate::status::{Explain, Status};
 use crate::target::{ClosureError, PlatformError};
@@ -53,6 +54,8 @@ stages! {
     Lock(Box<LockError>),
     /// A repository cannot be had.
     Git(GitError),
+    /// There is no index to ask.
+    Index(DefaultIndexError),
     /// There is no interpreter.
     Interpreter(FindError),
     /// The platform is not known.

@@ -310,7 +310,7 @@ fn helper(directory: &Path, version: &str) -> Resolved {
     let filename = path.file_name().unwrap().to_str().unwrap().to_owned();
     let sha256 = Some(Sha256Digest::of(&std::fs::read(&path).unwrap()));
     let location = Location::Url(format!("https://files.example/{filename}"));
-    let artifact = Artifact::Wheel(RemoteFile { filename, location, sha256 });
+    let artifact = Artifact::Wheel(RemoteFile { filename, location, sha256, size: None });
     Resolved { name: "helper".parse().unwrap(), version: Some(version.to_owned()), artifact }
 }
 

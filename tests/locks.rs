@@ -4,7 +4,7 @@
 //! `generated.json` for generated pylock.toml texts. What is expected where pyzpack differs from `packaging` by decision, the
 //! scripts say in words (scripts/lock_oracle.py, `stricter` in scripts/lock_generator.py).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -60,6 +60,8 @@ struct Selection {
     platform: String,
     extras: Vec<String>,
     groups: Vec<String>,
+    /// The member of a workspace that is packed.
+    project: Option<String>,
     packages: Option<Vec<(String, Option<String>, String)>>,
     error: Option<String>,
 }
@@ -93,6 +95,11 @@ impl Selection {
     }
 }
 
+/// Whether a file holds selections: `selections.json`, and in a workspace `selections-MEMBER.json`.
+fn holds_selections(name: &str) -> bool {
+    name.starts_with("selections") && name.ends_with(".json")
+}
+
 /// The lock of a project: the only file there that has a lock's name.
 fn lock_of(project: &Path) -> PathBuf {
     let entries = fs::read_dir(project).unwrap_or_else(|error| panic!("{}: {error}", project.display()));
@@ -107,39 +114,45 @@ fn lock_of(project: &Path) -> PathBuf {
 
 #[test]
 fn real_locks_select_what_their_tools_and_packaging_say() {
-    let mut projects: Vec<PathBuf> = walkdir::WalkDir::new(root())
+    let mut files: Vec<PathBuf> = walkdir::WalkDir::new(root())
         .into_iter()
         .flatten()
-        .filter(|entry| entry.file_name() == "selections.json")
-        .filter_map(|entry| entry.path().parent().map(Path::to_owned))
+        .filter(|entry| entry.file_name().to_str().is_some_and(holds_selections))
+        .map(walkdir::DirEntry::into_path)
         .collect();
-    projects.sort();
-    let (mut selections, mut platforms, mut differences) = (0, BTreeSet::new(), Vec::new());
-    for project in &projects {
-        let shown = project.strip_prefix(root()).unwrap_or(project).display().to_string();
-        let text = fs::read_to_string(project.join("selections.json")).expect("it was just listed");
+    files.sort();
+    let (mut selections, mut targets, mut differences) = (0, BTreeSet::new(), Vec::new());
+    for path in &files {
+        let shown = path.strip_prefix(root()).unwrap_or(path).display();
+        let text = fs::read_to_string(path).expect("it was just listed");
         let expected: Vec<Selection> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{shown}: {error}"));
-        let lock = Lock::read(&lock_of(project), Context { project: Some(project), name: None });
-        let lock = lock.unwrap_or_else(|error| panic!("{shown}: {error}"));
+        let directory = path.parent().expect("it lies in a project");
+        let lock_path = lock_of(directory);
+        let mut locks: BTreeMap<Option<&str>, Lock> = BTreeMap::new();
         for selection in &expected {
+            let lock = locks.entry(selection.project.as_deref()).or_insert_with(|| {
+                let project = directory.join(selection.project.as_deref().unwrap_or_default());
+                let lock = Lock::read(&lock_path, Context { project: Some(&project), name: None });
+                lock.unwrap_or_else(|error| panic!("{shown}: {error}"))
+            });
             selections += 1;
-            platforms.insert((selection.python.clone(), selection.platform.clone()));
+            targets.insert((selection.python.clone(), selection.platform.clone()));
             let asked = format!(
                 "{shown}, {} {}, extras {:?}, groups {:?}",
                 selection.python, selection.platform, selection.extras, selection.groups
             );
-            differences
-                .extend(selection.differences(selection.found(&lock)).iter().map(|one| format!("{asked}: {one}")));
+            let found = selection.differences(selection.found(lock));
+            differences.extend(found.iter().map(|one| format!("{asked}: {one}")));
         }
     }
     println!(
         "real locks: {} projects, {} targets, {selections} selections: {} differences",
-        projects.len(),
-        platforms.len(),
+        files.len(),
+        targets.len(),
         differences.len()
     );
     assert!(differences.is_empty(), "{}", differences.join("\n"));
-    assert!(projects.len() >= 8, "{projects:?}");
+    assert!(files.len() >= 9, "{files:?}");
 }
 
 #[derive(Deserialize)]

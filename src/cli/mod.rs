@@ -2,6 +2,7 @@
 //! environment, the clock and the terminal are read here and nowhere else.
 
 mod build;
+mod cache;
 mod inspect;
 mod lock;
 mod observer;
@@ -34,6 +35,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("plan", matches)) => build::run(matches, build::Purpose::Plan),
         Some(("lock", matches)) => lock::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
+        Some(("cache", matches)) => cache::run(matches),
         Some(("completions", matches)) => complete(matches),
         Some(("man", _)) => write_manual(),
         _ => Status::Usage,

@@ -123,6 +123,7 @@ pub(super) fn command() -> Command {
                 .arg(switch("files", None, "List every file with its size and digest"))
                 .arg(switch("json", None, "Write JSON")),
         )
+        .subcommand(caching())
         .subcommand(
             Command::new("completions").about("Write a completion script for a shell").arg(
                 Arg::new("shell")
@@ -180,6 +181,28 @@ fn locking() -> Command {
         .arg(switch("upgrade", Some('U'), "Choose all versions anew, whatever an older lock has"))
         .arg(switch("check", None, "Tell whether the lock is up to date; nothing is resolved or written"))
         .args(reporting())
+}
+
+/// The verb that looks after the cache.
+fn caching() -> Command {
+    let age = Arg::new("older-than")
+        .long("older-than")
+        .value_name("AGE")
+        .value_parser(super::cache::parse_age)
+        .help("Remove wheels that were not used for so long, such as 12h [default: 30d]");
+    Command::new("cache")
+        .about("Show or clean the cache of wheels, unpacked applications and logs")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand(Command::new("dir").about("Write where the cache is"))
+        .subcommand(Command::new("size").about("Show how much room each part takes").arg(switch(
+            "json",
+            None,
+            "Write JSON",
+        )))
+        .subcommand(Command::new("prune").about("Remove unfinished files, old logs and unused wheels").arg(age))
+        .subcommand(Command::new("clear").about("Remove everything in the cache"))
 }
 
 /// A verb that takes the options of a build.

@@ -3,15 +3,20 @@
 //! A lock is data: nothing is resolved, fetched or built here, and what cannot be trusted (an entry without a sha256, a
 //! path outside of the project, a URL that is neither http nor https) is refused by name before anything else happens.
 
+mod agreement;
 mod bounds;
+mod constraint;
 mod draft;
 mod earlier;
+mod entries;
 mod fault;
 mod fields;
+mod listing;
 mod pdm;
 mod pipfile;
 mod poetry;
 mod pylock;
+mod python_json;
 mod requirements;
 mod select;
 mod uv;
@@ -25,6 +30,7 @@ use crate::digest::Sha256Digest;
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::Marker;
 
+pub use agreement::{Disagreement, check_agreement};
 pub use draft::Draft;
 pub use earlier::{EarlierBuild, EarlierLock, EarlierPackage};
 pub use fault::{EntryFault, LockError};
@@ -70,6 +76,8 @@ pub struct Lock {
     pub conflicts: Vec<BTreeSet<Membership>>,
     /// Every entry, in the file's order.
     pub packages: Vec<LockedPackage>,
+    /// The entry that is the project itself, in a format that lists it: it is packed by itself and never selected.
+    pub project: Option<PackageIndex>,
     /// What is needed by itself. In a format that lists packages with markers, every package is; in one that holds a
     /// graph, what the project itself requires.
     pub roots: Vec<Root>,

@@ -48,6 +48,7 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     let own = tool.map(|tool| tool.table("pyzpack")).transpose().map_err(malformed)?.flatten();
     let (inputs, builds) = own.map(|own| read_own(document, &own, &bounds)).transpose()?.unwrap_or_default();
     Ok(Lock {
+        project: None,
         format: LockFormat::Pylock,
         path: path.to_owned(),
         sha256: document.sha256,

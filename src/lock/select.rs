@@ -7,10 +7,10 @@ use pep440_rs::Version;
 
 use super::{
     Edge, EntryFault, FileHash, Lock, LockError, LockFormat, LockedBuild, LockedFile, LockedPackage, LockedSource,
-    MarkedPackage, Membership, PackageIndex,
+    MarkedPackage, Membership, PackageIndex, uv,
 };
 use crate::names::{ExtraName, GroupName, PackageName};
-use crate::target::{Activation, Marker, Target, WheelFilename};
+use crate::target::{Activation, Marker, Target, Variable, WheelFilename};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,12 +57,13 @@ impl Lock {
     pub fn select(&self, target: &Target, wanted: &Wanted) -> Result<Vec<Selected<'_>>, LockError> {
         self.check_target(target)?;
         self.check_wanted(wanted)?;
-        let mut walk = Walk { lock: self, target, active: self.activate(wanted), reached: BTreeMap::new() };
+        let (names, reached) = (BTreeSet::new(), BTreeMap::new());
+        let mut walk = Walk { lock: self, target, active: self.activate(wanted), names, reached };
         walk.run()?;
-        let needed = walk.reached.keys().map(|index| (index.0 + 1, &self.packages[index.0]));
-        let installed =
-            |(_, package): &(usize, &LockedPackage)| !matches!(package.source, LockedSource::Virtual { .. });
-        self.take(&needed.filter(installed).collect::<Vec<_>>(), target)
+        let needed = walk.reached.keys().filter(|index| self.project != Some(**index));
+        let needed = needed.map(|index| (index.0 + 1, &self.packages[index.0]));
+        let needed = needed.filter(|(_, package)| !matches!(package.source, LockedSource::Virtual { .. }));
+        self.take(&needed.collect::<Vec<_>>(), target)
     }
 
     /// What the distribution is built with, where the lock says; a build without a version is that of any.
@@ -79,7 +80,10 @@ impl Lock {
     pub fn select_build<'a>(&'a self, build: &'a LockedBuild, target: &Target) -> Result<Vec<Selected<'a>>, LockError> {
         let mut needed = Vec::new();
         for (index, MarkedPackage { package, marker }) in build.packages.iter().enumerate() {
-            if self.holds(marker.as_ref(), package, target, &Wanted::default())? {
+            let none = BTreeSet::new();
+            let activation = Activation::LockFile { extras: &none, groups: &none };
+            let needs = |marker| self.holds(marker, package, target, activation);
+            if marker.as_ref().map_or(Ok(true), needs)? {
                 needed.push((index + 1, package));
             }
         }
@@ -144,13 +148,17 @@ impl Lock {
                 return Err(LockError::NoSuchName { path: self.path.clone(), kind, name: name.clone(), known });
             }
         }
-        let asks = |member: &&Membership| match member {
-            Membership::Base => false,
+        self.check_conflicts(|member| match member {
+            Membership::Base => true,
             Membership::Extra(name) => wanted.extras.contains(name),
             Membership::Group(name) => wanted.groups.contains(name),
-        };
+        })
+    }
+
+    fn check_conflicts(&self, is_active: impl Fn(&Membership) -> bool) -> Result<(), LockError> {
         for conflict in &self.conflicts {
-            let names: Vec<String> = conflict.iter().filter(asks).map(ToString::to_string).collect();
+            let active = conflict.iter().filter(|member| is_active(member));
+            let names: Vec<String> = active.map(ToString::to_string).collect();
             if names.len() > 1 {
                 return Err(LockError::Conflict { path: self.path.clone(), names });
             }
@@ -166,17 +174,11 @@ impl Lock {
     /// Whether an entry's marker holds.
     fn holds(
         &self,
-        marker: Option<&Marker>,
+        marker: &Marker,
         package: &LockedPackage,
         target: &Target,
-        active: &Wanted,
+        activation: Activation<'_>,
     ) -> Result<bool, LockError> {
-        let Some(marker) = marker else { return Ok(true) };
-        let Wanted { extras, groups } = active;
-        let activation = match self.format {
-            LockFormat::Pylock => Activation::LockFile { extras, groups },
-            _ => Activation::Metadata { extras },
-        };
         let evaluated = marker.evaluate(&target.environment, activation);
         evaluated.map_err(|error| LockError::entry(&self.path, package.entry(), EntryFault::Evaluation(error)))
     }
@@ -238,12 +240,33 @@ struct Walk<'a, 'b> {
     lock: &'a Lock,
     target: &'b Target,
     active: Wanted,
+    /// What `extra` is in the markers of a uv.lock: the names of the conflicting extras and groups that are active.
+    names: BTreeSet<ExtraName>,
     /// The packages that are needed, with the extras of which the edges were followed.
     reached: BTreeMap<PackageIndex, BTreeSet<ExtraName>>,
 }
 
 impl Walk<'_, '_> {
     fn run(&mut self) -> Result<(), LockError> {
+        if self.lock.format != LockFormat::Uv {
+            return self.follow_roots();
+        }
+        // An extra of a package that is reached may exclude an edge that was followed before: only a walk that
+        // activates nothing more counts, as with uv.
+        loop {
+            self.names.extend(uv::active_names(self.lock, &self.active, &self.reached));
+            let known = self.names.len();
+            self.reached.clear();
+            self.follow_roots()?;
+            self.names.extend(uv::active_names(self.lock, &self.active, &self.reached));
+            if self.names.len() == known {
+                break;
+            }
+        }
+        self.lock.check_conflicts(|member| uv::is_active(self.lock, member, &self.active, &self.names))
+    }
+
+    fn follow_roots(&mut self) -> Result<(), LockError> {
         let lock = self.lock;
         for root in &lock.roots {
             let active = match &root.of {
@@ -263,7 +286,7 @@ impl Walk<'_, '_> {
         let mut queue = vec![first];
         while let Some(edge) = queue.pop() {
             let package = &lock.packages[edge.to.0];
-            if !lock.holds(edge.marker.as_ref(), package, self.target, &self.active)? {
+            if !self.applies(edge, package)? {
                 continue;
             }
             let known = self.reached.get(&edge.to);
@@ -278,6 +301,26 @@ impl Walk<'_, '_> {
             self.reached.entry(edge.to).or_default().extend(new.into_iter().cloned());
         }
         Ok(())
+    }
+
+    fn applies(&self, edge: &Edge, package: &LockedPackage) -> Result<bool, LockError> {
+        let Some(marker) = &edge.marker else { return Ok(true) };
+        let Wanted { extras, groups } = &self.active;
+        // The extras that an edge asks for count in its own marker, too.
+        let with_own: BTreeSet<ExtraName>;
+        let names = if self.lock.format == LockFormat::Uv && !edge.extras.is_empty() && marker.mentions(Variable::Extra)
+        {
+            with_own = self.names.union(&uv::edge_names(&package.name, &edge.extras)).cloned().collect();
+            &with_own
+        } else {
+            &self.names
+        };
+        let activation = match self.lock.format {
+            LockFormat::Pylock | LockFormat::Poetry | LockFormat::Pdm => Activation::LockFile { extras, groups },
+            LockFormat::Uv => Activation::Several { names },
+            _ => Activation::Metadata { extras },
+        };
+        self.lock.holds(marker, package, self.target, activation)
     }
 }
 

@@ -29,12 +29,13 @@ use crate::wheel::build::{Known, Source};
 use crate::wheel::collect::{self as workshop, CollectError, CollectedBefore, Workshop};
 use crate::wheel::fetch::Client;
 use crate::wheel::install::install_wheel;
-use crate::wheel::locked::BuildLock;
+use crate::wheel::locked::{BuildLock, Unlocked};
 use crate::wheel::{
     BuiltFrom, CollectedWheel, Origin, VerifiedWheel, WheelError, WheelInput, repack, verify_wheel, verify_wheels,
 };
 
 use super::inputs::{Inputs, SourceKind};
+use super::locked::Locked;
 use super::pins::{AllowedHashes, Unpinned, check, is_commit};
 use super::{Observer, Stage};
 
@@ -84,6 +85,16 @@ pub(super) fn collect(
 ) -> Result<Collected, Error> {
     let platform = settings.platform.as_deref().map(str::parse).transpose()?;
     let target = interpreter.target.overridden(settings.target_python, platform.as_ref());
+    // A lock that cannot be used is refused before anything is built or fetched.
+    let select = |lock| Locked::select(lock, inputs, settings, &target, interpreter, world);
+    let locked = lock.map(select).transpose()?;
+    let build_lock = BuildLock {
+        sets: locked.as_ref().map(|locked| locked.builds.as_slice()).unwrap_or_default(),
+        unlocked: match settings.unpinned {
+            UnpinnedPolicy::Refuse => Unlocked::Refuse,
+            UnpinnedPolicy::Tell => Unlocked::Resolve,
+        },
+    };
     let index = &inputs.index;
     let scratch = ScratchDir::create(&world.temporary)?;
     let urls: Vec<String> = index.index_url.iter().chain(&index.extra_index_urls).cloned().collect();
@@ -112,16 +123,14 @@ pub(super) fn collect(
             build_timeout: settings.build_timeout,
             resolve_timeout: RESOLVE_TIMEOUT,
             limits: sdist::Limits { bytes: settings.limits.unpacked, ..sdist::Limits::default() },
-            build_lock: BuildLock::default(),
+            build_lock,
             install: &install,
             collected: CollectedBefore::default(),
         },
     };
-    // A lock that cannot be used is refused before anything is built or fetched.
-    let locked = lock.map(|lock| collector.select_locked(inputs, lock)).transpose()?;
     let mut gathered = collector.gather(inputs)?;
     let requirements = collector.requirements(inputs, &gathered);
-    let settled = match locked {
+    let settled = match &locked {
         Some(locked) => collector.collect_locked(&mut gathered, requirements, locked)?,
         None => collector.collect_resolved(inputs, &mut gathered, requirements)?,
     };
@@ -187,6 +196,16 @@ pub(super) struct Requirements {
     pub(super) roots: Vec<Requirement>,
     /// The digests that a file may have, by distribution.
     pub(super) hashes: AllowedHashes,
+}
+
+impl Requirements {
+    /// What is required and not at hand, for a message.
+    pub(super) fn open_requirements(&self, at_hand: &[VerifiedWheel]) -> String {
+        let given = |name: &PackageName| at_hand.iter().any(|wheel| wheel.metadata.name == *name);
+        let direct = self.roots.iter().filter(|root| !given(&root.name)).map(|root| format!("`{root}`"));
+        let required = at_hand.iter().flat_map(|wheel| &wheel.metadata.requires_dist);
+        direct.chain(required.map(|text| format!("`{text}`"))).collect::<Vec<_>>().join(", ")
+    }
 }
 
 pub(super) struct Collector<'a> {
@@ -339,7 +358,7 @@ impl Collector<'_> {
         {
             let wheel = &built.filename;
             self.observer
-                .warn(&format!("`{wheel}` differs from build to build: its backend wrote a path into `{entry}`"));
+                .warn(&format!("`{wheel}` depends on TMPDIR: its backend wrote the path of the build into `{entry}`"));
         }
         let directory = self.scratch.subdirectory("canonical")?;
         let epoch: Epoch = self.settings.epoch;

@@ -1,4 +1,5 @@
-//! Where the files of a lock are: in a directory of `--find-links`, in the cache, or where the lock or an index says.
+//! Where the files of a lock are: in a directory of `--find-links`, in the cache, where the lock says, or where an index
+//! says.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -6,9 +7,13 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Sha256Digest;
 use crate::error::Error;
-use crate::lock::{FileHash, FileLocation, LockError, LockedFile, LockedPackage};
+use crate::lock::{Choice, FileHash, FileLocation, LockError, LockedFile, LockedPackage, LockedSource, Selected};
+use crate::names::PackageName;
 use crate::resolve::{Artifact, Location, RemoteFile};
 use crate::target::{Target, WheelFilename};
+use crate::wheel::collect::CollectError;
+use crate::wheel::fetch::Client;
+use crate::wheel::index::IndexFile;
 
 /// Finds the files of a lock.
 pub(super) struct Finder<'a> {
@@ -17,6 +22,8 @@ pub(super) struct Finder<'a> {
     cache: &'a Path,
     /// Files at hand, by name: the first directory that has one wins.
     at_hand: BTreeMap<String, PathBuf>,
+    /// What indexes have of those distributions of which the lock does not say where they are.
+    listings: BTreeMap<PackageName, Vec<IndexFile>>,
 }
 
 impl<'a> Finder<'a> {
@@ -29,44 +36,119 @@ impl<'a> Finder<'a> {
                 at_hand.entry(name).or_insert_with(|| entry.path());
             }
         }
-        Self { target, cache, at_hand }
+        Self { target, cache, at_hand, listings: BTreeMap::new() }
+    }
+
+    /// Asks indexes, the lock's own or else `indexes`, for the files of those of `wanted` that neither the lock nor a
+    /// directory places.
+    ///
+    /// # Errors
+    /// When an index cannot be asked.
+    pub(super) fn list(
+        &mut self,
+        wanted: &[&Selected<'_>],
+        client: &Client,
+        indexes: impl FnOnce() -> Result<Vec<String>, Error>,
+    ) -> Result<(), Error> {
+        let mut open = Vec::new();
+        for one in wanted {
+            if self.place(one)?.is_none() {
+                open.push(one.package);
+            }
+        }
+        if open.is_empty() {
+            return Ok(());
+        }
+        let own = |package: &'_ LockedPackage| match &package.source {
+            LockedSource::Files { index, .. } | LockedSource::Digests { index, .. } => index.clone(),
+            _ => None,
+        };
+        let default = if open.iter().all(|package| own(package).is_some()) { Vec::new() } else { indexes()? };
+        let pages: Vec<(String, &PackageName)> = open
+            .iter()
+            .flat_map(|package| {
+                let asked = own(package).map_or_else(|| default.clone(), |index| vec![index]);
+                asked.into_iter().map(|index| (index, &package.name))
+            })
+            .collect();
+        let borrowed: Vec<(&str, &PackageName)> = pages.iter().map(|(index, name)| (index.as_str(), *name)).collect();
+        for ((_, name), files) in pages.iter().zip(client.list_all(&borrowed).map_err(CollectError::from)?) {
+            self.listings.entry((*name).clone()).or_default().extend(files.into_iter().flatten());
+        }
+        Ok(())
+    }
+
+    /// What an entry is installed from: at hand, in the cache, where the lock says, or where an index says that was asked;
+    /// nothing if it is nowhere.
+    ///
+    /// # Errors
+    /// When a file at hand cannot be read.
+    pub(super) fn place(&self, one: &Selected<'_>) -> Result<Option<Artifact>, Error> {
+        Ok(match (&one.choice, &one.package.source) {
+            (Choice::Wheel(file), _) => self.find(one.package, file).map(Artifact::Wheel),
+            (Choice::Sdist(file), _) => self.find(one.package, file).map(Artifact::Sdist),
+            (Choice::Digests, LockedSource::Digests { digests, .. }) => self.find_any(one.package, digests)?,
+            (Choice::Source, LockedSource::Git { url, commit, subdirectory }) => {
+                let (url, commit, subdirectory) = (url.clone(), commit.clone(), subdirectory.clone());
+                Some(Artifact::Git { url, commit, subdirectory })
+            }
+            (Choice::Source, LockedSource::Directory { path }) => Some(Artifact::Directory(path.clone())),
+            _ => unreachable!("a choice goes with its source"),
+        })
     }
 
     /// Where a file is that the lock names.
-    pub(super) fn find(&self, file: &LockedFile) -> Option<RemoteFile> {
-        let sha256 = file.hash.sha256();
-        let at_hand = || self.at_hand.get(&file.filename).cloned();
-        let cached = || sha256.and_then(|digest| self.cached(&digest, &file.filename));
+    fn find(&self, package: &LockedPackage, file: &LockedFile) -> Option<RemoteFile> {
+        let sha256 = file.hash.sha256()?;
+        let listed = || {
+            let files = self.listings.get(&package.name)?;
+            let of_name = || files.iter().filter(|listed| listed.filename == file.filename);
+            // Two indexes may have files of one name: the digest tells which is meant.
+            let found = of_name().find(|listed| listed.sha256 == Some(sha256)).or_else(|| of_name().next())?;
+            Location::from_url(&found.url)
+        };
         let location = match &file.location {
             FileLocation::Path(path) => Location::Path(path.clone()),
-            FileLocation::Url(url) => at_hand().map_or_else(|| Location::Url(url.clone()), Location::Path),
-            FileLocation::Index => Location::Path(at_hand().or_else(cached)?),
+            FileLocation::Url(url) => Location::Url(url.clone()),
+            FileLocation::Index => match self.at_hand.get(&file.filename) {
+                Some(path) => Location::Path(path.clone()),
+                None => self.cached(&sha256, &file.filename).map(Location::Path).or_else(listed)?,
+            },
         };
-        Some(RemoteFile { filename: file.filename.clone(), location, sha256 })
+        Some(RemoteFile { filename: file.filename.clone(), location, sha256: Some(sha256), size: file.size })
     }
 
-    /// The best file at hand or in the cache that has one of these digests.
-    pub(super) fn find_any(&self, package: &LockedPackage, digests: &[FileHash]) -> Result<Option<Artifact>, Error> {
-        let mut found: BTreeMap<String, (PathBuf, Sha256Digest)> = BTreeMap::new();
-        for digest in digests.iter().filter_map(FileHash::sha256) {
-            for entry in std::fs::read_dir(self.cache_directory(&digest)).into_iter().flatten().flatten() {
-                let Ok(name) = entry.file_name().into_string() else { continue };
-                found.insert(name, (entry.path(), digest));
-            }
-        }
+    /// The best file that has one of these digests.
+    fn find_any(&self, package: &LockedPackage, digests: &[FileHash]) -> Result<Option<Artifact>, Error> {
+        let mut found: BTreeMap<String, RemoteFile> = BTreeMap::new();
+        let mut add = |filename: String, location, sha256, size| {
+            found.entry(filename.clone()).or_insert(RemoteFile { filename, location, sha256, size });
+        };
         for (name, path) in self.at_hand.iter().filter(|(name, _)| is_of(name, package)) {
             let read = |source| LockError::Read { path: path.clone(), source };
             let file = std::fs::File::open(path).map_err(read).map_err(Box::new)?;
             let digest = Sha256Digest::of_reader(file).map_err(read).map_err(Box::new)?;
             if digests.contains(&FileHash::Sha256(digest)) {
-                found.insert(name.clone(), (path.clone(), digest));
+                add(name.clone(), Location::Path(path.clone()), Some(digest), None);
             }
         }
-        let best = self.best(found.keys().map(String::as_str).filter(|name| is_of(name, package)));
-        Ok(best.map(|name| {
-            let (path, digest) = found[name].clone();
-            artifact(RemoteFile { filename: name.to_owned(), location: Location::Path(path), sha256: Some(digest) })
-        }))
+        for digest in digests.iter().filter_map(FileHash::sha256) {
+            for entry in std::fs::read_dir(self.cache_directory(&digest)).into_iter().flatten().flatten() {
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                if is_of(&name, package) && self.cached(&digest, &name).is_some() {
+                    add(name, Location::Path(entry.path()), Some(digest), None);
+                }
+            }
+        }
+        let listed = self.listings.get(&package.name).into_iter().flatten();
+        for file in listed.filter(|file| is_of(&file.filename, package)) {
+            let allowed = file.sha256.is_none_or(|digest| digests.contains(&FileHash::Sha256(digest)));
+            if let (true, Some(location)) = (allowed, Location::from_url(&file.url)) {
+                add(file.filename.clone(), location, file.sha256, file.size);
+            }
+        }
+        let best = self.best(found.keys().map(String::as_str)).map(str::to_owned);
+        Ok(best.and_then(|name| found.remove(&name)).map(artifact))
     }
 
     /// A wheel at hand of a package that the lock has as a source.

@@ -40,6 +40,14 @@ pub struct Inputs {
     pub require_hashes: bool,
 }
 
+/// What the inputs themselves require.
+pub(super) struct DirectRequirements {
+    /// The distributions that the inputs are.
+    pub(super) given: BTreeSet<PackageName>,
+    /// Requirements, each with what has it.
+    pub(super) required: Vec<(String, Requirement)>,
+}
+
 /// The lock that a build follows.
 #[derive(Debug)]
 pub struct FoundLock {
@@ -207,14 +215,10 @@ impl Inputs {
         Ok(Some(FoundLock { lock, why: "named with --lock".to_owned() }))
     }
 
-    /// What the inputs themselves require, each with who requires it, and the distributions that they are; none where that
-    /// is known only when something is built.
-    pub(super) fn direct_requirements(
-        &self,
-        settings: &BuildSettings,
-    ) -> Option<(BTreeSet<PackageName>, Vec<(String, Requirement)>)> {
+    /// What the inputs themselves require; none where that is known only when something is built.
+    pub(super) fn direct_requirements(&self, settings: &BuildSettings) -> Option<DirectRequirements> {
         let mut given = BTreeSet::new();
-        let mut required = Vec::new();
+        let mut required: Vec<(String, Requirement)> = Vec::new();
         for source in &self.sources {
             match source {
                 SourceKind::Project(project) => {
@@ -254,7 +258,7 @@ impl Inputs {
         }
         let groups = self.group_requirements.iter();
         required.extend(groups.map(|requirement| ("a dependency group".to_owned(), requirement.clone())));
-        Some((given, required))
+        Some(DirectRequirements { given, required })
     }
 }
 

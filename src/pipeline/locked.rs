@@ -6,13 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::application::{Overridden, facts_of};
 use crate::error::Error;
 use crate::lock::{Choice, Lock, LockError, LockedSource, Selected, Wanted};
-use crate::names::PackageName;
+use crate::names::{ExtraName, PackageName};
+use crate::python::Interpreter;
+use crate::python::default_index;
 use crate::redact::recorded_url;
-use crate::resolve::{Artifact, Resolved};
+use crate::resolve::Resolved;
+use crate::settings::BuildSettings;
+use crate::surroundings::Surroundings;
 use crate::target::{
-    Closure, ClosureError, Demand, DistributionFacts, Requirement, Requirer, close, specifiers_contain,
+    Closure, ClosureError, Demand, DistributionFacts, Requirement, Requirer, Target, close, specifiers_contain,
 };
 use crate::wheel::collect as workshop;
+use crate::wheel::locked::LockedRequirements;
 use crate::wheel::{CollectedWheel, Origin, VerifiedWheel};
 
 use super::Stage;
@@ -20,28 +25,45 @@ use super::collect::{Collector, Gathered, Requirements, Settled, count};
 use super::finder::Finder;
 use super::inputs::Inputs;
 
-/// What of a lock the target takes, found as far as reading directories tells.
+/// What of a lock the target takes, and what sources are built with.
 pub(super) struct Locked<'a> {
     lock: &'a Lock,
+    target: &'a Target,
+    extras: BTreeSet<ExtraName>,
     selected: Vec<Selected<'a>>,
+    /// What the lock holds of build requirements, for the interpreter that builds.
+    pub(super) builds: Vec<LockedRequirements>,
 }
 
-impl Collector<'_> {
+impl<'a> Locked<'a> {
     /// What of the lock the target takes.
     ///
     /// # Errors
     /// When the lock is not for the target, an entry cannot be trusted, or something that is required is not in it.
-    pub(super) fn select_locked<'a>(&self, inputs: &Inputs, lock: &'a Lock) -> Result<Locked<'a>, Error> {
-        let wanted = Wanted {
-            extras: self.settings.extras.iter().cloned().collect(),
-            groups: self.settings.groups.iter().cloned().collect(),
-        };
-        let selected = lock.select(self.target, &wanted).map_err(Box::new)?;
-        let locked = Locked { lock, selected };
-        if let Some((given, required)) = inputs.direct_requirements(self.settings) {
-            for (requirer, requirement) in &required {
-                self.check_covers(&locked, &given, requirer, requirement)?;
+    pub(super) fn select(
+        lock: &'a Lock,
+        inputs: &Inputs,
+        settings: &BuildSettings,
+        target: &'a Target,
+        interpreter: &Interpreter,
+        world: &Surroundings,
+    ) -> Result<Self, Error> {
+        let extras: BTreeSet<ExtraName> = settings.extras.iter().cloned().collect();
+        let wanted = Wanted { extras: extras.clone(), groups: settings.groups.iter().cloned().collect() };
+        let selected = lock.select(target, &wanted).map_err(Box::new)?;
+        let mut locked = Self { lock, target, extras, selected, builds: Vec::new() };
+        let direct = inputs.direct_requirements(settings);
+        if let Some(direct) = &direct {
+            for (requirer, requirement) in &direct.required {
+                locked.check_covers(&direct.given, requirer, requirement)?;
             }
+        }
+        let finder = Finder::new(&interpreter.target, &world.cache, &inputs.index.find_links);
+        for build in &lock.builds {
+            let packages = lock.select_build(build, &interpreter.target).map_err(Box::new)?;
+            let packages = packages.iter().map(|one| locate(lock, one, &finder)).collect::<Result<_, _>>()?;
+            let (name, version, requires) = (build.name.clone(), build.version.clone(), build.requires.clone());
+            locked.builds.push(LockedRequirements { name, version, requires, packages });
         }
         Ok(locked)
     }
@@ -49,17 +71,15 @@ impl Collector<'_> {
     /// Refuses a lock without an entry that meets a requirement of what is packed; `given` are the inputs' own names.
     fn check_covers(
         &self,
-        locked: &Locked<'_>,
         given: &BTreeSet<PackageName>,
         requirer: &str,
         requirement: &Requirement,
     ) -> Result<(), Error> {
-        let extras = self.settings.extras.iter().cloned().collect();
-        let applies = requirement.marker.as_ref().is_none_or(|marker| self.target.applies(marker, &extras) == Ok(true));
-        if !applies || given.contains(&requirement.name) {
+        let applies = |marker| self.target.applies(marker, &self.extras) == Ok(true);
+        if !requirement.marker.as_ref().is_none_or(applies) || given.contains(&requirement.name) {
             return Ok(());
         }
-        let entry = locked.selected.iter().map(|one| one.package).find(|package| package.name == requirement.name);
+        let entry = self.selected.iter().map(|one| one.package).find(|package| package.name == requirement.name);
         let reason = match entry {
             None => "it has no entry of that name for this target".to_owned(),
             Some(package) => match (requirement.specifiers(), &package.version) {
@@ -69,15 +89,30 @@ impl Collector<'_> {
                 _ => return Ok(()),
             },
         };
-        Err(Box::new(locked.lock.stale(format!("{requirer} requires `{requirement}`, and {reason}"))).into())
+        Err(Box::new(self.lock.stale(format!("{requirer} requires `{requirement}`, and {reason}"))).into())
     }
 
+    /// Refuses a wheel that is not the version which the lock has of it.
+    fn check_version(&self, wheel: &VerifiedWheel) -> Result<(), Error> {
+        let mut entries = self.selected.iter().map(|one| one.package);
+        let Some(package) = entries.find(|package| package.name == wheel.metadata.name) else { return Ok(()) };
+        match &package.version {
+            Some(version) if *version != wheel.metadata.version => {
+                let reason = format!("it has `{}`, and what is packed is `{}`", package.entry(), wheel.filename);
+                Err(Box::new(self.lock.stale(reason)).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Collector<'_> {
     /// Finds, fetches, builds and checks what the lock has.
     pub(super) fn collect_locked(
         &self,
         gathered: &mut Gathered,
         needed: Requirements,
-        locked: Locked<'_>,
+        locked: &Locked<'_>,
     ) -> Result<Settled, Error> {
         self.allow_unpinned(&gathered.unpinned)?;
         let mut wheels = std::mem::take(&mut gathered.at_hand);
@@ -85,27 +120,30 @@ impl Collector<'_> {
         for wheel in &wheels {
             let requirer = format!("{} {}", wheel.metadata.name, wheel.metadata.version);
             for requirement in facts_of(wheel)?.requires_dist {
-                self.check_covers(&locked, &given, &requirer, &requirement)?;
+                locked.check_covers(&given, &requirer, &requirement)?;
             }
         }
-        let Locked { lock, selected } = locked;
+        let lock = locked.lock;
         let known = lock.digests();
         for wheel in wheels.iter_mut().filter(|wheel| known.contains(&wheel.sha256)) {
             wheel.origin = Origin::Locked;
         }
         for wheel in &wheels {
-            check_version(lock, &selected, wheel)?;
+            locked.check_version(wheel)?;
         }
-        let missing = selected.iter().filter(|one| !given.contains(&one.package.name));
-        let finder = Finder::new(self.target, &self.world.cache, &self.workshop.index.find_links);
-        let mut packages = Vec::new();
-        let mut built = Vec::new();
+        let missing = locked.selected.iter().filter(|one| !given.contains(&one.package.name));
+        let mut finder = Finder::new(self.target, &self.world.cache, &self.workshop.index.find_links);
+        let (mut built, mut open) = (Vec::new(), Vec::new());
         for one in missing {
             match built_beforehand(one, &finder) {
                 Some(wheel) => built.push(wheel),
-                None => packages.push(locate(lock, one, &finder)?),
+                None => open.push(one),
             }
         }
+        if !self.settings.offline && !self.workshop.index.no_index {
+            finder.list(&open, self.workshop.client, || self.indexes())?;
+        }
+        let packages = open.iter().map(|one| locate(lock, one, &finder)).collect::<Result<Vec<_>, _>>()?;
         let sources = packages.iter().filter_map(|package| package.artifact.source_shown()).collect();
         self.allow_building(sources)?;
         self.observer.begin(Stage::Fetch, &format!("fetching {}", count(packages.len(), "distribution")));
@@ -114,10 +152,20 @@ impl Collector<'_> {
         collected.extend(built);
         wheels.extend(self.check_collected(collected, &needed.hashes, |_| Origin::Locked, &mut gathered.unpinned)?);
         for wheel in &wheels {
-            check_version(lock, &selected, wheel)?;
+            locked.check_version(wheel)?;
         }
         let (roots, overridden) = self.settle(lock, &wheels, &given, needed.roots)?;
         Ok(Settled { wheels, roots, overridden, resolver: lock.filename() })
+    }
+
+    /// The indexes that are asked for what the lock gives no place.
+    fn indexes(&self) -> Result<Vec<String>, Error> {
+        let index = self.workshop.index;
+        let first = match &index.index_url {
+            Some(url) => url.clone(),
+            None => default_index(self.world, self.workshop.interpreter)?,
+        };
+        Ok(std::iter::once(first).chain(index.extra_index_urls.iter().cloned()).collect())
     }
 
     /// Follows the requirements through the wheels: what the inputs require is in the lock; what the lock's own
@@ -171,18 +219,7 @@ impl Collector<'_> {
 fn locate(lock: &Lock, one: &Selected<'_>, finder: &Finder<'_>) -> Result<Resolved, Error> {
     let package = one.package;
     let absent = || LockError::NotAtHand { path: lock.path.clone(), entry: package.entry() };
-    let artifact = match (&one.choice, &package.source) {
-        (Choice::Wheel(file), _) => finder.find(file).map(Artifact::Wheel),
-        (Choice::Sdist(file), _) => finder.find(file).map(Artifact::Sdist),
-        (Choice::Digests, LockedSource::Digests { digests, .. }) => finder.find_any(package, digests)?,
-        (Choice::Source, LockedSource::Git { url, commit, subdirectory }) => {
-            let (url, commit, subdirectory) = (url.clone(), commit.clone(), subdirectory.clone());
-            Some(Artifact::Git { url, commit, subdirectory })
-        }
-        (Choice::Source, LockedSource::Directory { path }) => Some(Artifact::Directory(path.clone())),
-        _ => unreachable!("a choice goes with its source"),
-    };
-    let artifact = artifact.ok_or_else(absent).map_err(Box::new)?;
+    let artifact = finder.place(one)?.ok_or_else(absent).map_err(Box::new)?;
     let version = package.version.as_ref().map(ToString::to_string);
     Ok(Resolved { name: package.name.clone(), version, artifact })
 }
@@ -201,8 +238,8 @@ fn built_beforehand(one: &Selected<'_>, finder: &Finder<'_>) -> Option<Collected
         source,
         sha256,
         build_requirements: Vec::new(),
-        locked: false,
-        reused: false,
+        locked: true,
+        reused: true,
         path_dependent: Vec::new(),
     };
     Some(CollectedWheel { name: one.package.name.clone(), filename, path, sha256: None, origin })
@@ -213,17 +250,4 @@ fn unreached(candidates: &BTreeMap<PackageName, Vec<DistributionFacts>>, closure
     let left = candidates.iter().filter(|(name, _)| !closure.selected.contains_key(*name));
     let exact = left.flat_map(|(name, facts)| facts.iter().map(move |facts| format!("{name}=={}", facts.version)));
     exact.map(|text| text.parse().expect("a name and a version make a requirement")).collect()
-}
-
-/// Refuses a wheel that is not the version which the lock has of it.
-fn check_version(lock: &Lock, selected: &[Selected<'_>], wheel: &VerifiedWheel) -> Result<(), Error> {
-    let entry = selected.iter().map(|one| one.package).find(|package| package.name == wheel.metadata.name);
-    let Some(package) = entry else { return Ok(()) };
-    match &package.version {
-        Some(version) if *version != wheel.metadata.version => {
-            let reason = format!("it has `{}`, and what is packed is `{}`", package.entry(), wheel.filename);
-            Err(Box::new(lock.stale(reason)).into())
-        }
-        _ => Ok(()),
-    }
 }

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::lock::{Choice, Lock, LockedSource, Wanted};
 use crate::names::PackageName;
 use crate::python::Interpreter;
-use crate::resolve::{Artifact, Location};
+use crate::resolve::{Artifact, Location, RemoteFile};
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 
@@ -60,22 +60,18 @@ pub fn outline_lock(
             matches!((source, &package.source), (SourceKind::Project(project), LockedSource::Directory { path })
                 if project.root == *path)
         };
-        let at_hand = |file: &crate::lock::LockedFile| {
-            finder
-                .find(file)
-                .is_some_and(|found| matches!(found.location, Location::Path(_)) || finder.is_cached(&found))
-        };
+        let placed = if inputs.sources.iter().any(is_input) { None } else { finder.place(&one)? };
+        let here = |file: &RemoteFile| matches!(file.location, Location::Path(_)) || finder.is_cached(file);
         let (from, step) = match (&one.choice, &package.source) {
             _ if inputs.sources.iter().any(is_input) => (".".to_owned(), OutlinedStep::Input),
-            (Choice::Wheel(file), _) if at_hand(file) => (file.filename.clone(), OutlinedStep::AtHand),
-            (Choice::Wheel(file), _) => (file.filename.clone(), OutlinedStep::Fetch(file.size)),
             (Choice::Sdist(file), _) => match finder.find_built(package) {
                 Some((wheel, _)) => (wheel, OutlinedStep::AtHand),
                 None => (file.filename.clone(), OutlinedStep::Build),
             },
-            (Choice::Digests, LockedSource::Digests { digests, .. }) => match finder.find_any(package, digests)? {
-                Some(Artifact::Wheel(file)) => (file.filename, OutlinedStep::AtHand),
-                Some(Artifact::Sdist(file)) => (file.filename, OutlinedStep::Build),
+            (Choice::Wheel(_) | Choice::Digests, _) => match (placed, &one.choice) {
+                (Some(Artifact::Wheel(file)), _) if here(&file) => (file.filename, OutlinedStep::AtHand),
+                (Some(Artifact::Sdist(file)), _) => (file.filename, OutlinedStep::Build),
+                (_, Choice::Wheel(file)) => (file.filename.clone(), OutlinedStep::Fetch(file.size)),
                 _ => (package.entry(), OutlinedStep::Fetch(None)),
             },
             (_, LockedSource::Git { url, .. }) => (crate::redact::recorded_url(url), OutlinedStep::Build),

@@ -7,6 +7,7 @@ use crate::application::{Overridden, facts_of};
 use crate::error::Error;
 use crate::names::PackageName;
 use crate::resolve::{self, Request};
+use crate::settings::UnpinnedPolicy;
 use crate::target::{DistributionFacts, Requirement, close};
 use crate::wheel::collect::{self as workshop, CollectError};
 use crate::wheel::{Origin, VerifiedWheel};
@@ -62,8 +63,16 @@ impl Collector<'_> {
             directory: root.unwrap_or(&self.settings.directory),
             timeout: RESOLVE_TIMEOUT,
         };
-        let resolution = resolve::resolve(&request, self.world, self.scratch.path()).map_err(CollectError::from)?;
         let known: BTreeSet<PackageName> = at_hand.iter().map(|wheel| wheel.metadata.name.clone()).collect();
+        // A resolver's choice is pinned by hashes alone: without them it need not run to be refused.
+        let resolution = match self.settings.unpinned {
+            UnpinnedPolicy::Refuse if !inputs.require_hashes => resolve::resolve_at_hand(&request)
+                .map_err(CollectError::from)?
+                .ok_or_else(|| CollectError::NoLock(needed.open_requirements(&at_hand)))?,
+            UnpinnedPolicy::Refuse | UnpinnedPolicy::Tell => {
+                resolve::resolve(&request, self.world, self.scratch.path()).map_err(CollectError::from)?
+            }
+        };
         let mut packages: Vec<_> =
             resolution.packages.into_iter().filter(|package| !known.contains(&package.name)).collect();
         needed.hashes.bind(&mut packages)?;

@@ -163,6 +163,35 @@ pub fn copy_sources(
     Ok(SourceCopy { root: into.to_owned(), revision })
 }
 
+/// The files and links of the source tree `tree` that [`copy_sources`] would copy, relative to it, sorted.
+///
+/// # Errors
+/// [`SourcesError`].
+pub fn list_sources(
+    tree: &Path,
+    git: Option<&Path>,
+    environment: &BTreeMap<OsString, OsString>,
+) -> Result<Vec<PathBuf>, SourcesError> {
+    let fail = |source| SourcesError::Copy { tree: tree.to_owned(), source };
+    let tree = &fs_err::canonicalize(tree).map_err(fail)?;
+    let repository = Git { program: git, environment };
+    let listed = if in_work_tree(tree) { repository.list(tree)? } else { None };
+    let mut files = Vec::new();
+    if let Some(listed) = listed {
+        // What was deleted may still be tracked.
+        files.extend(listed.into_iter().filter(|path| tree.join(path).symlink_metadata().is_ok()));
+    } else {
+        for entry in WalkDir::new(tree).min_depth(1).into_iter().filter_entry(|entry| !is_left_behind(entry)) {
+            let entry = entry.map_err(|error| fail(error.into()))?;
+            if !entry.file_type().is_dir() {
+                files.push(entry.path().strip_prefix(tree).unwrap_or(entry.path()).to_owned());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// Whether the tree, or one that it lies in, is git's.
 fn in_work_tree(tree: &Path) -> bool {
     tree.ancestors().any(|ancestor| ancestor.join(".git").symlink_metadata().is_ok())

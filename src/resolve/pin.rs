@@ -63,18 +63,9 @@ pub struct Pinned {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PinnedSource {
     /// Files of an index or of a directory of wheels, for whichever targets the extent has.
-    Files(Vec<PinnedFile>),
+    Files(Vec<RemoteFile>),
     /// What a requirement names itself.
     Direct(Artifact),
-}
-
-/// A file, and what is known of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PinnedFile {
-    /// The file.
-    pub file: RemoteFile,
-    /// Its size in bytes.
-    pub size: Option<u64>,
 }
 
 /// What requirements come to, for a lock.
@@ -186,9 +177,7 @@ pub(super) fn preferences(preferred: &[Preferred]) -> String {
 pub(super) fn one_file_each(packages: Vec<Resolved>, direct: impl Fn(&PackageName) -> bool) -> Vec<Pinned> {
     let pinned = packages.into_iter().map(|Resolved { name, version, artifact }| {
         let source = match artifact {
-            Artifact::Wheel(file) | Artifact::Sdist(file) if !direct(&name) => {
-                PinnedSource::Files(vec![PinnedFile { file, size: None }])
-            }
+            Artifact::Wheel(file) | Artifact::Sdist(file) if !direct(&name) => PinnedSource::Files(vec![file]),
             artifact => PinnedSource::Direct(artifact),
         };
         Pinned { name, version, marker: None, source }

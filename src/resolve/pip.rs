@@ -222,7 +222,7 @@ fn read_item(item: Item) -> Result<Reported, ResolveError> {
         let filename = urls::file_name(&info.url).filter(|name| is_plain(name));
         let filename = filename.ok_or_else(|| answer(format!("{name}: a file without a name")))?;
         let wheel = Path::new(&filename).extension().is_some_and(|extension| extension == "whl");
-        let file = RemoteFile { filename, location, sha256 };
+        let file = RemoteFile { filename, location, sha256, size: None };
         if wheel { Artifact::Wheel(file) } else { Artifact::Sdist(file) }
     };
     Ok(Reported { resolved: Resolved { name, version: Some(version), artifact }, is_direct })
@@ -248,8 +248,12 @@ mod tests {
         );
         let artifacts: Vec<Artifact> =
             read_report(text.as_bytes()).unwrap().into_iter().map(|package| package.resolved.artifact).collect();
-        let file =
-            |filename: &str, location| RemoteFile { filename: filename.to_owned(), location, sha256: Some(digest) };
+        let file = |filename: &str, location| RemoteFile {
+            filename: filename.to_owned(),
+            location,
+            sha256: Some(digest),
+            size: None,
+        };
         let a = "a-1-py3-none-any.whl";
         assert_eq!(
             artifacts,

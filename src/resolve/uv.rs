@@ -8,8 +8,7 @@ use serde::Deserialize;
 use super::choose::choose_wheel;
 use super::pin::preferences;
 use super::{
-    Artifact, Extent, Location, PinRequest, Pinned, PinnedFile, PinnedSource, RemoteFile, ResolveError, Resolved,
-    Session,
+    Artifact, Extent, Location, PinRequest, Pinned, PinnedSource, RemoteFile, ResolveError, Resolved, Session,
 };
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
@@ -269,7 +268,7 @@ fn read_pinned(text: &str, directory: &Path) -> Result<Vec<Pinned>, ResolveError
     let pinned = lock.packages.into_iter().map(|package| {
         let source = match direct_artifact(&package, directory)? {
             Some(artifact) => PinnedSource::Direct(artifact),
-            None => PinnedSource::Files(package.pinned_files(directory)?),
+            None => PinnedSource::Files(package.files(directory)?),
         };
         Ok(Pinned { name: package.name, version: package.version, marker: package.marker, source })
     });
@@ -323,9 +322,9 @@ fn direct_artifact(package: &Package, directory: &Path) -> Result<Option<Artifac
 
 impl Package {
     /// Its wheels and its source distribution.
-    fn pinned_files(&self, directory: &Path) -> Result<Vec<PinnedFile>, ResolveError> {
+    fn files(&self, directory: &Path) -> Result<Vec<RemoteFile>, ResolveError> {
         let files = self.wheels.iter().chain(&self.sdist);
-        files.map(|file| Ok(PinnedFile { file: file.read(&self.name, directory)?, size: file.size })).collect()
+        files.map(|file| file.read(&self.name, directory)).collect()
     }
 }
 
@@ -345,7 +344,7 @@ impl File {
         let filename = filename
             .filter(|name| is_plain(name))
             .ok_or_else(|| answer(format!("{package}: a file without a name")))?;
-        Ok(RemoteFile { filename, location, sha256: self.hashes.sha256 })
+        Ok(RemoteFile { filename, location, sha256: self.hashes.sha256, size: self.size })
     }
 }
 
@@ -405,8 +404,12 @@ mod tests {
         let tags = ["cp311-cp311-linux_x86_64".to_owned(), "py3-none-any".to_owned()];
         let packages = read_pylock(&text, Path::new("/s"), &tags).unwrap();
         let artifacts: Vec<Artifact> = packages.into_iter().map(|package| package.artifact).collect();
-        let file =
-            |filename: &str, location| RemoteFile { filename: filename.to_owned(), location, sha256: Some(digest) };
+        let file = |filename: &str, location| RemoteFile {
+            filename: filename.to_owned(),
+            location,
+            sha256: Some(digest),
+            size: None,
+        };
         let a = "a-1-cp311-cp311-linux_x86_64.whl";
         assert_eq!(
             artifacts,

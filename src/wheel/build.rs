@@ -1,7 +1,8 @@
 //! Building a wheel from source (PEP 517), isolated: a copy of the source, a fresh virtual environment with the build
 //! requirements and nothing else, and an environment of which every variable is fixed or named.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -10,15 +11,18 @@ use serde::{Deserialize, Serialize};
 
 use super::backend::{BUILD, Backend};
 use super::build_error::BuildError;
+use super::built::{Entry, Ingredients, Kept};
 use super::collect::{CollectError, CollectedWheel, Origin, Workshop};
 use super::locked::{LockedRequirements, Unlocked, Unmet};
 use super::metadata::Headers;
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
+use crate::process::ScratchDir;
 use crate::project::clamp::clamp_tree;
 use crate::project::git::GitSource;
 use crate::project::sdist::unpack_sdist;
 use crate::project::sources::copy_sources;
+use crate::project::tree::{repository_digest, tree_digest};
 use crate::python::environment::resolver_environment;
 use crate::redact::redact_url;
 
@@ -120,58 +124,66 @@ impl Workshop<'_> {
             return Err(BuildError::Cycle { label, trail: format!("{} needs {step}", trail.join(" needs ")) });
         }
         let trail: Vec<String> = trail.iter().cloned().chain([step]).collect();
-        let room = self.scratch.subdirectory("build")?;
-        // Compilers write resolved paths: the prefix that they are to replace has to be one.
-        let room = room.canonicalize().map_err(|source| BuildError::Write { label: label.clone(), source })?;
-        let (project, recorded) = self.copy(source, &room)?;
-        let system = BuildSystem::read(&project, &label)?;
-        let identity = Identity::read(&project, known);
+        let write = |source| BuildError::Write { label: label.clone(), source };
+        let stage = self.scratch.subdirectory("source")?;
+        let git = self.surroundings.find_program("git");
+        let environment = resolver_environment(self.surroundings, &stage, None);
+        let tree = stage.join("source");
+        let (project, recorded) = self.copy(source, &tree, git.as_deref(), &environment)?;
+        let system = BuildSystem::read(&tree.join(&project), &label)?;
+        let identity = Identity::read(&tree.join(&project), known);
         let set = identity.name.as_ref().and_then(|name| self.build_lock.find(name, identity.version.as_ref()));
         let sha256 = if let Source::Sdist { sha256, .. } = source { *sha256 } else { None };
+        let content = sha256.map_or_else(|| tree_digest(&tree), Ok).map_err(write)?;
+        let ingredients = repository_digest(git.as_deref(), &tree, &environment)
+            .map(|repository| Ingredients::new(self, &content, &repository, &project));
+        let name = identity.name;
         let prepared = Prepared {
             workshop: self,
             label,
             trail,
-            room,
+            tree,
             project,
             recorded,
             sha256,
+            content,
+            ingredients,
             system,
-            name: identity.name,
+            name,
             set,
         };
         prepared.check_locked(&prepared.system.requires)?;
         Ok(prepared)
     }
 
-    /// Makes the copy that is built, always in a directory of the same name. Gives the project's directory, and the
-    /// source as it is recorded.
-    fn copy(&self, source: &Source<'_>, room: &Path) -> Result<(PathBuf, String), BuildError> {
-        let into = room.join("source");
+    /// Makes the copy that is built. Gives the project's directory in it, and the source as it is recorded.
+    fn copy(
+        &self,
+        source: &Source<'_>,
+        into: &Path,
+        git: Option<&Path>,
+        environment: &BTreeMap<OsString, OsString>,
+    ) -> Result<(PathBuf, String), BuildError> {
         let label = source.label();
         let write = |source| BuildError::Write { label: label.clone(), source };
-        let temporary = room.join("fetching");
-        fs_err::create_dir_all(&temporary).map_err(write)?;
-        let git = self.surroundings.find_program("git");
-        let environment = resolver_environment(self.surroundings, &temporary, None);
         match source {
             Source::Directory { root, project } => {
-                copy_sources(root, &into, self.epoch, git.as_deref(), &environment)?;
-                Ok((into.join(project), label))
+                copy_sources(root, into, self.epoch, git, environment)?;
+                Ok(((*project).to_owned(), label))
             }
             Source::Sdist { path, .. } => {
-                let unpacked = room.join("unpacked");
+                let unpacked = into.with_file_name("unpacked");
                 fs_err::create_dir_all(&unpacked).map_err(write)?;
                 let top = unpack_sdist(path, &unpacked, self.limits, self.epoch)?;
-                fs_err::rename(top, &into).map_err(write)?;
-                Ok((into, label))
+                fs_err::rename(top, into).map_err(write)?;
+                Ok((PathBuf::new(), label))
             }
             Source::Git { url, commit, subdirectory } => {
                 let mut wanted = GitSource::parse(&format!("git+{url}@{commit}"))?;
                 wanted.subdirectory.clone_from(subdirectory);
-                let checkout = wanted.checkout(git.as_deref(), &into, &environment, self.offline)?;
-                clamp_tree(&into, self.epoch).map_err(write)?;
-                Ok((checkout.project, wanted.pinned(&checkout.commit)))
+                let checkout = wanted.checkout(git, into, environment, self.offline)?;
+                clamp_tree(into, self.epoch).map_err(write)?;
+                Ok((subdirectory.clone().unwrap_or_default(), wanted.pinned(&checkout.commit)))
             }
         }
     }
@@ -182,10 +194,16 @@ pub(super) struct Prepared<'a> {
     workshop: &'a Workshop<'a>,
     label: String,
     trail: Vec<String>,
-    room: PathBuf,
+    /// The copy.
+    tree: PathBuf,
+    /// The project's directory in it.
     project: PathBuf,
     recorded: String,
     sha256: Option<Sha256Digest>,
+    /// The digest of the copy's content, or of the source distribution that it was unpacked from.
+    content: Sha256Digest,
+    /// What its wheel is kept by; none where version control does not tell what the copy is.
+    ingredients: Option<Ingredients>,
     system: BuildSystem,
     name: Option<PackageName>,
     /// What a lock says that it is built with.
@@ -215,32 +233,98 @@ impl Prepared<'_> {
             .workshop
             .collect_build_requirements(requires, &[], &self.trail)
             .map_err(|source| self.requirements_error(source))?;
+        wheels.sort_by(|left, right| left.name.cmp(&right.name));
         self.prove(&mut wheels)?;
-        let backend = Backend::open(self.workshop, &self.label, &self.room, &self.project, &self.system)?;
-        self.install(&backend, &wheels)?;
-        let all: BTreeSet<String> = requires.iter().cloned().chain(backend.ask_requirements()?).collect();
+        let known = self.entry(&wheels).and_then(|entry| entry.asked());
+        let asked = known.map_or_else(|| self.ask_backend(&wheels), Ok)?;
+        let all: BTreeSet<String> = requires.iter().cloned().chain(asked).collect();
         Ok(all.into_iter().collect())
     }
 
-    /// Builds the wheel.
+    /// What the backend wants beyond `wheels`.
+    fn ask_backend(&self, wheels: &[CollectedWheel]) -> Result<Vec<String>, BuildError> {
+        let write = |source| BuildError::Write { label: self.label.clone(), source };
+        let room = self.workshop.scratch.subdirectory("asked")?;
+        fs_err::rename(&self.tree, room.join("source")).map_err(write)?;
+        let project = room.join("source").join(&self.project);
+        let backend = Backend::open(self.workshop, &self.label, &room, &project, &self.system)?;
+        self.install(&backend, wheels)?;
+        let asked = backend.ask_requirements()?;
+        if let Some(entry) = self.entry(wheels) {
+            entry.keep_asked(&asked);
+        }
+        Ok(asked)
+    }
+
+    /// Builds the wheel, or takes the one that was built from the same before.
     pub(super) fn build(self) -> Result<CollectedWheel, BuildError> {
         let mut wheels = match self.set {
             Some(set) => self.workshop.materialise(set.packages.clone(), &|_, _| {}, &self.trail),
             None => self.workshop.collect_build_requirements(&self.system.requires, &[], &self.trail),
         }
         .map_err(|source| self.requirements_error(source))?;
+        // They are installed in one order, whatever the lock's.
+        wheels.sort_by(|left, right| left.name.cmp(&right.name));
         self.prove(&mut wheels)?;
-        let backend = Backend::open(self.workshop, &self.label, &self.room, &self.project, &self.system)?;
+        let room = self.room_path();
+        let directory = self.workshop.scratch.subdirectory("built")?;
+        if let Some((kept, path)) = self.take(&mut wheels, room.as_deref(), &directory)? {
+            let wheel =
+                CollectedWheel { name: kept.name, filename: kept.filename, path, sha256: None, origin: Origin::Local };
+            return Ok(self.finish(wheel, &wheels, kept.path_dependent, true));
+        }
+
+        let room = Room::claim(self.workshop, room, &self.label)?;
+        let project = room.path.join("source").join(&self.project);
+        let write = |source| BuildError::Write { label: self.label.clone(), source };
+        fs_err::rename(&self.tree, room.path.join("source")).map_err(write)?;
+        let backend = Backend::open(self.workshop, &self.label, &room.path, &project, &self.system)?;
         self.install(&backend, &wheels)?;
         let asked = backend.ask_requirements()?;
         let further = self.collect_further(&asked, &wheels)?;
         self.install(&backend, &further)?;
+        let first = self.entry(&wheels);
         wheels.extend(further);
-        let (path, filename) = backend.build()?;
+        let (built, filename) = backend.build()?;
+        let path_dependent = find_path(&built, &room.path).map_err(write)?;
         let written = filename.split('-').next().and_then(|name| name.parse::<PackageName>().ok());
         let name = written.or_else(|| self.name.clone()).ok_or_else(|| backend.returned(BUILD, &filename))?;
-        let path_dependent =
-            find_path(&path, &self.room).map_err(|source| BuildError::Write { label: self.label.clone(), source })?;
+        let path = directory.join(&filename);
+        fs_err::rename(built, &path).map_err(write)?;
+        let wheel = CollectedWheel { name, filename, path, sha256: None, origin: Origin::Local };
+        if let (Some(first), Some(entry)) = (first, self.entry(&wheels)) {
+            first.keep_asked(&asked);
+            entry.keep(&wheel, &path_dependent, room.fixed());
+        }
+        Ok(self.finish(wheel, &wheels, path_dependent, false))
+    }
+
+    /// The kept wheel of what is built with `wheels`, which what the backend is known to ask for is added to.
+    fn take(
+        &self,
+        wheels: &mut Vec<CollectedWheel>,
+        room: Option<&Path>,
+        directory: &Path,
+    ) -> Result<Option<(Kept, PathBuf)>, BuildError> {
+        let Some(asked) = self.entry(wheels).and_then(|entry| entry.asked()) else { return Ok(None) };
+        let further = self.collect_further(&asked, wheels)?;
+        let known = wheels.len();
+        wheels.extend(further);
+        let taken = self.entry(wheels).and_then(|entry| entry.take(room, directory));
+        if taken.is_none() {
+            wheels.truncate(known);
+        }
+        Ok(taken)
+    }
+
+    /// The wheel with what is recorded of it.
+    fn finish(
+        self,
+        wheel: CollectedWheel,
+        wheels: &[CollectedWheel],
+        path_dependent: Vec<String>,
+        reused: bool,
+    ) -> CollectedWheel {
         let mut build_requirements: Vec<BuildRequirement> = wheels.iter().map(BuildRequirement::of).collect();
         build_requirements.sort();
         let origin = Origin::Built {
@@ -248,10 +332,23 @@ impl Prepared<'_> {
             sha256: self.sha256,
             build_requirements,
             locked: self.set.is_some(),
-            reused: false,
+            reused,
             path_dependent,
         };
-        Ok(CollectedWheel { name, filename, path, sha256: None, origin })
+        CollectedWheel { origin, ..wheel }
+    }
+
+    fn entry(&self, wheels: &[CollectedWheel]) -> Option<Entry> {
+        self.ingredients.as_ref().map(|ingredients| ingredients.with(self.workshop, wheels))
+    }
+
+    /// The directory that it is built in: the same for the same content, so that a path that goes into the wheel does
+    /// not differ from build to build.
+    fn room_path(&self) -> Option<PathBuf> {
+        let subject = [self.content.as_bytes(), self.project.as_os_str().as_encoded_bytes()].concat();
+        // Compilers write resolved paths: the prefix that they are to replace has to be one.
+        let temporary = self.workshop.surroundings.temporary.canonicalize().ok()?;
+        Some(ScratchDir::fixed_path(&temporary, &Sha256Digest::of(&subject)))
     }
 
     /// What the backend asked for beyond `present`, of which everything keeps its version.
@@ -295,6 +392,31 @@ impl Prepared<'_> {
 
     fn requirements_error(&self, source: CollectError) -> BuildError {
         BuildError::Requirements { label: self.label.clone(), source: Box::new(source) }
+    }
+}
+
+/// The directory that a build happens in.
+struct Room {
+    path: PathBuf,
+    /// Holds a directory of a fixed name; one with a name of chance goes with all that is temporary.
+    fixed: Option<ScratchDir>,
+}
+
+impl Room {
+    /// The one at `path`, where it can be had.
+    fn claim(workshop: &Workshop<'_>, path: Option<PathBuf>, label: &str) -> Result<Self, BuildError> {
+        if let Some(path) = path
+            && let Some(fixed) = ScratchDir::claim(&path, workshop.build_timeout)?
+        {
+            return Ok(Self { path, fixed: Some(fixed) });
+        }
+        let path = workshop.scratch.subdirectory("build")?;
+        let write = |source| BuildError::Write { label: label.to_owned(), source };
+        Ok(Self { path: path.canonicalize().map_err(write)?, fixed: None })
+    }
+
+    fn fixed(&self) -> Option<&Path> {
+        self.fixed.as_ref().map(|_| self.path.as_path())
     }
 }
 

@@ -156,6 +156,9 @@ pub enum CollectError {
     /// Distributions that need a hash, and have none that could be checked.
     #[error("the requirements files require hashes, and there is none to check of: {0}")]
     Unhashed(String),
+    /// There is no lock, and everything must be pinned.
+    #[error("--locked needs a lock, and there is none: nothing pins {0}")]
+    NoLock(String),
     /// Something is not pinned, and everything must be.
     #[error("not pinned, and --locked refuses that: {0}")]
     Unpinned(String),
@@ -197,6 +200,7 @@ impl Explain for CollectError {
             Self::WrongHash { .. }
             | Self::NotAllowed { .. }
             | Self::Unhashed(_)
+            | Self::NoLock(_)
             | Self::Unpinned(_)
             | Self::Unbuilt { .. } => Status::Refused,
             Self::Read { .. } => Status::Machine,
@@ -214,7 +218,7 @@ impl Explain for CollectError {
             Self::Unhashed(_) => {
                 Some("list them with the hashes of their files, as `pip-compile --generate-hashes` does".to_owned())
             }
-            Self::Unpinned(_) => Some("run `pyzpack lock`, then build again".to_owned()),
+            Self::NoLock(_) | Self::Unpinned(_) => Some("run `pyzpack lock`, then build again".to_owned()),
             Self::WrongHash { .. } | Self::Unbuilt { .. } | Self::Read { .. } => None,
         }
     }
@@ -259,6 +263,8 @@ impl Workshop<'_> {
         trail: &[String],
     ) -> Result<Vec<CollectedWheel>, CollectError> {
         let files: Vec<&RemoteFile> = packages.iter().filter_map(|package| package.artifact.file()).collect();
+        // That it cannot be made is told by what is to be written there.
+        let _ = self.surroundings.make_cache_directory("wheels");
         let downloads: Vec<Download> = files.iter().map(|file| self.download(file)).collect();
         let mut fetched = self.client.fetch_all(&downloads, progress)?.into_iter();
         // All sources are prepared before the first is built: what may not be built is refused early.
@@ -331,7 +337,12 @@ impl Workshop<'_> {
                 opened.and_then(Sha256Digest::of_reader).is_ok_and(|found| found == digest)
             };
             if let Some(path) = candidates.find(same) {
-                return Download { location: Location::Path(path.clone()), sha256: Some(digest), target: path };
+                return Download {
+                    location: Location::Path(path.clone()),
+                    sha256: Some(digest),
+                    size: None,
+                    target: path,
+                };
             }
         }
         let target = match &file.sha256 {
@@ -341,7 +352,7 @@ impl Workshop<'_> {
             }
             None => self.scratch.path().join("fetched").join(&file.filename),
         };
-        Download { location: file.location.clone(), sha256: file.sha256, target }
+        Download { location: file.location.clone(), sha256: file.sha256, size: file.size, target }
     }
 
     /// Collects build requirements, or takes those that were collected before for the same lines.

@@ -119,6 +119,7 @@ mod tests {
                 filename: format!("{name}-{version}-py3-none-any.whl"),
                 location: Location::Path("/nowhere".into()),
                 sha256: None,
+                size: None,
             }),
         };
         LockedRequirements {

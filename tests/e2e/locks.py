@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,15 @@ class Entry:
 
     def digest(self, path: Path) -> str:
         return self.sha256 or hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# What the project of these tests says, which the tools digest.
+REQUIRES_PYTHON = ">=3.8"
+DEPENDENCIES = ["lib", "foreign; sys_platform == 'win32'"]
+
+
+def digest_json(data: object) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def sdists(entry: Entry) -> list[Path]:
@@ -65,7 +75,7 @@ def uv(entries: list[Entry], base: str, *, project: str = "tool", requires: tupl
             lines.append(f"wheels = [{', '.join(file(entry, path) for path in wheels(entry))}]")
     lines += ["[[package]]", f'name = "{project}"', 'version = "1.0"', 'source = { editable = "." }']
     lines.append(f"dependencies = [{', '.join(map(edge, requires))}]")
-    listed = ", ".join(f'{{ name = "{name}" }}' for name in requires)
+    listed = ", ".join(edge(name) for name in requires)
     lines += ["[package.metadata]", f"requires-dist = [{listed}]"]
     return "\n".join(lines) + "\n"
 
@@ -79,13 +89,17 @@ def poetry(entries: list[Entry], base: str) -> str:
         if entry.marker:
             lines.append(f'markers = "{entry.marker}"')
         lines += ["[package.source]", 'type = "legacy"', f'url = "{base}/simple"', 'reference = "local"']
-    lines += ["[metadata]", 'lock-version = "2.1"', 'python-versions = ">=3.8"', 'content-hash = ""']
+    project = {"requires-python": REQUIRES_PYTHON, "dependencies": DEPENDENCIES}
+    digest = digest_json({"project": project, "tool": {"poetry": {}}})
+    lines += ["[metadata]", 'lock-version = "2.1"', 'python-versions = ">=3.8"', f'content-hash = "{digest}"']
     return "\n".join(lines) + "\n"
 
 
 def pdm(entries: list[Entry], base: str) -> str:
+    project = {"requires-python": REQUIRES_PYTHON, "dependencies": DEPENDENCIES, "optional-dependencies": {}}
+    digest = digest_json({"sources": [], "dev-dependencies": {}, "resolution": {}, **project})
     lines = ["[metadata]", 'groups = ["default"]', 'strategy = ["inherit_metadata"]', 'lock_version = "4.5.0"']
-    lines += ['content_hash = ""', "[[metadata.targets]]", 'requires_python = ">=3.8"']
+    lines += [f'content_hash = "sha256:{digest}"', "[[metadata.targets]]", 'requires_python = ">=3.8"']
     for entry in entries:
         files = ", ".join(
             f'{{url = "{base}/files/{path.name}", hash = "sha256:{entry.digest(path)}"}}' for path in entry.files
@@ -98,8 +112,6 @@ def pdm(entries: list[Entry], base: str) -> str:
 
 
 def pipfile(entries: list[Entry], base: str) -> str:
-    import json
-
     default = {}
     for entry in entries:
         default[entry.name] = {

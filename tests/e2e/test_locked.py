@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import Pyzpack, manifest_of, needs
 from index import Index, serve
-from locks import FORMATS, Entry, pylock, uv
+from locks import DEPENDENCIES, FORMATS, Entry, uv
 from wheels import BACKENDS, make_project, make_wheel
 
 TOOL = {"tool.py": "import lib, fast\n\ndef main():\n    print(lib.name, fast.name)\n"}
@@ -37,7 +37,7 @@ class World:
     def write(self, name: str = "pylock.toml", entries: list[Entry] | None = None) -> Path:
         entries = self.entries if entries is None else entries
         if name == "uv.lock":
-            text = uv(entries, self.base, requires=("lib",))
+            text = uv(entries, self.base, requires=("foreign", "lib"))
         else:
             text = FORMATS[name](entries, self.base)
         path = self.project / name
@@ -57,7 +57,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         "tool",
         files=TOOL,
         scripts={"tool": "tool:main"},
-        requires=["lib", "foreign; sys_platform == 'win32'"],
+        requires=DEPENDENCIES,
     )
     entries = [
         Entry("fast", "2.0", [fast, other]),
@@ -150,7 +150,9 @@ def test_a_wheel_at_hand_that_the_lock_does_not_hold_is_packed_anew(pyzpack: Pyz
         lib = next(one for one in manifest["wheels"] if one["name"] == "lib")
         assert lib["origin"] == "local"
         with zipfile.ZipFile(pyz) as archive:
-            payloads.append([(entry.CRC, entry.compress_size) for entry in archive.infolist() if "lib" in entry.filename])
+            payloads.append(
+                [(entry.CRC, entry.compress_size) for entry in archive.infolist() if "lib" in entry.filename]
+            )
     assert payloads[0] == payloads[1]
 
 
@@ -202,9 +204,10 @@ def test_a_lock_that_lacks_what_the_project_requires_is_stale(pyzpack: Pyzpack, 
 def test_locked_refuses_what_nothing_pins(pyzpack: Pyzpack, world: World) -> None:
     message = refuse(pyzpack, world, "--locked", "--index-url", world.index.url)
     assert message.splitlines() == [
-        "error: not pinned, and --locked refuses that: 2 distributions (fast, lib)",
+        "error: --locked needs a lock, and there is none: nothing pins `lib`, `foreign; sys_platform == 'win32'`",
         "hint: run `pyzpack lock`, then build again",
     ]
+    assert world.index.requests == []
     world.write()
     build(pyzpack, world, "--locked", "--lock", "pylock.toml")
 
@@ -214,9 +217,7 @@ def test_what_a_lock_overrides_is_told_and_still_runs(pyzpack: Pyzpack, world: W
     lib = make_wheel(served, "lib", "1.6", files={"lib.py": "name = 'lib 1.6'\n"}, requires=["fast>=9", "gone"])
     world.write(entries=[*world.entries[:2], Entry("lib", "1.6", [lib])])
     path = world.directory / "tool.pyz"
-    done = pyzpack.run(
-        "build", "--lock", "pylock.toml", "--python", pyzpack.python, "-o", path, cwd=world.project
-    )
+    done = pyzpack.run("build", "--lock", "pylock.toml", "--python", pyzpack.python, "-o", path, cwd=world.project)
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stderr.splitlines() if line.startswith("warning:")] == [
         "warning: `pylock.toml` overrides the requirement `fast>=9` of `lib`",
@@ -265,9 +266,7 @@ def test_a_wheel_built_beforehand_gives_the_same_bytes(pyzpack: Pyzpack, world: 
 
 def test_plan_tells_every_entry_and_fetches_nothing(pyzpack: Pyzpack, world: World) -> None:
     lock = world.write()
-    done = pyzpack.run(
-        "plan", "--lock", "pylock.toml", "--json", "--python", pyzpack.python, cwd=world.project
-    )
+    done = pyzpack.run("plan", "--lock", "pylock.toml", "--json", "--python", pyzpack.python, cwd=world.project)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert [phase["name"] for phase in report["phases"]] == ["setup", "resolve", "fetch", "build", "pack", "start"]

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use pyzpack::process::ScratchDir;
@@ -31,6 +32,11 @@ pub const EPOCH: u64 = 315_532_800;
 
 /// Interpreters of this machine that pyzpack works with, the system's first, by executable.
 pub fn interpreters() -> Vec<Interpreter> {
+    static FOUND: OnceLock<Vec<Interpreter>> = OnceLock::new();
+    FOUND.get_or_init(find_interpreters).clone()
+}
+
+fn find_interpreters() -> Vec<Interpreter> {
     let mut candidates = vec![PathBuf::from("/usr/bin/python3")];
     let versions = std::env::home_dir().unwrap_or_default().join(".pyenv/versions");
     let mut found: Vec<PathBuf> = std::fs::read_dir(versions)

@@ -2,11 +2,11 @@
 
 use pyzpack::target::{MarkerEnvironment, Platform, PythonAbi, PythonMinor, Target, Threading};
 
-/// `CPython` of this minor version, patch release 9, on a platform; `t` among the flags for the free-threaded build.
+/// `CPython` of this minor version, patch release 0, on a platform; `t` among the flags for the free-threaded build.
 pub fn target(python: &str, flags: &str, platform: &str) -> Target {
     let minor: PythonMinor = python.parse().expect("a minor version");
     let platform: Platform = platform.parse().expect("a platform tag");
-    let full = format!("{python}.9");
+    let full = format!("{python}.0");
     let environment = MarkerEnvironment {
         implementation_name: "cpython".to_owned(),
         implementation_version: full.clone(),

@@ -8,7 +8,7 @@ use crate::lock::{LockedBuild, MarkedPackage};
 use crate::names::PackageName;
 use crate::redact::redact_url;
 use crate::resolve::{
-    Artifact, Extent, PinRequest, Pinned, PinnedFile, PinnedSource, Preferred, RemoteFile, Request, ResolveError, pin,
+    Artifact, Extent, PinRequest, Pinned, PinnedSource, Preferred, RemoteFile, Request, ResolveError, pin,
 };
 use crate::target::{Target, WheelFilename};
 use crate::wheel::build::{Known, Source};
@@ -100,19 +100,19 @@ impl BuildLocker<'_> {
             }
             PinnedSource::Direct(Artifact::Directory(path)) => (None, BuildSource::Directory(path.clone())),
             PinnedSource::Files(files) => {
-                if files.iter().any(|one| self.fits(one)) {
+                if files.iter().any(|file| self.fits(file)) {
                     return None;
                 }
-                let sdist = files.iter().find(|one| !one.file.filename.ends_with(".whl"))?;
-                (version, BuildSource::Remote(sdist.file.clone()))
+                let sdist = files.iter().find(|one| !one.filename.ends_with(".whl"))?;
+                (version, BuildSource::Remote(sdist.clone()))
             }
         };
         Some(ToBuild { name, version, source })
     }
 
     /// Whether it is a wheel that does: one for the target, or where that is open any.
-    fn fits(&self, one: &PinnedFile) -> bool {
-        let Ok(filename) = one.file.filename.parse::<WheelFilename>() else { return false };
+    fn fits(&self, file: &RemoteFile) -> bool {
+        let Ok(filename) = file.filename.parse::<WheelFilename>() else { return false };
         self.target.is_none_or(|target| target.tags.best_rank(&filename.tags).is_some())
     }
 

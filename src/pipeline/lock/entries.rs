@@ -9,7 +9,7 @@ use crate::lock::{
 };
 use crate::names::PackageName;
 use crate::redact::{recorded_url, redact_url};
-use crate::resolve::{Artifact, Location, Pinned, PinnedFile, PinnedSource, RemoteFile};
+use crate::resolve::{Artifact, Location, Pinned, PinnedSource, RemoteFile};
 use crate::target::Marker;
 use crate::urls::split_login;
 use crate::wheel::collect::{CollectError, Workshop};
@@ -22,7 +22,7 @@ pub(super) fn complete_digests(packages: &mut [Pinned], workshop: &Workshop<'_>)
     for package in packages {
         match &mut package.source {
             PinnedSource::Files(files) => {
-                open.extend(files.iter_mut().map(|one| &mut one.file).filter(|file| file.sha256.is_none()));
+                open.extend(files.iter_mut().filter(|file| file.sha256.is_none()));
             }
             PinnedSource::Direct(artifact) => open.extend(artifact.file_mut().filter(|file| file.sha256.is_none())),
         }
@@ -42,8 +42,8 @@ pub(super) fn restrict(packages: &mut [Pinned], hashes: &AllowedHashes) -> Resul
         let fits = |file: &RemoteFile| file.sha256.is_some_and(|found| allowed.contains(&found));
         let first = match &mut package.source {
             PinnedSource::Files(files) => {
-                let first = files.first().map(|one| one.file.clone());
-                files.retain(|one| fits(&one.file));
+                let first = files.first().cloned();
+                files.retain(|file| fits(file));
                 first.filter(|_| files.is_empty())
             }
             PinnedSource::Direct(artifact) => artifact.file_mut().filter(|file| !fits(file)).cloned(),
@@ -73,8 +73,7 @@ pub(super) fn entry(package: &Pinned, lock: &Path) -> Result<MarkedPackage, Lock
             LockedSource::Files { files: files.iter().map(locked_file).collect(), index: None }
         }
         PinnedSource::Direct(Artifact::Wheel(file) | Artifact::Sdist(file)) => {
-            let file = locked_file(&PinnedFile { file: file.clone(), size: None });
-            LockedSource::Archive { file, subdirectory: None }
+            LockedSource::Archive { file: locked_file(file), subdirectory: None }
         }
         PinnedSource::Direct(Artifact::Git { url, commit, subdirectory }) => {
             LockedSource::Git { url: without_login(url), commit: commit.clone(), subdirectory: subdirectory.clone() }
@@ -92,13 +91,13 @@ pub(super) fn entry(package: &Pinned, lock: &Path) -> Result<MarkedPackage, Lock
     Ok(MarkedPackage { package: locked, marker: package.marker.clone() })
 }
 
-fn locked_file(PinnedFile { file, size }: &PinnedFile) -> LockedFile {
+fn locked_file(file: &RemoteFile) -> LockedFile {
     let (location, size) = match &file.location {
         // Whatever else stands in it can be a token: a signed URL would not hold for long anyway.
-        Location::Url(url) => (FileLocation::Url(recorded_url(&split_login(url).0)), *size),
+        Location::Url(url) => (FileLocation::Url(recorded_url(&split_login(url).0)), file.size),
         Location::Path(path) => {
             let path = canonical(path);
-            let size = size.or_else(|| path.metadata().ok().map(|metadata| metadata.len()));
+            let size = file.size.or_else(|| path.metadata().ok().map(|metadata| metadata.len()));
             (FileLocation::Path(path), size)
         }
     };
@@ -212,8 +211,9 @@ mod tests {
         assert_eq!(without_login("https://u:p@git.example/r.git"), "https://git.example/r.git");
         assert_eq!(without_login("ssh://git@git.example/r.git"), "ssh://git@git.example/r.git");
         let url = "https://u:p@files.example/a-1.zip?token=t#sha256=00".to_owned();
-        let file = RemoteFile { filename: "a-1.zip".to_owned(), location: Location::Url(url), sha256: None };
+        let file =
+            RemoteFile { filename: "a-1.zip".to_owned(), location: Location::Url(url), sha256: None, size: None };
         let expected = FileLocation::Url("https://files.example/a-1.zip".to_owned());
-        assert_eq!(locked_file(&PinnedFile { file, size: None }).location, expected);
+        assert_eq!(locked_file(&file).location, expected);
     }
 }
