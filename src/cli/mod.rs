@@ -4,6 +4,7 @@
 mod build;
 mod cache;
 mod inspect;
+mod lock;
 mod observer;
 mod options;
 mod plan;
@@ -32,6 +33,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
     match matches.subcommand() {
         Some(("build", matches)) => build::run(matches, build::Purpose::Build),
         Some(("plan", matches)) => build::run(matches, build::Purpose::Plan),
+        Some(("lock", matches)) => lock::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("cache", matches)) => cache::run(matches),
         Some(("completions", matches)) => complete(matches),

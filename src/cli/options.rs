@@ -115,6 +115,7 @@ pub(super) fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand(building("build", "Build a .pyz from a project, wheels, source distributions or requirements"))
         .subcommand(building("plan", "Show what build would do; nothing is built"))
+        .subcommand(locking())
         .subcommand(
             Command::new("inspect")
                 .about("Show what is in a .pyz, or in a wheel")
@@ -132,6 +133,54 @@ pub(super) fn command() -> Command {
             ),
         )
         .subcommand(Command::new("man").about("Write the manual page, in roff"))
+}
+
+/// The options of a build that say what is locked, and with what.
+const LOCK_OPTIONS: [&str; 13] = [
+    "requirement",
+    "extra",
+    "group",
+    "find-links",
+    "no-index",
+    "index-url",
+    "extra-index-url",
+    "offline",
+    "python",
+    "target-python",
+    "platform",
+    "max-unpacked",
+    "build-timeout",
+];
+
+/// The verb that writes a lock.
+fn locking() -> Command {
+    let shared = BUILD_OPTIONS.iter().filter(|option| LOCK_OPTIONS.contains(&option.name));
+    let adapted = shared.map(|option| match option.name {
+        "requirement" => option.argument().help("Lock what this requirements.txt lists; repeatable"),
+        "extra" => option.argument().help("Lock this extra, and of the extras no other; repeatable [default: all]"),
+        "group" => {
+            option.argument().help("Lock this dependency group, and of these no other; repeatable [default: all]")
+        }
+        "target-python" => option.argument().help("Lock for this Python [default: the interpreter's]"),
+        "platform" => option.argument().help("Lock for this platform [default: the interpreter's]"),
+        _ => option.argument(),
+    });
+    Command::new("lock")
+        .about("Choose versions, build requirements included, and write them to pylock.toml (PEP 751)")
+        .arg(inputs_argument())
+        .arg(
+            Arg::new("output")
+                .long("output")
+                .short('o')
+                .value_name("FILE")
+                .value_hint(ValueHint::FilePath)
+                .help("The file to write [default: pylock.toml beside the project]"),
+        )
+        .args(adapted)
+        .arg(switch("universal", None, "Lock for every platform and every Python that the project allows; needs uv"))
+        .arg(switch("upgrade", Some('U'), "Choose all versions anew, whatever an older lock has"))
+        .arg(switch("check", None, "Tell whether the lock is up to date; nothing is resolved or written"))
+        .args(reporting())
 }
 
 /// The verb that looks after the cache.
@@ -160,17 +209,25 @@ fn caching() -> Command {
 fn building(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
         .about(about)
-        .arg(
-            Arg::new("inputs")
-                .value_name("INPUT")
-                .num_args(0..)
-                .value_hint(ValueHint::AnyPath)
-                .help("Project directory, script.py, wheel, sdist, requirement, git+URL@REV [default: .]"),
-        )
+        .arg(inputs_argument())
         .args(BUILD_OPTIONS.iter().map(BuildOption::argument))
-        .arg(switch("quiet", Some('q'), "Say nothing but errors and the result"))
-        .arg(switch("verbose", Some('v'), "Say more"))
-        .arg(switch("json", None, "Write the report as JSON on standard output"))
+        .args(reporting())
+}
+
+fn inputs_argument() -> Arg {
+    Arg::new("inputs")
+        .value_name("INPUT")
+        .num_args(0..)
+        .value_hint(ValueHint::AnyPath)
+        .help("Project directory, script.py, wheel, sdist, requirement, git+URL@REV [default: .]")
+}
+
+fn reporting() -> [Arg; 3] {
+    [
+        switch("quiet", Some('q'), "Say nothing but errors and the result"),
+        switch("verbose", Some('v'), "Say more"),
+        switch("json", None, "Write the report as JSON on standard output"),
+    ]
 }
 
 fn switch(name: &'static str, short: Option<char>, help: &'static str) -> Arg {

@@ -8,7 +8,9 @@ use clap::ArgMatches;
 
 use crate::application::{Compression, ConflictPolicy, EntryChoice, LayoutChoice};
 use crate::archive::{Epoch, Limits, Shebang};
+use crate::names::{NameError, PackageName};
 use crate::output::EvidenceChoice;
+use crate::pipeline::lock::{Coverage, LockSettings, Versions};
 use crate::project::input::Input;
 use crate::project::pyproject::read_settings;
 use crate::project::script::Script;
@@ -154,6 +156,33 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
     Ok(Resolved { settings, jobs, notes })
 }
 
+/// Reads all layers for a lock: what only an archive has is left at its default, and what is packed of a project says
+/// nothing of what is locked.
+pub(super) fn resolve_lock(arguments: &ArgMatches, world: &Surroundings) -> Result<LockSettings, SettingsError> {
+    let Resolved { mut settings, .. } = resolve(arguments, world)?;
+    let named = |option: &str| -> Result<Vec<PackageName>, SettingsError> {
+        let parse = |text: &String| {
+            text.parse().map_err(|error: NameError| refuse(format!("option --{option}"), error.to_string()))
+        };
+        arguments.get_many::<String>(option).into_iter().flatten().map(parse).collect()
+    };
+    (settings.extras, settings.groups) = (named("extra")?, named("group")?);
+    if arguments.get_flag("universal") {
+        let excluded = ["target-python", "platform"].into_iter().find(|name| arguments.contains_id(name));
+        if let Some(name) = excluded {
+            return Err(SettingsError::Exclusive("universal", name));
+        }
+        (settings.target_python, settings.platform) = (None, None);
+    }
+    Ok(LockSettings {
+        // `output` of `[tool.pyzpack]` and of the environment is an archive.
+        output: arguments.get_one::<String>("output").map(PathBuf::from),
+        coverage: if arguments.get_flag("universal") { Coverage::Universal } else { Coverage::Target },
+        versions: if arguments.get_flag("upgrade") { Versions::Upgrade } else { Versions::Keep },
+        build: settings,
+    })
+}
+
 /// A value that its option does not take; a credential in it is not repeated.
 fn refuse(place: String, reason: impl AsRef<str>) -> SettingsError {
     SettingsError::Value { place, reason: redact_url(reason.as_ref()).into_owned() }
@@ -246,8 +275,13 @@ impl Layers<'_> {
         format!("`{}`, key `{key}` in [tool.pyzpack]", self.file)
     }
 
+    /// The value of an argument; none where the verb does not take it.
+    fn argument(&self, name: &str) -> Option<&String> {
+        self.arguments.try_get_one::<String>(name).ok().flatten()
+    }
+
     fn text(&self, name: &'static str) -> Result<Option<Given<String>>, SettingsError> {
-        if let Some(value) = self.arguments.get_one::<String>(name) {
+        if let Some(value) = self.argument(name) {
             return Ok(Some(Given { value: value.clone(), place: format!("option --{name}") }));
         }
         let option = BuildOption::named(name).expect("every setting is in the table");
@@ -283,7 +317,7 @@ impl Layers<'_> {
     }
 
     fn list(&self, name: &'static str) -> Result<Vec<String>, SettingsError> {
-        if let Some(values) = self.arguments.get_many::<String>(name) {
+        if let Some(values) = self.arguments.try_get_many::<String>(name).ok().flatten() {
             return Ok(values.cloned().collect());
         }
         let option = BuildOption::named(name).expect("every setting is in the table");
@@ -307,7 +341,7 @@ impl Layers<'_> {
     }
 
     fn flag(&self, name: &'static str) -> Result<bool, SettingsError> {
-        if self.arguments.get_flag(name) {
+        if self.arguments.try_get_one::<bool>(name).ok().flatten() == Some(&true) {
             return Ok(true);
         }
         let option = BuildOption::named(name).expect("every setting is in the table");
@@ -325,7 +359,7 @@ impl Layers<'_> {
 
     fn entry(&self) -> Result<EntryChoice, SettingsError> {
         // On one layer both would contradict each other; on different layers the stronger one decides.
-        let argument = |name: &str| self.arguments.get_one::<String>(name).is_some();
+        let argument = |name: &str| self.argument(name).is_some();
         if argument("console-script") && argument("entry-point") {
             return Err(SettingsError::Exclusive("console-script", "entry-point"));
         }

@@ -59,6 +59,23 @@ impl Bounds {
         let real = path.canonicalize().unwrap_or_else(|_| path.clone());
         if path.starts_with(&self.root) && real.starts_with(&self.root) { Ok(path) } else { Err(outside()) }
     }
+
+    /// A path as the lock's text has it: from the lock's directory, with `/`.
+    ///
+    /// # Errors
+    /// [`EntryFault::Outside`]: it leaves the bounds, or is not UTF-8.
+    pub(super) fn relative(&self, path: &Path) -> Result<String, EntryFault> {
+        let outside = || EntryFault::Outside(path.display().to_string());
+        let real = path.canonicalize().map_err(|_| outside())?;
+        if !real.starts_with(&self.root) {
+            return Err(outside());
+        }
+        let shared = real.components().zip(self.base.components()).take_while(|(one, other)| one == other).count();
+        let up = self.base.components().skip(shared).map(|_| Some(".."));
+        let down = real.components().skip(shared).map(|part| part.as_os_str().to_str());
+        let parts: Vec<&str> = up.chain(down).collect::<Option<_>>().ok_or_else(outside)?;
+        Ok(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
+    }
 }
 
 /// The directory of a project inside of an archive, a repository or a directory.

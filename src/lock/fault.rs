@@ -206,7 +206,7 @@ pub enum EntryFault {
 
 impl LockError {
     /// An entry's fault.
-    pub(super) fn entry(path: &Path, entry: impl Into<String>, fault: EntryFault) -> Self {
+    pub(crate) fn entry(path: &Path, entry: impl Into<String>, fault: EntryFault) -> Self {
         Self::Entry { path: path.to_owned(), entry: entry.into(), fault: Box::new(fault) }
     }
 

@@ -6,6 +6,8 @@
 mod agreement;
 mod bounds;
 mod constraint;
+mod draft;
+mod earlier;
 mod entries;
 mod fault;
 mod fields;
@@ -29,6 +31,8 @@ use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::Marker;
 
 pub use agreement::{Disagreement, check_agreement};
+pub use draft::Draft;
+pub use earlier::{EarlierBuild, EarlierLock, EarlierPackage};
 pub use fault::{EntryFault, LockError};
 pub use select::{Choice, Selected, Wanted};
 
@@ -227,12 +231,12 @@ pub struct LockedBuild {
     /// sorted, as written.
     pub requires: Vec<String>,
     /// The whole set, for every target that the lock is for: [`Lock::select_build`] takes what one of them needs.
-    pub packages: Vec<BuildPackage>,
+    pub packages: Vec<MarkedPackage>,
 }
 
-/// One package of what a source is built with.
+/// A package, and where it is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuildPackage {
+pub struct MarkedPackage {
     /// The package.
     pub package: LockedPackage,
     /// Where it is needed.

@@ -16,12 +16,12 @@ use super::bounds::{Bounds, subdirectory};
 use super::fields::{Fields, parse_toml};
 use super::select::SDIST_ENDINGS;
 use super::{
-    BuildPackage, Context, Document, Edge, EntryFault, FileHash, FileLocation, Lock, LockError, LockFormat,
-    LockedBuild, LockedFile, LockedPackage, LockedSource, Membership, PackageIndex, Root,
+    Context, Document, Edge, EntryFault, FileHash, FileLocation, Lock, LockError, LockFormat, LockedBuild, LockedFile,
+    LockedPackage, LockedSource, MarkedPackage, Membership, PackageIndex, Root,
 };
 use crate::names::PackageName;
 use crate::redact::redact_url;
-use crate::target::{Marker, Variable, WheelFilename};
+use crate::target::{Marker, MarkerError, Variable, WheelFilename};
 use crate::urls;
 
 pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock, LockError> {
@@ -37,7 +37,7 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     let mut roots = Vec::new();
     let entries = fields.tables("packages").and_then(|entries| fields.required("packages", entries));
     for (index, entry) in entries.map_err(malformed)?.into_iter().enumerate() {
-        let BuildPackage { package, marker } = read_entry(document, &entry, &bounds)?;
+        let MarkedPackage { package, marker } = read_entry(document, &entry, &bounds)?;
         check_project(document, &package, context)?;
         roots.push(Root {
             of: Membership::Base,
@@ -132,7 +132,7 @@ fn parse_specifiers(text: &str) -> Result<VersionSpecifiers, String> {
 }
 
 /// An entry of `packages`, its fault named by name and version, or else by its place.
-fn read_entry(document: &Document<'_>, entry: &Fields<'_>, bounds: &Bounds) -> Result<BuildPackage, LockError> {
+fn read_entry(document: &Document<'_>, entry: &Fields<'_>, bounds: &Bounds) -> Result<MarkedPackage, LockError> {
     read_package(&entry.alone(), bounds).map_err(|fault| {
         let named = entry.text("name").ok().flatten().and_then(|name| name.parse::<PackageName>().ok());
         let version = entry.parsed("version", Version::from_str).ok().flatten();
@@ -163,7 +163,7 @@ fn check_project(document: &Document<'_>, package: &LockedPackage, context: Cont
     })
 }
 
-fn read_package(fields: &Fields<'_>, bounds: &Bounds) -> Result<BuildPackage, EntryFault> {
+fn read_package(fields: &Fields<'_>, bounds: &Bounds) -> Result<MarkedPackage, EntryFault> {
     let name = fields.required("name", fields.parsed("name", normalised)?)?;
     let stated = fields.parsed("version", Version::from_str)?;
     let marker = fields.text("marker")?.map(Marker::from_str).transpose();
@@ -207,7 +207,7 @@ fn read_package(fields: &Fields<'_>, bounds: &Bounds) -> Result<BuildPackage, En
         dependencies: Vec::new(),
         optional_dependencies: std::collections::BTreeMap::new(),
     };
-    Ok(BuildPackage { package, marker })
+    Ok(MarkedPackage { package, marker })
 }
 
 /// The wheels and the source distribution of an entry, all of one name and one version.
@@ -419,7 +419,7 @@ fn read_own(
     Ok((inputs, builds))
 }
 
-fn read_build(fields: &Fields<'_>, available: &[BuildPackage]) -> Result<LockedBuild, EntryFault> {
+fn read_build(fields: &Fields<'_>, available: &[MarkedPackage]) -> Result<LockedBuild, EntryFault> {
     let name = fields.required("name", fields.parsed("name", normalised)?)?;
     let version = fields.parsed("version", Version::from_str)?;
     let requires = fields.texts("requires", |text| Ok::<_, std::convert::Infallible>(text.to_owned()))?;
@@ -430,7 +430,12 @@ fn read_build(fields: &Fields<'_>, available: &[BuildPackage]) -> Result<LockedB
         let at = reference.required("version", reference.parsed("version", Version::from_str)?)?;
         let found =
             available.iter().find(|one| one.package.name == wanted && one.package.version.as_ref() == Some(&at));
-        packages.push(found.cloned().ok_or_else(|| EntryFault::Dangling(format!("{wanted} {at}")))?);
+        let mut found = found.cloned().ok_or_else(|| EntryFault::Dangling(format!("{wanted} {at}")))?;
+        // Two builds may share a package that they need in different places.
+        if let Some(marker) = reference.text("marker")? {
+            found.marker = Some(marker.parse().map_err(|error: MarkerError| EntryFault::Marker(error.to_string()))?);
+        }
+        packages.push(found);
     }
     Ok(LockedBuild { name, version, requires, packages })
 }

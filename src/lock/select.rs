@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep440_rs::Version;
 
 use super::{
-    BuildPackage, Edge, EntryFault, FileHash, Lock, LockError, LockFormat, LockedBuild, LockedFile, LockedPackage,
-    LockedSource, Membership, PackageIndex, uv,
+    Edge, EntryFault, FileHash, Lock, LockError, LockFormat, LockedBuild, LockedFile, LockedPackage, LockedSource,
+    MarkedPackage, Membership, PackageIndex, uv,
 };
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::{Activation, Marker, Target, Variable, WheelFilename};
@@ -79,7 +79,7 @@ impl Lock {
     /// [`LockError`]: one of them cannot be used.
     pub fn select_build<'a>(&'a self, build: &'a LockedBuild, target: &Target) -> Result<Vec<Selected<'a>>, LockError> {
         let mut needed = Vec::new();
-        for (index, BuildPackage { package, marker }) in build.packages.iter().enumerate() {
+        for (index, MarkedPackage { package, marker }) in build.packages.iter().enumerate() {
             let none = BTreeSet::new();
             let activation = Activation::LockFile { extras: &none, groups: &none };
             let needs = |marker| self.holds(marker, package, target, activation);

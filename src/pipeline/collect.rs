@@ -486,7 +486,7 @@ fn describe_requirement(requirement: &Requirement) -> Result<RecipeInput, Error>
     Ok(RecipeInput::Requirement(format!("{}{extras} @ {shown}{marker}", requirement.name)))
 }
 
-fn describe_file(path: &Path) -> Result<RecipeFile, Error> {
+pub(super) fn describe_file(path: &Path) -> Result<RecipeFile, Error> {
     let filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let unreadable = |error| WheelError::Unreadable { wheel: path.display().to_string(), error };
     let file = std::fs::File::open(path).map_err(unreadable)?;

@@ -42,6 +42,7 @@ pub struct Inputs {
     pub entry: EntryChoice,
     /// What was decided by convention, and why: a clause each.
     pub reasons: Vec<String>,
+    purpose: Purpose,
     /// The locks that could be meant, each with why.
     locks: Vec<(PathBuf, String)>,
     /// What states requirements beside a lock, and has to agree with it.
@@ -71,6 +72,13 @@ pub struct FoundLock {
     pub lock: Lock,
     /// Why this one.
     pub why: String,
+}
+
+/// What inputs are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Build,
+    Lock,
 }
 
 /// One input, read.
@@ -114,8 +122,21 @@ impl Inputs {
     /// # Errors
     /// When something is not there, or is nothing that can be packed, or could be several things.
     pub fn read(settings: &BuildSettings, world: &Surroundings) -> Result<Self, Error> {
+        Self::read_for(Purpose::Build, settings, world)
+    }
+
+    /// Reads what `settings` name to lock it: nothing of it has to be what is started, and no lock counts.
+    ///
+    /// # Errors
+    /// When something is not there, or is nothing that can be packed.
+    pub fn read_to_lock(settings: &BuildSettings, world: &Surroundings) -> Result<Self, Error> {
+        Self::read_for(Purpose::Lock, settings, world)
+    }
+
+    fn read_for(purpose: Purpose, settings: &BuildSettings, world: &Surroundings) -> Result<Self, Error> {
         let directory = settings.directory.as_path();
         let mut inputs = Self {
+            purpose,
             sources: Vec::new(),
             files: Vec::new(),
             detected_files: Vec::new(),
@@ -142,7 +163,7 @@ impl Inputs {
         }
         inputs.add_files_of_files(settings, world)?;
         inputs.read_index_options(settings)?;
-        if !settings.groups.is_empty() && inputs.locks.is_empty() {
+        if !settings.groups.is_empty() && (purpose == Purpose::Lock || inputs.locks.is_empty()) {
             inputs.read_groups(settings)?;
         }
         Ok(inputs)
@@ -182,6 +203,9 @@ impl Inputs {
 
     /// Takes in a directory: a project, or an application without packaging metadata.
     fn add_directory(&mut self, root: &Path, settings: &BuildSettings, world: &Surroundings) -> Result<(), Error> {
+        if self.purpose == Purpose::Lock {
+            return self.add_directory_to_lock(root);
+        }
         let module = match &settings.entry {
             EntryChoice::Object(object) => object.module.split('.').next(),
             EntryChoice::ConsoleScript(_) | EntryChoice::OnlyScript => None,
@@ -226,12 +250,27 @@ impl Inputs {
         Ok(())
     }
 
+    /// Takes in what a directory needs: a project's own metadata say it, else its requirements file.
+    fn add_directory_to_lock(&mut self, root: &Path) -> Result<(), Error> {
+        let requirements = root.join("requirements.txt");
+        if has_packaging_metadata(root) || !requirements.is_file() {
+            self.sources.push(SourceKind::Project(Box::new(Project::read(root)?)));
+        } else {
+            let file = RequirementsFile::read(&requirements)?;
+            self.detected_files.push((requirements, file));
+        }
+        Ok(())
+    }
+
     /// What is packed when nothing is named: the directory here; with requirements files and without packaging metadata
     /// exactly the modules that the entry point names, if it is one of them.
     fn add_default(&mut self, settings: &BuildSettings, world: &Surroundings) -> Result<(), Error> {
         let directory = settings.directory.as_path();
         if self.files.is_empty() || has_packaging_metadata(directory) {
             return self.add_directory(directory, settings, world);
+        }
+        if self.purpose == Purpose::Lock {
+            return Ok(());
         }
         let found = match &settings.entry {
             EntryChoice::Object(object) => {

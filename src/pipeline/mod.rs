@@ -5,11 +5,13 @@
 mod collect;
 mod finder;
 mod inputs;
+pub mod lock;
 mod locked;
 mod outline;
 mod pins;
 mod resolved;
 mod start;
+mod workshop;
 
 use std::path::PathBuf;
 

@@ -42,6 +42,11 @@ impl AllowedHashes {
         }
     }
 
+    /// Whether every distribution needs one.
+    pub(super) fn is_required(&self) -> bool {
+        self.required
+    }
+
     /// The digests of a distribution; none where any will do.
     pub(super) fn of(&self, name: &PackageName) -> Option<&[Sha256Digest]> {
         self.digests.get(name).map(Vec::as_slice)

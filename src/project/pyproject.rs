@@ -108,6 +108,20 @@ impl Project {
         Ok(Self { root: root.to_owned(), pyproject: Some(pyproject), settings })
     }
 
+    /// The names of the dependency groups (PEP 735).
+    ///
+    /// # Errors
+    /// When one is no name.
+    pub fn group_names(&self) -> Result<Vec<GroupName>, ProjectError> {
+        let groups = self.pyproject.as_ref().and_then(|pyproject| pyproject.dependency_groups.as_ref());
+        let parse = |name: &String| {
+            let path = self.root.join("pyproject.toml").display().to_string();
+            name.parse()
+                .map_err(|error: crate::names::NameError| ProjectError::Malformed { path, reason: error.to_string() })
+        };
+        groups.into_iter().flat_map(|groups| groups.keys()).map(parse).collect()
+    }
+
     /// The requirements of a dependency group (PEP 735), those of the groups that it includes among them.
     ///
     /// # Errors

@@ -23,8 +23,11 @@ use crate::urls;
 
 mod choose;
 mod closed;
+mod pin;
 mod pip;
 mod uv;
+
+pub use pin::{Extent, PinRequest, Pinned, PinnedSource, Pinning, Preferred, pin};
 
 /// Where distributions are looked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -184,6 +187,12 @@ pub enum ResolveError {
         /// The target.
         target: String,
     },
+    /// Only uv resolves for every platform.
+    #[error("cannot lock for every platform with pip: it resolves for the Python and the platform that run it")]
+    Everywhere {
+        /// The target that it could lock for.
+        target: String,
+    },
     /// The wheels at hand are not enough, and nothing else may be asked.
     #[error(transparent)]
     Closed(#[from] Box<ClosureError>),
@@ -272,9 +281,11 @@ impl Explain for ResolveError {
             | Self::Full { .. }
             | Self::TimedOut { .. }
             | Self::Prepare(_) => Status::Machine,
-            Self::ForeignTarget { .. } | Self::Unsatisfied { .. } | Self::Answer { .. } | Self::NothingFits { .. } => {
-                Status::Refused
-            }
+            Self::ForeignTarget { .. }
+            | Self::Everywhere { .. }
+            | Self::Unsatisfied { .. }
+            | Self::Answer { .. }
+            | Self::NothingFits { .. } => Status::Refused,
             Self::UnknownPlatform { .. } => Status::Usage,
             Self::Closed(error) => error.status(),
             Self::Run(error) => error.status(),
@@ -289,6 +300,7 @@ impl Explain for ResolveError {
             Self::ForeignTarget { .. } => {
                 Some("install uv, or name an interpreter of that version with --python".to_owned())
             }
+            Self::Everywhere { target } => Some(format!("install uv, or lock for {target} alone, without --universal")),
             Self::UnknownPlatform { .. } => {
                 Some("name a platform like manylinux_2_28_x86_64 or macosx_11_0_arm64".to_owned())
             }

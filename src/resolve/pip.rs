@@ -1,13 +1,14 @@
 //! Resolving with pip: `pip install --dry-run --report`, for the Python that runs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::pin::one_file_each;
 use super::uv::is_plain;
-use super::{Artifact, Location, RemoteFile, ResolveError, Resolved, Session};
+use super::{Artifact, Location, Pinned, RemoteFile, ResolveError, Resolved, Session};
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::process::Child;
@@ -38,6 +39,26 @@ const REMOVED: &[&str] = &[
 
 /// Resolves the session's requirements with the interpreter's pip.
 pub(super) fn resolve(session: &Session<'_>) -> Result<Vec<Resolved>, ResolveError> {
+    Ok(report(session)?.into_iter().map(|reported| reported.resolved).collect())
+}
+
+/// The same for a lock, which then has the one file of each distribution that pip would install.
+pub(super) fn pin(session: &Session<'_>) -> Result<Vec<Pinned>, ResolveError> {
+    let reported = report(session)?;
+    let direct: BTreeSet<PackageName> =
+        reported.iter().filter(|one| one.is_direct).map(|one| one.resolved.name.clone()).collect();
+    let packages = reported.into_iter().map(|one| one.resolved).collect();
+    Ok(one_file_each(packages, |name| direct.contains(name)))
+}
+
+/// A distribution that pip would install.
+struct Reported {
+    resolved: Resolved,
+    /// Whether a requirement names it by URL or path.
+    is_direct: bool,
+}
+
+fn report(session: &Session<'_>) -> Result<Vec<Reported>, ResolveError> {
     let request = session.request;
     check_target(session)?;
     let environment = with_index(session);
@@ -136,6 +157,8 @@ struct Report {
 struct Item {
     download_info: DownloadInfo,
     metadata: Metadata,
+    #[serde(default)]
+    is_direct: bool,
 }
 
 #[derive(Deserialize)]
@@ -171,13 +194,13 @@ fn answer(reason: impl Into<String>) -> ResolveError {
 }
 
 /// Reads pip's installation report.
-fn read_report(text: &[u8]) -> Result<Vec<Resolved>, ResolveError> {
+fn read_report(text: &[u8]) -> Result<Vec<Reported>, ResolveError> {
     let report: Report = serde_json::from_slice(text).map_err(|error| answer(error.to_string()))?;
     report.install.into_iter().map(read_item).collect()
 }
 
-fn read_item(item: Item) -> Result<Resolved, ResolveError> {
-    let Item { download_info: info, metadata: Metadata { name, version } } = item;
+fn read_item(item: Item) -> Result<Reported, ResolveError> {
+    let Item { download_info: info, metadata: Metadata { name, version }, is_direct } = item;
     let artifact = if let Some(vcs) = info.vcs_info {
         if vcs.vcs != "git" {
             return Err(answer(format!("{name} comes from a `{}` repository, which is not supported", vcs.vcs)));
@@ -202,7 +225,7 @@ fn read_item(item: Item) -> Result<Resolved, ResolveError> {
         let file = RemoteFile { filename, location, sha256, size: None };
         if wheel { Artifact::Wheel(file) } else { Artifact::Sdist(file) }
     };
-    Ok(Resolved { name, version: Some(version), artifact })
+    Ok(Reported { resolved: Resolved { name, version: Some(version), artifact }, is_direct })
 }
 
 #[cfg(test)]
@@ -224,7 +247,7 @@ mod tests {
             ]}}"#
         );
         let artifacts: Vec<Artifact> =
-            read_report(text.as_bytes()).unwrap().into_iter().map(|package| package.artifact).collect();
+            read_report(text.as_bytes()).unwrap().into_iter().map(|package| package.resolved.artifact).collect();
         let file = |filename: &str, location| RemoteFile {
             filename: filename.to_owned(),
             location,

@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::choose::choose_wheel;
-use super::{Artifact, Location, RemoteFile, ResolveError, Resolved, Session};
+use super::pin::preferences;
+use super::{
+    Artifact, Extent, Location, PinRequest, Pinned, PinnedSource, RemoteFile, ResolveError, Resolved, Session,
+};
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::process::Child;
+use crate::target::Marker;
 use crate::urls;
 
 /// What uv says when the network is in the way.
@@ -36,8 +40,32 @@ pub(super) enum Answer {
 
 /// Resolves the session's requirements with this uv.
 pub(super) fn resolve(uv: &Path, session: &Session<'_>) -> Result<Answer, ResolveError> {
+    let Some(text) = compile(uv, session, Extent::Target)? else { return Ok(Answer::TooOld) };
+    read_pylock(&text, &session.place, session.request.tags).map(Answer::Resolved)
+}
+
+/// Resolves them for a lock; `None` where this uv is too old.
+pub(super) fn pin(
+    uv: &Path,
+    session: &Session<'_>,
+    wanted: &PinRequest<'_>,
+) -> Result<Option<Vec<Pinned>>, ResolveError> {
+    if !wanted.preferred.is_empty() {
+        // uv prefers the versions of the file that it is to write.
+        let text = preferences(wanted.preferred);
+        fs_err::write(session.place.join(ANSWER), text).map_err(ResolveError::Prepare)?;
+    }
+    let text = compile(uv, session, wanted.extent)?;
+    text.map(|text| read_pinned(&text, &session.place)).transpose()
+}
+
+/// The file that uv writes its answer to.
+const ANSWER: &str = "pylock.toml";
+
+/// Runs uv; `None` where it is too old.
+fn compile(uv: &Path, session: &Session<'_>, extent: Extent<'_>) -> Result<Option<String>, ResolveError> {
     let request = session.request;
-    let output = session.place.join("pylock.toml");
+    let output = session.place.join(ANSWER);
     let environment = with_index(session);
     let mut child = Child::new(uv, &environment, request.directory, request.timeout)
         .args(["pip", "compile", "--format", "pylock.toml", "--no-header", "--no-annotate", "--no-progress"])
@@ -49,10 +77,15 @@ pub(super) fn resolve(uv: &Path, session: &Session<'_>) -> Result<Answer, Resolv
         .arg("--constraints")
         .arg(session.place.join("constraints.in"))
         .arg(session.place.join("requirements.in"));
-    if let Some((major, minor)) = request.target.and_then(|target| target.python) {
+    let target = request.target.filter(|_| extent == Extent::Target);
+    if let Extent::Everywhere { lowest, fewest } = extent {
+        child = child.args(["--universal", "--python-version", lowest]);
+        child = child.args(["--fork-strategy", if fewest { "fewest" } else { "requires-python" }]);
+    }
+    if let Some((major, minor)) = target.and_then(|target| target.python) {
         child = child.arg("--python-version").arg(format!("{major}.{minor}"));
     }
-    if let Some(tag) = request.target.and_then(|target| target.platform.as_deref()) {
+    if let Some(tag) = target.and_then(|target| target.platform.as_deref()) {
         let unknown = || ResolveError::UnknownPlatform { platform: tag.to_owned() };
         child = child.arg("--python-platform").arg(platform_name(tag).ok_or_else(unknown)?);
     }
@@ -70,13 +103,12 @@ pub(super) fn resolve(uv: &Path, session: &Session<'_>) -> Result<Answer, Resolv
         if ended.messages.contains("invalid value 'pylock.toml'")
             || ended.messages.contains("unexpected argument '--format'")
         {
-            return Ok(Answer::TooOld);
+            return Ok(None);
         }
         let answered = ANSWER_SIGNS.iter().any(|sign| ended.messages.contains(sign));
         return Err(session.explain_failure("uv", &ended.messages, if answered { &[] } else { NETWORK_SIGNS }));
     }
-    let text = fs_err::read_to_string(&output).map_err(ResolveError::Prepare)?;
-    read_pylock(&text, &session.place, request.tags).map(Answer::Resolved)
+    fs_err::read_to_string(&output).map(Some).map_err(ResolveError::Prepare)
 }
 
 /// uv's environment: the index options, which may hold credentials, and those of pip where uv has none of its own.
@@ -174,6 +206,7 @@ struct Pylock {
 struct Package {
     name: PackageName,
     version: Option<String>,
+    marker: Option<Marker>,
     #[serde(default)]
     wheels: Vec<File>,
     sdist: Option<File>,
@@ -229,27 +262,22 @@ fn read_pylock(text: &str, directory: &Path, tags: &[String]) -> Result<Vec<Reso
         .collect()
 }
 
+/// Reads uv's answer for a lock: every file of every package.
+fn read_pinned(text: &str, directory: &Path) -> Result<Vec<Pinned>, ResolveError> {
+    let lock: Pylock = toml::from_str(text).map_err(|error| answer(error.message()))?;
+    let pinned = lock.packages.into_iter().map(|package| {
+        let source = match direct_artifact(&package, directory)? {
+            Some(artifact) => PinnedSource::Direct(artifact),
+            None => PinnedSource::Files(package.files(directory)?),
+        };
+        Ok(Pinned { name: package.name, version: package.version, marker: package.marker, source })
+    });
+    pinned.collect()
+}
+
 fn choose_artifact(package: &Package, directory: &Path, tags: &[String]) -> Result<Artifact, ResolveError> {
-    if let Some(vcs) = &package.vcs {
-        if vcs.r#type != "git" {
-            return Err(answer(format!(
-                "{} comes from a `{}` repository, which is not supported",
-                package.name, vcs.r#type
-            )));
-        }
-        let path = vcs.path.as_ref().map(|path| urls::file_url(&directory.join(path)));
-        let url =
-            vcs.url.clone().or(path).ok_or_else(|| answer(format!("{}: a repository without a URL", package.name)))?;
-        return Ok(Artifact::Git { url, commit: vcs.commit_id.clone(), subdirectory: vcs.subdirectory.clone() });
-    }
-    if let Some(found) = &package.directory {
-        let path = directory.join(&found.path);
-        return Ok(Artifact::Directory(found.subdirectory.as_ref().map_or_else(|| path.clone(), |sub| path.join(sub))));
-    }
-    if let Some(archive) = &package.archive {
-        let file = archive.read(&package.name, directory)?;
-        let wheel = Path::new(&file.filename).extension().is_some_and(|extension| extension == "whl");
-        return Ok(if wheel { Artifact::Wheel(file) } else { Artifact::Sdist(file) });
+    if let Some(artifact) = direct_artifact(package, directory)? {
+        return Ok(artifact);
     }
     let wheels: Vec<RemoteFile> =
         package.wheels.iter().map(|wheel| wheel.read(&package.name, directory)).collect::<Result<_, _>>()?;
@@ -262,6 +290,42 @@ fn choose_artifact(package: &Package, directory: &Path, tags: &[String]) -> Resu
     }
     let version = package.version.clone().unwrap_or_default();
     Err(ResolveError::NothingFits { name: package.name.clone(), version, wheels: filenames.join(", ") })
+}
+
+/// What a requirement names itself; none for a package of an index.
+fn direct_artifact(package: &Package, directory: &Path) -> Result<Option<Artifact>, ResolveError> {
+    if let Some(vcs) = &package.vcs {
+        if vcs.r#type != "git" {
+            return Err(answer(format!(
+                "{} comes from a `{}` repository, which is not supported",
+                package.name, vcs.r#type
+            )));
+        }
+        let path = vcs.path.as_ref().map(|path| urls::file_url(&directory.join(path)));
+        let url =
+            vcs.url.clone().or(path).ok_or_else(|| answer(format!("{}: a repository without a URL", package.name)))?;
+        let (commit, subdirectory) = (vcs.commit_id.clone(), vcs.subdirectory.clone());
+        return Ok(Some(Artifact::Git { url, commit, subdirectory }));
+    }
+    if let Some(found) = &package.directory {
+        let path = directory.join(&found.path);
+        let path = found.subdirectory.as_ref().map_or_else(|| path.clone(), |sub| path.join(sub));
+        return Ok(Some(Artifact::Directory(path)));
+    }
+    if let Some(archive) = &package.archive {
+        let file = archive.read(&package.name, directory)?;
+        let wheel = Path::new(&file.filename).extension().is_some_and(|extension| extension == "whl");
+        return Ok(Some(if wheel { Artifact::Wheel(file) } else { Artifact::Sdist(file) }));
+    }
+    Ok(None)
+}
+
+impl Package {
+    /// Its wheels and its source distribution.
+    fn files(&self, directory: &Path) -> Result<Vec<RemoteFile>, ResolveError> {
+        let files = self.wheels.iter().chain(&self.sdist);
+        files.map(|file| file.read(&self.name, directory)).collect()
+    }
 }
 
 impl File {

@@ -1,7 +1,7 @@
 //! Building a wheel from source (PEP 517), isolated: a copy of the source, a fresh virtual environment with the build
 //! requirements and nothing else, and an environment of which every variable is fixed or named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -98,6 +98,15 @@ impl Workshop<'_> {
     /// [`BuildError`].
     pub fn build(&self, source: &Source<'_>, known: Known<'_>, trail: &[String]) -> Result<CollectedWheel, BuildError> {
         self.prepare(source, known, trail)?.build()
+    }
+
+    /// Asks what a source is built with: the requirements of its `[build-system]`, and those that its backend adds
+    /// (PEP 517, `get_requires_for_build_wheel`), sorted. It runs the backend, and builds nothing.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn ask_build_requirements(&self, source: &Source<'_>, known: Known<'_>) -> Result<Vec<String>, BuildError> {
+        self.prepare(source, known, &[])?.ask()
     }
 
     /// Copies a source and reads what it is built with. Where that has to be locked and is not, it is refused here: all
@@ -214,6 +223,36 @@ impl Prepared<'_> {
             Some(Unmet { requirement, locked }) => Err(BuildError::StaleLock { label: label(), requirement, locked }),
             None => Ok(()),
         }
+    }
+
+    /// What it is built with, as its `[build-system]` and its backend say.
+    fn ask(self) -> Result<Vec<String>, BuildError> {
+        let requires = &self.system.requires;
+        let mut wheels = self
+            .workshop
+            .collect_build_requirements(requires, &[], &self.trail)
+            .map_err(|source| self.requirements_error(source))?;
+        wheels.sort_by(|left, right| left.name.cmp(&right.name));
+        self.prove(&mut wheels)?;
+        let known = self.entry(&wheels).and_then(|entry| entry.asked());
+        let asked = known.map_or_else(|| self.ask_backend(&wheels), Ok)?;
+        let all: BTreeSet<String> = requires.iter().cloned().chain(asked).collect();
+        Ok(all.into_iter().collect())
+    }
+
+    /// What the backend wants beyond `wheels`.
+    fn ask_backend(&self, wheels: &[CollectedWheel]) -> Result<Vec<String>, BuildError> {
+        let write = |source| BuildError::Write { label: self.label.clone(), source };
+        let room = self.workshop.scratch.subdirectory("asked")?;
+        fs_err::rename(&self.tree, room.join("source")).map_err(write)?;
+        let project = room.join("source").join(&self.project);
+        let backend = Backend::open(self.workshop, &self.label, &room, &project, &self.system)?;
+        self.install(&backend, wheels)?;
+        let asked = backend.ask_requirements()?;
+        if let Some(entry) = self.entry(wheels) {
+            entry.keep_asked(&asked);
+        }
+        Ok(asked)
     }
 
     /// Builds the wheel, or takes the one that was built from the same before.

@@ -10,7 +10,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::build::{BuildRequirement, Known, Prepared, Source};
 use super::build_error::BuildError;
-use super::fetch::{Client, Download, Progress};
+use super::fetch::{Client, Download, Fetched, Progress};
 use super::fetch_error::FetchError;
 use super::locked::BuildLock;
 use crate::digest::Sha256Digest;
@@ -299,6 +299,32 @@ impl Workshop<'_> {
         // In parallel, each in a directory of its own; the first failure in their order is told.
         let finished: Vec<_> = begun.into_par_iter().map(Begun::finish).collect();
         finished.into_iter().collect()
+    }
+
+    /// Fetches files, or takes them where they are, without looking into them; each with its digest.
+    ///
+    /// # Errors
+    /// [`CollectError`].
+    pub fn fetch_files(
+        &self,
+        files: &[RemoteFile],
+        progress: Progress<'_>,
+    ) -> Result<Vec<(PathBuf, Sha256Digest)>, CollectError> {
+        let downloads: Vec<Download> = files.iter().map(|file| self.download(file)).collect();
+        let fetched = self.client.fetch_all(&downloads, progress)?;
+        let digested = fetched.into_iter().zip(files).map(|(Fetched { path, sha256 }, file)| {
+            let read = |source| CollectError::Read { path: path.clone(), source };
+            // Of a file of this machine the client says what was expected.
+            if let (Location::Url(_), Some(found)) = (&file.location, sha256) {
+                return Ok((path, found));
+            }
+            let found = Sha256Digest::of_reader(fs_err::File::open(&path).map_err(read)?).map_err(read)?;
+            match file.sha256.filter(|expected| *expected != found) {
+                Some(expected) => Err(CollectError::WrongHash { file: file.filename.clone(), expected, found }),
+                None => Ok((path, found)),
+            }
+        });
+        digested.collect()
     }
 
     fn begin(&self, source: &Source<'_>, known: Known<'_>, trail: &[String]) -> Result<Begun<'_>, CollectError> {

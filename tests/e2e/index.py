@@ -15,7 +15,7 @@ from pathlib import Path
 
 @dataclass
 class Index:
-    """The wheels of one directory; what happened is in `requests`."""
+    """The wheels and source distributions of one directory; what happened is in `requests`."""
 
     directory: Path
     credential: str | None = None
@@ -34,10 +34,13 @@ class Index:
 
     def page(self, project: str) -> bytes:
         links = []
-        for wheel in sorted(self.directory.glob("*.whl")):
+        for wheel in sorted([*self.directory.glob("*.whl"), *self.directory.glob("*.tar.gz")]):
             if wheel.name.split("-")[0].replace("_", "-").lower() != project:
                 continue
             digest = "0" * 64 if self.wrong_hash else hashlib.sha256(wheel.read_bytes()).hexdigest()
+            if wheel.suffix != ".whl":
+                links.append(f'<a href="/files/{wheel.name}#sha256={digest}">{wheel.name}</a>')
+                continue
             metadata = hashlib.sha256(read_metadata(wheel)).hexdigest()
             links.append(
                 f'<a href="/files/{wheel.name}#sha256={digest}" data-dist-info-metadata="sha256={metadata}"'

@@ -12,7 +12,8 @@ import shutil
 import tarfile
 import zipfile
 
-IGNORED = {"plain_backend.py", "recording_backend.py", "sleeping_backend.py", "failing_backend.py", "setup.cfg"}
+BACKENDS = {kind + "_backend.py" for kind in ("plain", "recording", "sleeping", "failing", "dynamic")}
+IGNORED = BACKENDS | {"setup.cfg"}
 
 
 def read_project():

@@ -1,0 +1,512 @@
+//! Making a lock: what has to be locked is read, versions are chosen, backends are asked, and `pylock.toml` is written.
+//!
+//! `LockSettings -> Inputs -> Scopes -> Pinned -> Draft -> WrittenLock`
+//!
+//! Every extra and every dependency group is locked beside what is always needed, all in one resolution, so that no two
+//! of them choose different versions; which of them needs a package is then asked of each alone, and becomes its marker.
+
+mod builds;
+mod entries;
+mod freshness;
+mod scopes;
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use pep440_rs::{Operator, Version, VersionSpecifiers};
+
+use crate::digest::Sha256Digest;
+use crate::error::Error;
+use crate::lock::{Draft, EarlierLock, EarlierPackage, LockError, LockFormat};
+use crate::names::PackageName;
+use crate::output::{OutputError, check_target};
+use crate::process::{PendingFile, ScratchDir};
+use crate::project::git::GitSource;
+use crate::python::environment::resolver_environment;
+use crate::resolve::{Extent, PinRequest, Pinned, Pinning, Preferred, Request, ResolveError, TargetOverride, pin};
+use crate::settings::BuildSettings;
+use crate::surroundings::Surroundings;
+use crate::target::{Marker, PythonMinor, Target};
+use crate::wheel::build::{Known, Source};
+use crate::wheel::collect::{CollectError, Workshop};
+use crate::wheel::{Origin, VerifiedWheel, WheelInput, verify_wheel};
+
+use self::builds::{BuildLocker, BuildSource, ToBuild};
+use self::entries::{Merged, canonical, complete_digests, entry, restrict};
+use self::scopes::{Scopes, StaticProject, read_scopes};
+use super::collect::RESOLVE_TIMEOUT;
+use super::inputs::{Inputs, SourceKind};
+use super::pins::AllowedHashes;
+use super::workshop::with_workshop;
+use super::{Observer, Stage};
+
+pub use freshness::inputs_digest;
+
+/// What to lock, and how.
+#[derive(Debug, Clone)]
+pub struct LockSettings {
+    /// What a build would be told. Of the extras and the groups only those that are named are locked; where none is, all.
+    pub build: BuildSettings,
+    /// The file to write; none for `pylock.toml` beside the first input.
+    pub output: Option<PathBuf>,
+    /// For which platforms and Pythons.
+    pub coverage: Coverage,
+    /// What becomes of the versions of an earlier lock.
+    pub versions: Versions,
+}
+
+/// For which platforms and Pythons is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coverage {
+    /// For one.
+    Target,
+    /// For all that the project allows.
+    Universal,
+}
+
+/// What becomes of the versions of an earlier lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// They stay, where nothing speaks against them.
+    Keep,
+    /// All are chosen anew.
+    Upgrade,
+}
+
+/// A lock that is written.
+#[derive(Debug, Clone)]
+pub struct WrittenLock {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its digest.
+    pub sha256: Sha256Digest,
+    /// The digest of what was locked.
+    pub inputs: Sha256Digest,
+    /// The distributions in it.
+    pub packages: usize,
+    /// The distributions that its builds need.
+    pub build_packages: usize,
+    /// The sources of which build requirements are locked.
+    pub builds: Vec<PackageName>,
+    /// The one target that it is for; none for any.
+    pub target: Option<String>,
+    /// What chose the versions.
+    pub resolver: &'static str,
+}
+
+/// Writes the lock that `settings` ask for.
+///
+/// # Errors
+/// The error of the stage that failed; an older lock is as it was.
+pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observer) -> Result<WrittenLock, Error> {
+    let build = &settings.build;
+    observer.begin(Stage::Setup, "reading the inputs");
+    let inputs = Inputs::read_to_lock(build, world)?;
+    let path = lock_path(settings, &inputs)?;
+    check_target(&path)?;
+    let interpreter = inputs.find_interpreter(build, world)?;
+    let earlier = EarlierLock::read(&path).unwrap_or_default();
+    let scratch = ScratchDir::create(&world.temporary)?;
+    with_workshop(build, world, &inputs, &interpreter, &scratch, |workshop, target| {
+        let locker =
+            Locker { settings, world, observer, inputs: &inputs, path: &path, workshop, target, earlier: &earlier };
+        let (draft, resolver) = locker.draft()?;
+        write(&draft, locker.directory(), settings, target, resolver)
+    })
+}
+
+/// Tells whether the lock that `settings` would write is there and still right; nothing is resolved or written.
+///
+/// # Errors
+/// [`LockError::Stale`] where it has to be made anew; what else is wrong with the inputs.
+pub fn check(settings: &LockSettings, world: &Surroundings) -> Result<PathBuf, Error> {
+    let build = &settings.build;
+    let inputs = Inputs::read_to_lock(build, world)?;
+    let path = lock_path(settings, &inputs)?;
+    let stale = |reason: String| -> Error {
+        let universal = if settings.coverage == Coverage::Universal { " --universal" } else { "" };
+        let command = format!("pyzpack lock{universal}");
+        Box::new(LockError::Stale { path: path.clone(), reason, command }).into()
+    };
+    let Some(lock) = EarlierLock::read(&path) else {
+        let there = if path.is_file() { "it cannot be read" } else { "it is not there" };
+        return Err(stale(there.to_owned()));
+    };
+    let Some(recorded) = lock.inputs else {
+        return Err(stale("another tool wrote it, and it does not say what it was made for".to_owned()));
+    };
+    if recorded != inputs_digest(&inputs)? {
+        let found = freshness::find_difference(&inputs, &lock);
+        return Err(stale(found.unwrap_or_else(|| "what it was made for has changed since".to_owned())));
+    }
+    for (kind, asked, known) in [("extra", &build.extras, &lock.extras), ("group", &build.groups, &lock.groups)] {
+        if let Some(name) = asked.iter().find(|name| !known.contains(*name)) {
+            return Err(stale(format!("it has no {kind} `{name}`")));
+        }
+    }
+    if lock.environments.is_empty() {
+        return Ok(path);
+    }
+    let environments: Vec<String> = lock.environments.iter().map(ToString::to_string).collect();
+    let environments = environments.join("; ");
+    if settings.coverage == Coverage::Universal {
+        return Err(stale(format!("it is for one target alone ({environments})")));
+    }
+    let platform = build.platform.as_deref().map(str::parse).transpose()?;
+    let target = inputs.find_interpreter(build, world)?.target.overridden(build.target_python, platform.as_ref());
+    let applies = |marker: &Marker| target.applies(marker, &BTreeSet::new()).unwrap_or(false);
+    if lock.environments.iter().any(applies) {
+        return Ok(path);
+    }
+    Err(stale(format!("it is not for {target}, but for {environments}")))
+}
+
+/// The file that is written, with its directory's links resolved.
+fn lock_path(settings: &LockSettings, inputs: &Inputs) -> Result<PathBuf, Error> {
+    let directory = &settings.build.directory;
+    let beside = |path: &Path| path.parent().unwrap_or(directory).to_owned();
+    let path = match (&settings.output, inputs.sources.first()) {
+        (Some(output), _) => directory.join(output),
+        (None, Some(SourceKind::Project(project))) => project.root.join("pylock.toml"),
+        // A script is a neighbour of other scripts and of projects, whose locks are not its own.
+        (None, Some(SourceKind::Script { path, module, .. })) => beside(path).join(format!("pylock.{module}.toml")),
+        (None, _) => directory.join("pylock.toml"),
+    };
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    if LockFormat::of_name(name) != Some(LockFormat::Pylock) {
+        return Err(Box::new(LockError::UnknownName(path)).into());
+    }
+    Ok(canonical(&beside(&path)).join(name))
+}
+
+/// A lock in the making.
+struct Locker<'a> {
+    settings: &'a LockSettings,
+    world: &'a Surroundings,
+    observer: &'a dyn Observer,
+    inputs: &'a Inputs,
+    /// The lock's file.
+    path: &'a Path,
+    workshop: &'a Workshop<'a>,
+    target: &'a Target,
+    earlier: &'a EarlierLock,
+}
+
+impl Locker<'_> {
+    fn draft(&self) -> Result<(Draft, &'static str), Error> {
+        let inputs = inputs_digest(self.inputs)?;
+        let mut to_build = Vec::new();
+        let (mut scopes, hashes) = self.scopes(&mut to_build)?;
+        self.check_names(&scopes)?;
+        scopes.keep(&self.settings.build.extras, &self.settings.build.groups);
+        let universal = self.settings.coverage == Coverage::Universal;
+        let own = self.target.python;
+        let requires_python = scopes.requires_python.clone().unwrap_or_else(|| default_python(universal, own));
+        let lowest = lowest_python(&requires_python).to_string();
+        let extent = |fewest| if universal { Extent::Everywhere { lowest: &lowest, fewest } } else { Extent::Target };
+        let (packages, resolver) = self.choose(&scopes, &hashes, extent(false))?;
+        let preferred = self.preferred(&self.earlier.build_packages);
+        let builds = BuildLocker {
+            workshop: self.workshop,
+            observer: self.observer,
+            lock: self.path,
+            target: (!universal).then_some(self.target),
+            extent: extent(true),
+            preferred: &preferred,
+            directory: self.directory(),
+        };
+        to_build.extend(packages.iter().filter_map(|package| builds.unbuilt(package)));
+        let builds = builds.lock_builds(to_build)?;
+        let draft = Draft {
+            path: self.path.to_owned(),
+            requires_python,
+            environments: if universal { Vec::new() } else { vec![environment(self.target)] },
+            extras: scopes.extras(),
+            groups: scopes.groups(),
+            inputs,
+            packages: packages
+                .iter()
+                .map(|package| entry(package, self.path))
+                .collect::<Result<_, _>>()
+                .map_err(Box::new)?,
+            builds,
+        };
+        Ok((draft, resolver))
+    }
+
+    /// Reads what is locked; sources whose requirements only a backend knows are built for that.
+    fn scopes(&self, to_build: &mut Vec<ToBuild>) -> Result<(Scopes, AllowedHashes), Error> {
+        let (mut projects, mut wheels) = (Vec::new(), Vec::new());
+        for source in &self.inputs.sources {
+            let source = match source {
+                SourceKind::Project(project) => {
+                    let known = StaticProject::read(project);
+                    let name = match &known {
+                        Some(known) => known.name.clone(),
+                        None => {
+                            let source = Source::Directory { root: &project.root, project: Path::new("") };
+                            let wheel = self.build(&source, &project.root.display().to_string())?;
+                            let name = wheel.metadata.name.clone();
+                            wheels.push(wheel);
+                            name
+                        }
+                    };
+                    projects.extend(known);
+                    ToBuild { name, version: None, source: BuildSource::Directory(project.root.clone()) }
+                }
+                SourceKind::Wheel(path) => {
+                    wheels.push(self.verify(path)?);
+                    continue;
+                }
+                SourceKind::Sdist(path) => {
+                    let wheel = self.build(&Source::Sdist { path, sha256: None }, &path.display().to_string())?;
+                    let (name, version) = (wheel.metadata.name.clone(), Some(wheel.metadata.version.to_string()));
+                    wheels.push(wheel);
+                    ToBuild { name, version, source: BuildSource::Sdist(path.clone()) }
+                }
+                SourceKind::Git(git) => {
+                    let (wheel, source) = self.build_commit(git)?;
+                    let (name, version) = (wheel.metadata.name.clone(), Some(wheel.metadata.version.to_string()));
+                    wheels.push(wheel);
+                    ToBuild { name, version, source }
+                }
+                SourceKind::Requirement(_) | SourceKind::Script { .. } | SourceKind::Modules { .. } => continue,
+            };
+            to_build.push(source);
+        }
+        read_scopes(self.inputs, &projects, &wheels)
+    }
+
+    fn build(&self, source: &Source<'_>, shown: &str) -> Result<VerifiedWheel, Error> {
+        self.observer.begin(Stage::Build, &format!("building {shown}, whose requirements its backend alone knows"));
+        let built = self.workshop.build(source, Known::default(), &[]).map_err(Box::new)?;
+        self.verify(&built.path)
+    }
+
+    fn verify(&self, path: &Path) -> Result<VerifiedWheel, Error> {
+        let input = WheelInput { path: path.to_owned(), expected: None, origin: Origin::Local };
+        Ok(verify_wheel(&input, &self.settings.build.limits)?)
+    }
+
+    fn build_commit(&self, git: &GitSource) -> Result<(VerifiedWheel, BuildSource), Error> {
+        self.observer.begin(Stage::Build, &format!("fetching {}", git.url));
+        let into = self.workshop.scratch.subdirectory("git")?.join("source");
+        let temporary = self.workshop.scratch.subdirectory("git-tmp")?;
+        let environment = resolver_environment(self.world, &temporary, None);
+        let program = self.world.find_program("git");
+        let checkout = git.checkout(program.as_deref(), &into, &environment, self.settings.build.offline)?;
+        let project = checkout.project.strip_prefix(&checkout.root).unwrap_or(Path::new(""));
+        let wheel = self.build(&Source::Directory { root: &checkout.root, project }, &git.url)?;
+        Ok((wheel, BuildSource::Directory(checkout.project.clone())))
+    }
+
+    /// Refuses extras that nothing has.
+    fn check_names(&self, scopes: &Scopes) -> Result<(), Error> {
+        let known = scopes.extras();
+        match self.settings.build.extras.iter().find(|extra| !known.contains(*extra)) {
+            None => Ok(()),
+            Some(extra) => {
+                let known = known.iter().map(ToString::to_string).collect();
+                let path = self.path.to_owned();
+                Err(Box::new(LockError::NoSuchName { path, kind: "extra", name: extra.clone(), known }).into())
+            }
+        }
+    }
+
+    /// Chooses the versions of all scopes together, then asks of each alone what it needs.
+    fn choose(
+        &self,
+        scopes: &Scopes,
+        hashes: &AllowedHashes,
+        extent: Extent<'_>,
+    ) -> Result<(Vec<Pinned>, &'static str), Error> {
+        let lines = scopes.all_lines();
+        if lines.is_empty() {
+            return Ok((Vec::new(), "nothing"));
+        }
+        self.observer.begin(Stage::Resolve, "choosing versions");
+        let Pinning { packages: mut all, resolver } = self.pin(&lines, scopes, extent, &[])?;
+        all.retain(|package| !scopes.named.contains(&package.name));
+        complete_digests(&mut all, self.workshop)?;
+        restrict(&mut all, hashes)?;
+        let mut merged = Merged::default();
+        let alone = scopes.lines.len() == 1;
+        for (of, lines) in scopes.lines.iter().filter(|(_, lines)| !lines.is_empty()) {
+            if alone {
+                merged.add(of, all.iter().cloned());
+                continue;
+            }
+            self.observer.begin(Stage::Resolve, &format!("choosing versions: {of}"));
+            let needed = self.pin(lines, scopes, extent, &all)?.packages;
+            for package in needed.into_iter().filter(|package| !scopes.named.contains(&package.name)) {
+                let known = all.iter().find(|one| one.name == package.name && one.version == package.version);
+                let Some(known) = known else {
+                    let version = package.version.unwrap_or_default();
+                    let reason = format!("{of} alone needs {} {version}, which all together do not", package.name);
+                    return Err(CollectError::from(ResolveError::Answer { resolver, reason }).into());
+                };
+                merged.add(of, [Pinned { marker: package.marker, ..known.clone() }]);
+            }
+        }
+        let mut packages = merged.into_packages();
+        hashes.bind_pinned(&packages)?;
+        packages.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
+        Ok((packages, resolver))
+    }
+
+    fn pin(&self, lines: &[String], scopes: &Scopes, extent: Extent<'_>, settled: &[Pinned]) -> Result<Pinning, Error> {
+        let build = &self.settings.build;
+        let overridden = (build.target_python.is_some() || build.platform.is_some()).then(|| TargetOverride {
+            python: build.target_python.map(|minor| (minor.major, minor.minor)),
+            platform: build.platform.clone(),
+        });
+        let tags: Vec<String> = self.target.tags.iter().map(|tag| tag.to_string()).collect();
+        let request = Request {
+            requirements: lines,
+            constraints: &scopes.constraints,
+            index: self.workshop.index,
+            interpreter: self.workshop.interpreter,
+            target: overridden.as_ref(),
+            tags: &tags,
+            offline: build.offline,
+            directory: self.directory(),
+            timeout: RESOLVE_TIMEOUT,
+        };
+        let preferred = self.preferred(&self.earlier.packages);
+        let wanted = PinRequest { request, extent, preferred: &preferred, settled };
+        Ok(pin(&wanted, self.world, self.workshop.scratch.path()).map_err(CollectError::from)?)
+    }
+
+    /// The versions of the earlier lock, where they are to stay.
+    fn preferred(&self, packages: &[EarlierPackage]) -> Vec<Preferred> {
+        if self.settings.versions == Versions::Upgrade {
+            return Vec::new();
+        }
+        let universal = self.settings.coverage == Coverage::Universal;
+        let applies = |marker: &Marker| self.target.applies(marker, &BTreeSet::new()).unwrap_or(true);
+        let preferred = packages.iter().filter_map(|package| {
+            let EarlierPackage { name, version, marker } = package.clone();
+            let counts = universal || marker.as_ref().is_none_or(applies);
+            // A marker with extras means nothing to a resolver; its version does.
+            let marker = marker.filter(|marker| {
+                let sets = [crate::target::Variable::Extras, crate::target::Variable::DependencyGroups];
+                universal && !sets.into_iter().any(|set| marker.mentions(set))
+            });
+            counts.then_some(())?;
+            Some(Preferred { name, version: version?, marker })
+        });
+        preferred.collect()
+    }
+
+    /// The directory whose resolver configuration counts.
+    fn directory(&self) -> &Path {
+        let root = self.inputs.sources.iter().find_map(|source| match source {
+            SourceKind::Project(project) => Some(project.root.as_path()),
+            _ => None,
+        });
+        root.unwrap_or(&self.settings.build.directory)
+    }
+}
+
+/// Writes the lock beside its name, then gives it that name.
+fn write(
+    draft: &Draft,
+    project: &Path,
+    settings: &LockSettings,
+    target: &Target,
+    resolver: &'static str,
+) -> Result<WrittenLock, Error> {
+    let text = draft.to_toml(Some(project)).map_err(Box::new)?;
+    let shown = draft.path.display().to_string();
+    let io_error = |error| OutputError::Io { path: shown.clone(), error };
+    PendingFile::remove_abandoned(&draft.path);
+    let mut pending = PendingFile::create(&draft.path).map_err(io_error)?;
+    pending.write_all(text.as_bytes()).map_err(io_error)?;
+    readable(pending.file()).map_err(io_error)?;
+    pending.persist().map_err(io_error)?;
+    let mut build_packages = BTreeSet::new();
+    for entry in draft.builds.iter().flat_map(|build| &build.packages) {
+        build_packages.insert((&entry.package.name, &entry.package.version));
+    }
+    Ok(WrittenLock {
+        path: draft.path.clone(),
+        sha256: Sha256Digest::of(text.as_bytes()),
+        inputs: draft.inputs,
+        packages: draft.packages.len(),
+        build_packages: build_packages.len(),
+        builds: draft.builds.iter().map(|build| build.name.clone()).collect(),
+        target: (settings.coverage == Coverage::Target).then(|| target.to_string()),
+        resolver,
+    })
+}
+
+/// 0644, whatever the umask: a lock is a source file.
+#[cfg(unix)]
+fn readable(file: &std::fs::File) -> std::io::Result<()> {
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable(_file: &std::fs::File) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// The environment that a target is, as far as other machines may be the same: no patch release, no kernel.
+fn environment(target: &Target) -> Marker {
+    let environment = &target.environment;
+    let text = format!(
+        "implementation_name == '{}' and python_version == '{}' and sys_platform == '{}' and platform_machine == '{}'",
+        environment.implementation_name,
+        environment.python_version,
+        environment.sys_platform,
+        environment.platform_machine,
+    );
+    text.parse().expect("comparisons joined by `and` make a marker")
+}
+
+/// The Pythons that a lock is for where nothing that is locked says.
+fn default_python(universal: bool, own: PythonMinor) -> VersionSpecifiers {
+    let text = if universal { format!(">={own}") } else { format!("=={own}.*") };
+    text.parse().expect("a version makes a specifier")
+}
+
+/// The lowest Python that specifiers allow, as they write it.
+fn lowest_python(specifiers: &VersionSpecifiers) -> Version {
+    let bounds = specifiers.iter().filter(|specifier| {
+        use Operator::{Equal, EqualStar, GreaterThan, GreaterThanEqual, TildeEqual};
+        matches!(specifier.operator(), Equal | EqualStar | GreaterThan | GreaterThanEqual | TildeEqual)
+    });
+    let oldest = PythonMinor::OLDEST;
+    let oldest = Version::new([u64::from(oldest.major), u64::from(oldest.minor)]);
+    bounds.map(|specifier| specifier.version().clone()).chain([oldest]).max().expect("there is the oldest")
+}
+
+impl AllowedHashes {
+    /// Refuses packages of which no digest is listed, where every one needs one.
+    fn bind_pinned(&self, packages: &[Pinned]) -> Result<(), CollectError> {
+        let unlisted = packages.iter().filter(|package| self.is_required() && self.of(&package.name).is_none());
+        let names: Vec<String> = unlisted.map(|package| package.name.to_string()).collect();
+        if names.is_empty() { Ok(()) } else { Err(CollectError::Unhashed(names.join(", "))) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_lowest_python() {
+        for (specifiers, lowest) in [
+            (">=3.9", "3.9"),
+            (">=3.9.1,<4", "3.9.1"),
+            ("<4", "3.8"),
+            ("~=3.10", "3.10"),
+            ("==3.11.*", "3.11"),
+            (">=2.7,!=3.0.*", "3.8"),
+        ] {
+            assert_eq!(lowest_python(&specifiers.parse().unwrap()).to_string(), lowest, "{specifiers}");
+        }
+    }
+}
