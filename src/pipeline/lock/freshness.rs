@@ -52,7 +52,7 @@ pub fn inputs_digest(inputs: &Inputs) -> Result<Sha256Digest, Error> {
         };
         sources.insert(described.to_string());
     }
-    let files = inputs.files.iter().map(|(_, file)| file);
+    let files = inputs.requirements_files();
     let hashed = |list: &[crate::project::requirements::HashedRequirement]| {
         let all = list.iter().map(|one| {
             let hashes: BTreeSet<String> = one.hashes.iter().map(ToString::to_string).collect();
@@ -171,7 +171,7 @@ pub(super) fn find_difference(inputs: &Inputs, lock: &EarlierLock) -> Option<Str
         SourceKind::Script { script, .. } => &script.dependencies,
         _ => &[],
     }));
-    requirements.extend(inputs.files.iter().flat_map(|(_, file)| &file.requirements).map(|one| &one.requirement));
+    requirements.extend(inputs.requirements_files().flat_map(|file| &file.requirements).map(|one| &one.requirement));
     requirements
         .into_iter()
         .filter(|requirement| !own.contains(&requirement.name))
