@@ -23,6 +23,8 @@ use crate::surroundings::Surroundings;
 use crate::target::{Requirement, WheelFilename};
 use crate::urls;
 
+use super::lock::find_staleness;
+
 /// Everything that is to be packed, as far as reading files tells.
 #[derive(Debug)]
 pub struct Inputs {
@@ -212,6 +214,9 @@ impl Inputs {
         let name = table.and_then(|table| table.name.parse().ok());
         let context = Context { project: project.map(|project| project.root.as_path()), name: name.as_ref() };
         let lock = Lock::read(&settings.directory.join(path), context).map_err(Box::new)?;
+        if let Some(reason) = find_staleness(self, &lock)? {
+            return Err(Box::new(lock.stale(reason)).into());
+        }
         Ok(Some(FoundLock { lock, why: "named with --lock".to_owned() }))
     }
 
