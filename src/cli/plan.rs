@@ -63,6 +63,10 @@ struct Outline {
     /// What is built, as messages name it, whatever the versions are.
     sources: Vec<String>,
     named: usize,
+    /// What is started, where it is not asked for.
+    entry: EntryChoice,
+    /// What was found by convention, and why.
+    reasons: Vec<String>,
     lock: Option<(FoundLock, Vec<OutlinedEntry>)>,
 }
 
@@ -93,6 +97,8 @@ fn outline(settings: &BuildSettings, world: &Surroundings) -> Result<Outline, Er
         setup: Phase { name: "setup", what, why: why.to_owned() },
         sources: built.collect(),
         named: inputs.sources.len() + inputs.files.len() + inputs.detected_files.len(),
+        entry: inputs.entry,
+        reasons: inputs.reasons,
         lock,
     })
 }
@@ -123,7 +129,7 @@ impl Outline {
             self.fetch(settings, planned),
             self.build(),
             describe_pack(settings, planned),
-            describe_start(settings, planned),
+            self.start(settings, planned),
         ]
     }
 
@@ -201,6 +207,21 @@ impl Outline {
         };
         Phase { name: "build", what, why }
     }
+
+    fn start(&self, settings: &BuildSettings, planned: Option<&Planned>) -> Phase {
+        let what = match &self.entry {
+            EntryChoice::OnlyScript => "the only console script".to_owned(),
+            EntryChoice::ConsoleScript(name) => format!("the console script `{name}`"),
+            EntryChoice::Object(object) => object.to_string(),
+        };
+        let why = match (&settings.entry, &self.entry) {
+            (EntryChoice::OnlyScript, EntryChoice::OnlyScript) => "nothing else was named",
+            (EntryChoice::OnlyScript, _) => "found by its name",
+            _ => "asked for",
+        };
+        let what = planned.map_or(what, |planned| planned.application.entry_point.to_string());
+        Phase { name: "start", what, why: why.to_owned() }
+    }
 }
 
 fn describe_pack(settings: &BuildSettings, planned: Option<&Planned>) -> Phase {
@@ -223,20 +244,13 @@ fn describe_pack(settings: &BuildSettings, planned: Option<&Planned>) -> Phase {
     Phase { name: "pack", what, why }
 }
 
-fn describe_start(settings: &BuildSettings, planned: Option<&Planned>) -> Phase {
-    let (what, why) = match &settings.entry {
-        EntryChoice::OnlyScript => ("the only console script".to_owned(), "nothing else was named"),
-        EntryChoice::ConsoleScript(name) => (format!("the console script `{name}`"), "asked for"),
-        EntryChoice::Object(object) => (object.to_string(), "asked for"),
-    };
-    let what = planned.map_or(what, |planned| planned.application.entry_point.to_string());
-    Phase { name: "start", what, why: why.to_owned() }
-}
-
 fn text(outline: &Outline, phases: &[Phase], planned: Option<&Planned>) -> String {
     let mut text = String::new();
     for Phase { name, what, why } in phases {
         let _ = writeln!(text, "{name:<8} {what} ({why})");
+        for reason in outline.reasons.iter().filter(|_| *name == "setup") {
+            let _ = writeln!(text, "         {reason}");
+        }
     }
     for entry in outline.entries().into_iter().flatten() {
         let version = entry.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
@@ -266,6 +280,7 @@ fn document(outline: &Outline, phases: &[Phase], planned: Option<&Planned>, term
     let phases: Vec<Value> =
         phases.iter().map(|Phase { name, what, why }| json!({"name": name, "what": what, "why": why})).collect();
     document["phases"] = phases.into();
+    document["detected"] = outline.reasons.clone().into();
     document["warnings"] = terminal.warnings().into();
     if let Some((found, entries)) = &outline.lock {
         document["lock"] = json!({"filename": found.lock.filename(), "sha256": found.lock.sha256, "why": found.why});

@@ -29,6 +29,8 @@ use crate::urls;
 use crate::wheel::ObjectReference;
 use crate::wheel::build_error::BuildError;
 
+use super::lock::find_staleness;
+
 /// Everything that is to be packed, as far as reading files tells.
 #[derive(Debug)]
 pub struct Inputs {
@@ -426,6 +428,9 @@ impl Inputs {
         let name = table.and_then(|table| table.name.parse().ok());
         let context = Context { project: root.map(PathBuf::as_path), name: name.as_ref() };
         let lock = Lock::read(path, context).map_err(Box::new)?;
+        if let Some(reason) = find_staleness(self, &lock)? {
+            return Err(Box::new(lock.stale(reason)).into());
+        }
         Ok(Some(FoundLock { lock, why: why.clone() }))
     }
 

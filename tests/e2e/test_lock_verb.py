@@ -355,3 +355,33 @@ def test_a_build_from_it_needs_no_resolver(pyzpack, tmp_path, links):
     assert done.returncode == 0, done.stderr
     ran = subprocess.run([pyzpack.python, output], capture_output=True, text=True, env=pyzpack.environment())
     assert ran.stdout == "built\n", ran.stderr
+
+
+def test_a_build_refuses_a_stale_lock(pyzpack, project, links, tmp_path):
+    def build(status: int = 0) -> str:
+        arguments = [
+            project,
+            "--lock",
+            project / "pylock.toml",
+            "--python",
+            pyzpack.python,
+            "-o",
+            tmp_path / "tool.pyz",
+        ]
+        done = pyzpack.run("build", *arguments, **PIP_ONLY)
+        assert done.returncode == status, done.stderr
+        return done.stderr
+
+    pyproject = project / "pyproject.toml"
+    text = pyproject.read_text()
+    with serve(links) as index:
+        lock(pyzpack, project, "--index-url", index.url)
+        pyproject.write_text(f"# a comment\n{text}")
+        build()
+        pyproject.write_text(text.replace('"linter"', '"linter", "checker"'))
+        assert build(NO) == (
+            f"error: `{project}/pylock.toml` is stale: what it was made for has changed since\n"
+            "hint: run `pyzpack lock`, then build again\n"
+        )
+        pyproject.write_text(text)
+        build()

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::digest::Sha256Digest;
 use crate::error::Error;
-use crate::lock::EarlierLock;
+use crate::lock::{EarlierLock, Lock, LockFormat};
 use crate::names::PackageName;
 use crate::project::pyproject::{Project, ProjectError};
 use crate::redact::redact_url;
@@ -139,6 +139,33 @@ fn texts(requirements: &[Requirement]) -> BTreeSet<String> {
 fn normalised(requirement: &impl ToString) -> String {
     let text = requirement.to_string();
     text.parse().map_or_else(|_| redact_url(&text).into_owned(), |requirement: Requirement| requirement.to_string())
+}
+
+/// How a lock that pyzpack wrote is for something else than these inputs; none where it is for them, or where that cannot
+/// be told: a wheel that stands for its project, or more inputs than were locked, say nothing of what changed.
+///
+/// # Errors
+/// As [`inputs_digest`].
+pub fn find_staleness(inputs: &Inputs, lock: &Lock) -> Result<Option<String>, Error> {
+    let recorded = lock.inputs.as_deref().filter(|_| lock.format == LockFormat::Pylock);
+    let Some(recorded) = recorded.filter(|_| are_comparable(inputs)) else { return Ok(None) };
+    if recorded == format!("sha256:{}", inputs_digest(inputs)?) {
+        return Ok(None);
+    }
+    let difference = EarlierLock::read(&lock.path).and_then(|earlier| find_difference(inputs, &earlier));
+    Ok(Some(difference.unwrap_or_else(|| CHANGED.to_owned())))
+}
+
+/// What is said where the digest alone tells.
+pub(super) const CHANGED: &str = "what it was made for has changed since";
+
+/// Whether the inputs are of one of the kinds that are locked by themselves: projects, a script, requirements files.
+fn are_comparable(inputs: &Inputs) -> bool {
+    let all = |fits: fn(&SourceKind) -> bool| inputs.sources.iter().all(fits);
+    if inputs.requirements_files().next().is_some() {
+        return all(|source| matches!(source, SourceKind::Modules { .. }));
+    }
+    all(|source| matches!(source, SourceKind::Project(_))) || all(|source| matches!(source, SourceKind::Script { .. }))
 }
 
 /// What of the inputs a lock does not have, as far as reading both tells; none where only the digest differs.

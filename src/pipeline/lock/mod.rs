@@ -42,7 +42,7 @@ use super::pins::AllowedHashes;
 use super::workshop::with_workshop;
 use super::{Observer, Stage};
 
-pub use freshness::inputs_digest;
+pub use freshness::{find_staleness, inputs_digest};
 
 /// What to lock, and how.
 #[derive(Debug, Clone)]
@@ -139,7 +139,7 @@ pub fn check(settings: &LockSettings, world: &Surroundings) -> Result<PathBuf, E
     };
     if recorded != inputs_digest(&inputs)? {
         let found = freshness::find_difference(&inputs, &lock);
-        return Err(stale(found.unwrap_or_else(|| "what it was made for has changed since".to_owned())));
+        return Err(stale(found.unwrap_or_else(|| freshness::CHANGED.to_owned())));
     }
     for (kind, asked, known) in [("extra", &build.extras, &lock.extras), ("group", &build.groups, &lock.groups)] {
         if let Some(name) = asked.iter().find(|name| !known.contains(*name)) {
