@@ -528,6 +528,24 @@ fn a_lock_that_its_project_has_outgrown_is_stale() {
 }
 
 #[test]
+fn what_a_member_requires_counts_where_it_is_needed() {
+    let place = Place::new();
+    let member = "[[package]]\nname = \"lib\"\nversion = \"1\"\nsource = { editable = \"lib\" }\n[package.metadata]\n\
+                  requires-dist = [{ name = \"a\" }]\n\n";
+    place.write("pyproject.toml", "[project]\nname = \"demo\"\nversion = \"1.0\"\ndependencies = [\"lib\"]\n");
+    let lib =
+        |dependency: &str| format!("[project]\nname = \"lib\"\nversion = \"1\"\ndependencies = [\"{dependency}\"]\n");
+    let metadata = "[package.metadata]\nrequires-dist = [{ name = \"lib\" }]";
+    let needed = demo(&format!("{}\n{metadata}", needs(&["lib"])), member).replace("requires-python = \">=3.9\"\n", "");
+    place.write("lib/pyproject.toml", &lib("a"));
+    assert!(place.read(&needed).is_ok());
+    place.write("lib/pyproject.toml", &lib("b"));
+    let expected = "`uv.lock` is stale: in `lib`, `b` is required now, and was not locked";
+    assert_eq!(place.refusal(&needed), expected);
+    assert!(place.read(&needed.replace(&needs(&["lib"]), "")).is_ok());
+}
+
+#[test]
 fn a_script_needs_what_its_manifest_says() {
     let place = Place::new();
     let text = format!(
