@@ -259,7 +259,7 @@ fn entry(package: &PackageTable) -> String {
     package.version.as_ref().map_or_else(|| package.name.to_string(), |version| format!("{} {version}", package.name))
 }
 
-/// A fault of what is no entry's own.
+/// A marker; whose it is, the caller says.
 fn marker(text: &str) -> Result<Marker, EntryFault> {
     text.parse::<Marker>().map_err(|error| EntryFault::Marker(error.to_string()))
 }
