@@ -3,6 +3,7 @@
 
 pub mod application;
 pub mod archive;
+pub mod cache;
 pub mod cli;
 pub mod digest;
 pub mod error;

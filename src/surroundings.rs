@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+/// What makes a directory known as a cache, to back-up programs too (Cache Directory Tagging Specification), and as this one.
+pub(crate) const CACHE_TAG: &str =
+    "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of pyzpack; all can be deleted.\n";
 
 /// Environment variables and directories, as the command line found them.
 #[derive(Debug, Clone)]
@@ -39,13 +44,16 @@ impl Surroundings {
             .filter(|home| home.is_absolute())
     }
 
-    /// Makes a directory below the cache's root, and the root, for their user alone.
+    /// Makes a directory below the cache's root, and the root, for their user alone; the root says that it is a cache.
     ///
     /// # Errors
     /// It cannot be made.
     pub fn make_cache_directory(&self, below: &str) -> io::Result<PathBuf> {
         let directory = self.cache.join(below);
         make_private_directory(&directory)?;
+        // A cache without it works as well, and is only not cleared.
+        let _ =
+            File::create_new(self.cache.join("CACHEDIR.TAG")).and_then(|mut tag| tag.write_all(CACHE_TAG.as_bytes()));
         Ok(directory)
     }
 

@@ -39,9 +39,11 @@ pub fn authority(url: &str) -> Option<String> {
     Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_ascii_lowercase())
 }
 
-/// What tells one server from another (RFC 6454, section 4): scheme, host and port, in lower case, the port as a number
-/// where it has a default that may be left out.
-pub fn origin(url: &str) -> Option<(String, String, String)> {
+/// What tells one server from another (RFC 6454, section 4): scheme, host and port, in lower case.
+pub type Origin = (String, String, String);
+
+/// The server of a URL, its port as a number where it has a default that may be left out.
+pub fn origin(url: &str) -> Option<Origin> {
     let (scheme, authority) = (scheme(url)?, authority(url)?);
     // The colons of an IPv6 address stand in brackets.
     let (host, port) = match authority.rsplit_once(':') {

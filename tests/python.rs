@@ -1,17 +1,18 @@
 //! Interpreters: stand-ins that answer as a given Python would, and every real one that this machine has.
 #![cfg(unix)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pep440_rs::VersionSpecifiers;
-use pyzpack::python::{Interpreter, PythonRequest, find};
+use pyzpack::python::{Interpreter, PythonRequest, default_index, find};
 use pyzpack::status::{Explain, Status};
+use pyzpack::surroundings::Surroundings;
 use pyzpack::target::{MarkerEnvironment, PythonMinor, Threading};
 use tempfile::TempDir;
 
@@ -346,4 +347,57 @@ fn a_venv_keeps_its_own_executable_and_is_never_externally_managed() {
     assert_eq!(interpreter.executable, shelf.path("venv/bin/python3"));
     assert!(!interpreter.externally_managed);
     assert!(!interpreter.tools.pip);
+}
+
+#[test]
+fn real_interpreters_know_the_index_of_their_pip() {
+    let world = |environment| Surroundings { environment, temporary: PathBuf::new(), cache: PathBuf::new() };
+    let home = TempDir::new().unwrap();
+    let mut environment = own_environment();
+    let settings = ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "XDG_CONFIG_HOME", "PIP_CONFIG_FILE"];
+    settings.iter().for_each(|name| drop(environment.remove(OsStr::new(name))));
+    environment.extend([
+        ("HOME".into(), home.path().into()),
+        ("XDG_CONFIG_DIRS".into(), home.path().into()),
+        ("UV_NO_CONFIG".into(), "1".into()),
+    ]);
+    let mut found = BTreeSet::new();
+    for (name, path) in real_pythons() {
+        let Ok(interpreter) = Interpreter::probe(&path, &environment) else { continue };
+        match default_index(&world(environment.clone()), &interpreter) {
+            Ok(url) => drop(found.insert(url)),
+            Err(error) => {
+                assert!(!interpreter.tools.pip && !interpreter.tools.ensurepip, "{name}: {error}");
+                println!("Python {name} has neither pip nor ensurepip");
+            }
+        }
+        let named = Path::new(&home.path()).join(".config/pip");
+        fs::create_dir_all(&named).unwrap();
+        fs::write(named.join("pip.conf"), "[global]\nindex-url = https://index.example/simple\n").unwrap();
+        let of_file = default_index(&world(environment.clone()), &interpreter);
+        assert_eq!(of_file.as_deref(), Ok("https://index.example/simple"), "{name}");
+        let mut set = environment.clone();
+        set.insert("UV_DEFAULT_INDEX".into(), "own=https://own.example/simple".into());
+        assert_eq!(default_index(&world(set), &interpreter).as_deref(), Ok("https://own.example/simple"), "{name}");
+        fs::remove_file(named.join("pip.conf")).unwrap();
+    }
+    println!("{found:?}");
+    assert!(found.len() <= 1 && found.iter().all(|url| url.starts_with("https://") && url.ends_with("/simple")));
+}
+
+#[test]
+fn an_interpreter_without_pip_names_no_index() {
+    let shelf = Shelf::new();
+    let path = shelf.python("bin/python3", "3.11.4");
+    let mut interpreter = Interpreter::probe(&path, &own_environment()).unwrap();
+    interpreter.executable = shelf.script("bin/python3", "echo 'it has neither pip nor ensurepip' >&2; exit 1");
+    let environment =
+        BTreeMap::from([("UV_NO_CONFIG".into(), "1".into()), ("PIP_CONFIG_FILE".into(), "/dev/null".into())]);
+    let world = Surroundings { environment, temporary: PathBuf::new(), cache: PathBuf::new() };
+    let error = default_index(&world, &interpreter).unwrap_err();
+    let python = interpreter.executable.display();
+    let message =
+        format!("no index is configured, and that of `{python}` is not known: it has neither pip nor ensurepip");
+    assert_eq!((error.to_string(), error.status()), (message, Status::Usage));
+    assert_eq!(error.hint().as_deref(), Some("name an index with --index-url"));
 }

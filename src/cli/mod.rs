@@ -2,9 +2,11 @@
 //! environment, the clock and the terminal are read here and nowhere else.
 
 mod build;
+mod cache;
 mod inspect;
 mod observer;
 mod options;
+mod plan;
 mod report;
 mod settings;
 mod world;
@@ -31,6 +33,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("build", matches)) => build::run(matches, build::Purpose::Build),
         Some(("plan", matches)) => build::run(matches, build::Purpose::Plan),
         Some(("inspect", matches)) => inspect::run(matches),
+        Some(("cache", matches)) => cache::run(matches),
         Some(("completions", matches)) => complete(matches),
         Some(("man", _)) => write_manual(),
         _ => Status::Usage,

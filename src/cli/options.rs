@@ -32,6 +32,8 @@ pub(super) const BUILD_OPTIONS: &[BuildOption] = &[
     option("console-script", Some('c'), Text, "NAME", "Start this console script [default: the only one]"),
     option("entry-point", Some('e'), Text, "MOD[:FUNC]", "Start this object; a module alone runs as __main__"),
     option("requirement", Some('r'), List, "FILE", "Pack what this requirements.txt lists; repeatable"),
+    option("lock", None, Text, "FILE", "Take the versions of this lock file [default: the project's own]"),
+    option("locked", None, Flag, "", "Refuse what no lock, hash or commit pins, build requirements included"),
     option("extra", None, List, "NAME", "Pack this extra of the inputs too; repeatable"),
     option("group", None, List, "NAME", "Pack this dependency group of the project too; repeatable"),
     option("find-links", None, List, "DIR", "Look for distributions in this directory too; repeatable"),
@@ -120,6 +122,7 @@ pub(super) fn command() -> Command {
                 .arg(switch("files", None, "List every file with its size and digest"))
                 .arg(switch("json", None, "Write JSON")),
         )
+        .subcommand(caching())
         .subcommand(
             Command::new("completions").about("Write a completion script for a shell").arg(
                 Arg::new("shell")
@@ -129,6 +132,28 @@ pub(super) fn command() -> Command {
             ),
         )
         .subcommand(Command::new("man").about("Write the manual page, in roff"))
+}
+
+/// The verb that looks after the cache.
+fn caching() -> Command {
+    let age = Arg::new("older-than")
+        .long("older-than")
+        .value_name("AGE")
+        .value_parser(super::cache::parse_age)
+        .help("Remove wheels that were not used for so long, such as 12h [default: 30d]");
+    Command::new("cache")
+        .about("Show or clean the cache of wheels, unpacked applications and logs")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand(Command::new("dir").about("Write where the cache is"))
+        .subcommand(Command::new("size").about("Show how much room each part takes").arg(switch(
+            "json",
+            None,
+            "Write JSON",
+        )))
+        .subcommand(Command::new("prune").about("Remove unfinished files, old logs and unused wheels").arg(age))
+        .subcommand(Command::new("clear").about("Remove everything in the cache"))
 }
 
 /// A verb that takes the options of a build.

@@ -6,6 +6,7 @@ pub mod interrupt;
 mod keeper;
 pub mod pending;
 pub mod scratch;
+pub(crate) mod stopwatch;
 
 pub use child::{Child, Ended, ProcessError};
 pub use pending::PendingFile;

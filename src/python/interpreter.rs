@@ -319,7 +319,7 @@ fn path_of(bytes: Vec<u8>) -> PathBuf {
 }
 
 /// The line of a program's errors that tells most: a traceback's last, else the first.
-fn telling_line(text: &str) -> String {
+pub(super) fn telling_line(text: &str) -> String {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = if text.contains("Traceback") { lines.next_back() } else { lines.next() };
     line.unwrap_or("no message").to_owned()

@@ -6,7 +6,7 @@ use ureq::tls::{Certificate, PemItem, parse_pem};
 
 use crate::redact::Secrets;
 use crate::surroundings::Surroundings;
-use crate::urls::{self, Login};
+use crate::urls::{self, Login, Origin};
 
 /// How servers are reached, and as whom.
 #[derive(Debug, Clone, Default)]
@@ -16,7 +16,7 @@ pub struct Access {
     https_proxy: Option<String>,
     no_proxy: Option<String>,
     /// Logins of indexes by scheme, host and port, the more telling first: none of them is for another server.
-    index_logins: Vec<((String, String, String), Login)>,
+    index_logins: Vec<(Origin, Login)>,
     /// Logins of the netrc file by machine, whatever the scheme and the port.
     machine_logins: Vec<(String, Login)>,
     secrets: Secrets,

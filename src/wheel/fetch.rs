@@ -1,38 +1,34 @@
 //! Fetching files: in parallel, hashed while they arrive, tried again where that may help, kept only when they are
-//! right.
+//! right. What is known by its digest goes on where an earlier try, or an earlier run, ended.
 
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::digest::{Sha256Digest, Sha256Hasher};
-use crate::process::PendingFile;
+use rayon::prelude::*;
+
+use super::access::Access;
+use super::fetch_error::{FetchError, Refusal};
+use super::http::{Answer, CONNECTIONS, Failure, Flow, Http};
+use super::index::IndexFile;
+use super::partial::Partial;
+use crate::cache::mark_used;
+use crate::digest::Sha256Digest;
+use crate::names::PackageName;
 use crate::resolve::Location;
 use crate::surroundings::make_private_directory;
-use crate::wheel::access::Access;
-use crate::wheel::fetch_error::FetchError;
 
-/// How often a download is begun.
-const TRIES: u32 = 3;
+pub use super::http::Patience;
 
-/// The pause before the second try; doubled before each further one.
-const PAUSE: Duration = Duration::from_millis(400);
+/// The longest file that is taken where nobody says beforehand how long it is.
+const LARGEST: u64 = 16 << 30;
 
-/// The longest pause that a server may ask for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-
-/// Downloads at a time.
-const PARALLEL: usize = 8;
-
-/// How long one read may take, and one connection.
-const READ_TIMEOUT: Duration = Duration::from_mins(1);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// How long one file may take in all: a server that drips must end some time.
-const FILE_TIMEOUT: Duration = Duration::from_mins(30);
+/// What a try must bring for the tries before it not to count.
+const GAIN: u64 = 1 << 20;
 
 /// A file to be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +37,8 @@ pub struct Download {
     pub location: Location,
     /// Its digest, where it is known.
     pub sha256: Option<Sha256Digest>,
+    /// Its size in bytes, where it is known: more is not taken.
+    pub size: Option<u64>,
     /// The name that it is given when it is whole; its directory is made. A file that already has this name and the
     /// digest is taken as it is.
     pub target: PathBuf,
@@ -56,228 +54,302 @@ pub struct Fetched {
     pub sha256: Option<Sha256Digest>,
 }
 
-/// How far the downloads are: bytes until now, and in all where every server said how much comes.
+/// How far the downloads are: bytes until now, and in all where every server or lock said how much comes.
 pub type Progress<'a> = &'a (dyn Fn(u64, Option<u64>) + Sync);
 
-/// A client for files: one set of connections, certificates, proxies and credentials.
+/// What indexes have, by their URLs and the names of distributions.
+pub(super) type Pages = BTreeMap<(String, PackageName), Option<Vec<IndexFile>>>;
+
+/// A client for files and index pages: one set of connections, certificates, proxies and credentials.
 #[derive(Debug)]
 pub struct Client {
-    access: Access,
-    offline: bool,
-    pause: Duration,
-    /// Made when it is first needed: reading certificates takes longer than a build from files at hand.
-    agents: OnceLock<Result<Agents, (String, PathBuf)>>,
-}
-
-#[derive(Debug)]
-struct Agents {
-    http: ureq::Agent,
-    https: ureq::Agent,
+    pub(super) http: Http,
+    pub(super) offline: bool,
+    /// Pages of indexes that were read.
+    pub(super) pages: Mutex<Pages>,
 }
 
 impl Client {
     /// A client that reaches servers as `access` says, or none with `offline`.
     pub fn new(access: Access, offline: bool) -> Self {
-        Self { access, offline, pause: PAUSE, agents: OnceLock::new() }
+        Self { http: Http::new(access), offline, pages: Mutex::default() }
     }
 
-    /// The same with another pause between tries.
+    /// The same with other limits.
     #[must_use]
-    pub fn with_pause(self, pause: Duration) -> Self {
-        Self { pause, ..self }
+    pub fn with_patience(mut self, patience: Patience) -> Self {
+        self.http.patience = patience;
+        self
     }
 
     /// Fetches all of them, in the order that was given; the first failure ends it.
     ///
     /// # Errors
-    /// [`FetchError`] of the first that failed. Nothing of a failed one is kept.
+    /// [`FetchError`] of one that failed. Nothing wrong is kept of it; what was right so far waits in the cache.
     pub fn fetch_all(&self, downloads: &[Download], progress: Progress<'_>) -> Result<Vec<Fetched>, FetchError> {
-        let tally = Tally::new(progress);
-        let next = AtomicUsize::new(0);
-        let results: Mutex<Vec<Option<Result<Fetched, FetchError>>>> =
-            Mutex::new(downloads.iter().map(|_| None).collect());
-        let failed = std::sync::atomic::AtomicBool::new(false);
-        let work = || {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(download) = downloads.get(index) else { return };
-                if failed.load(Ordering::Relaxed) {
-                    return;
-                }
-                let result = self.fetch(download, &tally);
-                failed.fetch_or(result.is_err(), Ordering::Relaxed);
-                results.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[index] = Some(result);
-            }
-        };
-        let remote = downloads.iter().filter(|download| matches!(download.location, Location::Url(_))).count();
-        std::thread::scope(|scope| {
-            for _ in 1..remote.min(PARALLEL) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // Those that were not begun stand behind the failure that stopped them.
-        let mut fetched = Vec::with_capacity(results.len());
-        let mut skipped = false;
-        for result in results {
-            match result {
-                Some(result) => fetched.push(result?),
-                None => skipped = true,
-            }
+        let at_hand: Vec<Option<Fetched>> = downloads.par_iter().map(find_at_hand).collect::<Result<_, _>>()?;
+        let mut missing: Vec<(usize, &Download)> =
+            downloads.iter().enumerate().filter(|(index, _)| at_hand[*index].is_none()).collect();
+        // The longest first, so that none is left to run alone at the end.
+        missing.sort_by_key(|(_, download)| Reverse(download.size));
+        let tally = Tally::new(progress, missing.iter().map(|(_, download)| download.size));
+        let fetched = in_parallel(&missing, |(index, download)| Ok((*index, self.fetch(download, &tally)?)))?;
+        let mut all = at_hand;
+        for (index, fetched) in fetched {
+            all[index] = Some(fetched);
         }
-        debug_assert!(!skipped, "only a failure leaves a download undone");
-        Ok(fetched)
+        Ok(all.into_iter().map(|fetched| fetched.expect("what was not at hand was fetched")).collect())
     }
 
     fn fetch(&self, download: &Download, tally: &Tally<'_>) -> Result<Fetched, FetchError> {
-        let url = match &download.location {
-            Location::Path(path) => {
-                fs_err::metadata(path).map_err(|source| FetchError::Read { path: path.clone(), source })?;
-                return Ok(Fetched { path: path.clone(), sha256: download.sha256 });
-            }
-            Location::Url(url) => url,
-        };
-        if let (Some(expected), Ok(file)) = (download.sha256, std::fs::File::open(&download.target))
-            && Sha256Digest::of_reader(file).is_ok_and(|found| found == expected)
-        {
-            return Ok(Fetched { path: download.target.clone(), sha256: Some(expected) });
-        }
+        let Location::Url(url) = &download.location else { unreachable!("a file of this machine is at hand") };
         let file = download.target.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let source_shown = download.location.shown();
         if self.offline {
             return Err(FetchError::Offline { file, source_shown });
         }
-        let mut pause = self.pause;
-        for attempt in 1.. {
-            let wait = match self.try_fetch(url, download, tally) {
-                Ok(fetched) => return Ok(fetched),
-                Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Answer(code)) => return Err(FetchError::Answer { file, source_shown, code }),
-                Err(Failure::WrongHash { expected, found }) => {
-                    return Err(FetchError::WrongHash { file, source_shown, expected, found });
-                }
-                Err(Failure::Passing { reason, wait }) => {
-                    if attempt == TRIES {
-                        let reason = self.access.secrets().redact(&reason);
-                        return Err(FetchError::Network { file, source_shown, tries: TRIES, reason });
-                    }
-                    wait.map_or(pause, |wait| wait.min(LONGEST_PAUSE))
-                }
-            };
-            std::thread::sleep(wait);
-            pause *= 2;
+        let mut course = Course {
+            client: self,
+            url,
+            download,
+            partial: None,
+            meter: Meter { tally, total: download.size, received: 0 },
+            validator: None,
+            ranges: true,
+        };
+        let sha256 = self.http.persist(&file, &source_shown, || course.try_once())?;
+        Ok(Fetched { path: download.target.clone(), sha256: Some(sha256) })
+    }
+}
+
+/// A file that needs no server: one of this machine, or one in the cache that is right.
+fn find_at_hand(download: &Download) -> Result<Option<Fetched>, FetchError> {
+    if let Location::Path(path) = &download.location {
+        fs_err::metadata(path).map_err(|source| FetchError::Read { path: path.clone(), source })?;
+        return Ok(Some(Fetched { path: path.clone(), sha256: download.sha256 }));
+    }
+    let Some(expected) = download.sha256 else { return Ok(None) };
+    let Ok(file) = std::fs::File::open(&download.target) else { return Ok(None) };
+    let right = Sha256Digest::of_reader(file).is_ok_and(|found| found == expected);
+    if right && let Some(entry) = download.target.parent() {
+        mark_used(entry);
+    }
+    Ok(right.then(|| Fetched { path: download.target.clone(), sha256: Some(expected) }))
+}
+
+/// Does something with each of `items`, as many at a time as there are connections, and gives the results in their
+/// order; after a failure no other is begun.
+///
+/// # Errors
+/// The first failure in the order of `items`.
+pub(super) fn in_parallel<T: Sync, R: Send, E: Send>(
+    items: &[T],
+    run: impl Fn(&T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let next = AtomicUsize::new(0);
+    let failed = AtomicBool::new(false);
+    let results: Mutex<Vec<Option<Result<R, E>>>> = Mutex::new(items.iter().map(|_| None).collect());
+    let work = || {
+        while !failed.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { return };
+            let result = run(item);
+            failed.fetch_or(result.is_err(), Ordering::Relaxed);
+            results.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(result);
         }
-        unreachable!("the last try returns")
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..items.len().min(CONNECTIONS) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    // Those that were not begun stand behind a failure.
+    results.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
+}
+
+/// One download, over all its tries.
+struct Course<'a, 'p> {
+    client: &'a Client,
+    url: &'a str,
+    download: &'a Download,
+    /// What is there of it.
+    partial: Option<Partial>,
+    meter: Meter<'a, 'p>,
+    /// What the server calls the state of the file that the partial one is from.
+    validator: Option<String>,
+    /// Whether a part may be asked for: not again where that went wrong.
+    ranges: bool,
+}
+
+impl Course<'_, '_> {
+    fn try_once(&mut self) -> Result<Sha256Digest, Failure> {
+        let keep = self.download.sha256.is_some();
+        if self.partial.is_none() && keep && self.ranges {
+            self.partial = Partial::resume(&self.download.target);
+        }
+        let begun_at = self.length();
+        if begun_at > 0 && (!self.ranges || self.download.size.is_some_and(|size| begun_at > size)) {
+            self.restart()?;
+        }
+        let from = self.length();
+        self.meter.reach(from);
+        // An earlier run may have ended between the last byte and the name.
+        let complete = from > 0 && self.download.size == Some(from);
+        if !complete {
+            self.receive(from).map_err(|failure| self.judge(failure, from))?;
+        }
+        self.meter.expect(self.length());
+        let partial = self.partial.take().expect("what was received is there");
+        let found = partial.sha256();
+        match self.download.sha256 {
+            Some(expected) if expected != found => {
+                partial.discard();
+                if from == 0 {
+                    return Err(Failure::WrongHash { expected, found });
+                }
+                // What was there before may have been another server's, or damaged.
+                Err(self.begin_anew("what came does not continue what was there"))
+            }
+            _ => {
+                partial.persist().map_err(|source| self.cannot_write(source))?;
+                Ok(found)
+            }
+        }
     }
 
-    fn try_fetch(&self, url: &str, download: &Download, tally: &Tally<'_>) -> Result<Fetched, Failure> {
-        let (bare, login) = self.access.login_for(url);
-        let agent = self.agent(&bare)?;
-        let mut request = agent.get(&bare);
-        if let Some(login) = login {
-            request = request.header("Authorization", login.basic());
+    /// Asks for what is missing from byte `from` on, and adds it to what is there.
+    fn receive(&mut self, from: u64) -> Result<(), Failure> {
+        let range = format!("bytes={from}-");
+        let mut headers = vec![("Accept-Encoding", "identity")];
+        let validator = self.validator.clone();
+        if from > 0 {
+            headers.push(("Range", &range));
+            headers.extend(validator.as_deref().map(|validator| ("If-Range", validator)));
         }
-        let mut response = request.call().map_err(|error| Failure::of(&error))?;
-        let code = response.status().as_u16();
-        if matches!(code, 408 | 429 | 500..=599) {
-            let wait = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-            let wait = wait.map(Duration::from_secs);
-            return Err(Failure::Passing { reason: format!("the server answered {code}"), wait });
+        let answer = self.client.http.get(self.url, &headers)?;
+        let mut total = None;
+        match answer.code {
+            206 if from > 0 => {
+                total = match answer.header("content-range").and_then(read_content_range) {
+                    Some((start, total)) if start == from => total,
+                    _ => return Err(self.begin_anew("the server answered with another part than was asked for")),
+                };
+            }
+            416 if from > 0 => return Err(self.begin_anew("the server does not have the rest of it")),
+            200 if from > 0 => self.restart()?,
+            200 => {}
+            code => return Err(Failure::Answer(code)),
         }
-        if code != 200 {
-            return Err(Failure::Answer(code));
+        self.validator = find_validator(&answer);
+        let start = if answer.code == 206 { from } else { 0 };
+        let mut flow = Flow::new(answer.body, self.client.http.patience);
+        let total = total.or_else(|| flow.length().map(|length| start.saturating_add(length)));
+        let limit = self.download.size.unwrap_or(LARGEST);
+        if total.is_some_and(|total| total > limit) {
+            return Err(Failure::Refused(Refusal::Longer { expected: limit }));
         }
-        let length = response.body().content_length();
-        let mut meter = tally.begin(length);
-        let write_error = |source| Failure::Final(FetchError::Write { path: download.target.clone(), source });
-        if let Some(directory) = download.target.parent() {
-            make_private_directory(directory).map_err(write_error)?;
+        if let Some(total) = total {
+            self.meter.expect(total);
         }
-        let mut pending = PendingFile::create(&download.target).map_err(write_error)?;
-        let mut hasher = Sha256Hasher::default();
-        let mut reader = response.body_mut().as_reader();
+        if self.partial.is_none() {
+            let target = &self.download.target;
+            let made = target.parent().map_or(Ok(()), make_private_directory);
+            let keep = self.download.sha256.is_some();
+            self.partial =
+                Some(made.and_then(|()| Partial::create(target, keep)).map_err(|source| self.cannot_write(source))?);
+        }
         let mut buffer = vec![0_u8; 128 * 1024];
-        let mut received = 0_u64;
         loop {
-            let read = match reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Failure::Passing { reason: error.to_string(), wait: None }),
-            };
-            hasher.update(&buffer[..read]);
-            pending.write_all(&buffer[..read]).map_err(write_error)?;
-            received += read as u64;
-            meter.add(read as u64);
+            let read = flow.read(&mut buffer)?;
+            if read == 0 {
+                break;
+            }
+            let partial = self.partial.as_mut().expect("it was made above");
+            if partial.length() + read as u64 > limit {
+                return Err(Failure::Refused(Refusal::Longer { expected: limit }));
+            }
+            partial.write(&buffer[..read]).map_err(|source| self.cannot_write(source))?;
+            let length = self.length();
+            self.meter.reach(length);
         }
-        if let Some(length) = length.filter(|length| *length != received) {
-            let reason = format!("truncated: expected {length} bytes, found {received}");
-            return Err(Failure::Passing { reason, wait: None });
+        let (found, expected) = (self.length(), total.or(self.download.size));
+        match expected.filter(|expected| found < *expected) {
+            Some(expected) => Err(Failure::passing(format!("truncated: expected {expected} bytes, found {found}"))),
+            None => Ok(()),
         }
-        let found = hasher.finish();
-        if let Some(expected) = download.sha256.filter(|expected| *expected != found) {
-            return Err(Failure::WrongHash { expected, found });
-        }
-        pending.persist().map_err(write_error)?;
-        meter.keep();
-        Ok(Fetched { path: download.target.clone(), sha256: Some(found) })
     }
 
-    fn agent(&self, url: &str) -> Result<&ureq::Agent, Failure> {
-        let agents = self.agents.get_or_init(|| {
-            let certificates = self.access.certificates()?;
-            let make = |proxy: Option<ureq::Proxy>| {
-                let mut tls = ureq::tls::TlsConfig::builder();
-                tls = tls.root_certs(match &certificates {
-                    Some(certificates) => ureq::tls::RootCerts::new_with_certs(certificates),
-                    None => ureq::tls::RootCerts::PlatformVerifier,
-                });
-                ureq::Agent::config_builder()
-                    .tls_config(tls.build())
-                    .proxy(proxy)
-                    .http_status_as_error(false)
-                    .user_agent(concat!("pyzpack/", env!("CARGO_PKG_VERSION")))
-                    .timeout_connect(Some(CONNECT_TIMEOUT))
-                    .timeout_recv_response(Some(READ_TIMEOUT))
-                    .timeout_per_read(Some(READ_TIMEOUT))
-                    .timeout_global(Some(FILE_TIMEOUT))
-                    .max_idle_connections_per_host(PARALLEL)
-                    .build()
-                    .new_agent()
-            };
-            let http = make(self.access.proxy("http").map_err(|proxy| (proxy, PathBuf::new()))?);
-            let https = make(self.access.proxy("https").map_err(|proxy| (proxy, PathBuf::new()))?);
-            Ok(Agents { http, https })
-        });
-        match agents {
-            Ok(agents) => Ok(if url.starts_with("https:") { &agents.https } else { &agents.http }),
-            Err((proxy, path)) if path == Path::new("") => {
-                Err(Failure::Final(FetchError::Proxy { proxy: proxy.clone() }))
+    /// What a failure means for what is there and for further tries.
+    fn judge(&mut self, failure: Failure, from: u64) -> Failure {
+        let length = self.length();
+        match failure {
+            Failure::Passing { reason, wait, .. } => {
+                // Without a digest only the server can tell whether the rest belongs to it.
+                if self.download.sha256.is_none() && self.validator.is_none() {
+                    self.partial = None;
+                }
+                Failure::Passing { reason, wait, gained: length >= from + GAIN }
             }
-            Err((reason, path)) => {
-                Err(Failure::Final(FetchError::Certificates { path: path.clone(), reason: reason.clone() }))
+            // Nothing of it may stay: it is wrong, or there is no room.
+            Failure::Final(_) | Failure::Refused(Refusal::Longer { .. }) => {
+                self.discard();
+                failure
             }
+            other => {
+                if length == 0 {
+                    self.discard();
+                }
+                other
+            }
+        }
+    }
+
+    /// Has the next try, at once, take the file from its start.
+    fn begin_anew(&mut self, reason: &str) -> Failure {
+        self.ranges = false;
+        Failure::Passing { reason: reason.to_owned(), wait: Some(Duration::ZERO), gained: false }
+    }
+
+    fn length(&self) -> u64 {
+        self.partial.as_ref().map_or(0, Partial::length)
+    }
+
+    fn restart(&mut self) -> Result<(), Failure> {
+        let restarted = self.partial.as_mut().map_or(Ok(()), Partial::restart);
+        restarted.map_err(|source| self.cannot_write(source))
+    }
+
+    fn discard(&mut self) {
+        if let Some(partial) = self.partial.take() {
+            partial.discard();
+        }
+    }
+
+    fn cannot_write(&self, source: io::Error) -> Failure {
+        Failure::Final(FetchError::Write { path: self.download.target.clone(), source })
+    }
+}
+
+/// The start and, where it is known, the whole length (RFC 9110, 14.4): `bytes 100-199/200`. `None` where it contradicts
+/// itself, or does not go to the end.
+fn read_content_range(text: &str) -> Option<(u64, Option<u64>)> {
+    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (start, last) = range.split_once('-')?;
+    let (start, last): (u64, u64) = (start.trim().parse().ok()?, last.trim().parse().ok()?);
+    match total.trim() {
+        "*" => Some((start, None)),
+        total => {
+            let total: u64 = total.parse().ok()?;
+            (start <= last && last.checked_add(1) == Some(total)).then_some((start, Some(total)))
         }
     }
 }
 
-/// Why one try failed.
-enum Failure {
-    /// Nothing helps.
-    Final(FetchError),
-    /// The server does not have it, or does not give it.
-    Answer(u16),
-    /// It is another file.
-    WrongHash { expected: Sha256Digest, found: Sha256Digest },
-    /// Another try may help, after a while.
-    Passing { reason: String, wait: Option<Duration> },
-}
-
-impl Failure {
-    fn of(error: &ureq::Error) -> Self {
-        Self::Passing { reason: error.to_string(), wait: None }
-    }
+/// What `If-Range` may hold (RFC 9110, 13.1.5): a strong entity tag, else a date.
+fn find_validator(answer: &Answer) -> Option<String> {
+    let tag = answer.header("etag").filter(|tag| tag.starts_with('"'));
+    tag.or_else(|| answer.header("last-modified")).map(str::to_owned)
 }
 
 /// Bytes of all downloads.
@@ -289,16 +361,15 @@ struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    fn new(progress: Progress<'a>) -> Self {
-        Self { received: AtomicU64::new(0), total: AtomicU64::new(0), unknown: AtomicUsize::new(0), progress }
-    }
-
-    fn begin(&self, length: Option<u64>) -> Meter<'_, 'a> {
-        match length {
-            Some(length) => self.total.fetch_add(length, Ordering::Relaxed),
-            None => self.unknown.fetch_add(1, Ordering::Relaxed) as u64,
-        };
-        Meter { tally: self, length, received: 0, kept: false }
+    fn new(progress: Progress<'a>, sizes: impl Iterator<Item = Option<u64>>) -> Self {
+        let (mut total, mut unknown) = (0_u64, 0);
+        for size in sizes {
+            match size {
+                Some(size) => total = total.wrapping_add(size),
+                None => unknown += 1,
+            }
+        }
+        Self { received: AtomicU64::new(0), total: AtomicU64::new(total), unknown: AtomicUsize::new(unknown), progress }
     }
 
     fn tell(&self) {
@@ -307,35 +378,51 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// Bytes of one try; a failed try takes its own back.
+/// Bytes of one download, over all its tries.
 struct Meter<'t, 'a> {
     tally: &'t Tally<'a>,
-    length: Option<u64>,
+    total: Option<u64>,
     received: u64,
-    kept: bool,
 }
 
 impl Meter<'_, '_> {
-    fn add(&mut self, bytes: u64) {
-        self.received += bytes;
-        self.tally.received.fetch_add(bytes, Ordering::Relaxed);
-        self.tally.tell();
+    /// Now it is known how many there are in all.
+    fn expect(&mut self, total: u64) {
+        // Differences wrap around, and so may be negative.
+        let known = self.total.replace(total);
+        self.tally.total.fetch_add(total.wrapping_sub(known.unwrap_or(0)), Ordering::Relaxed);
+        if known.is_none() {
+            self.tally.unknown.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
-    fn keep(mut self) {
-        self.kept = true;
+    /// So many are there.
+    fn reach(&mut self, received: u64) {
+        let known = std::mem::replace(&mut self.received, received);
+        self.tally.received.fetch_add(received.wrapping_sub(known), Ordering::Relaxed);
+        if received != known {
+            self.tally.tell();
+        }
     }
 }
 
-impl Drop for Meter<'_, '_> {
-    fn drop(&mut self) {
-        if self.kept {
-            return;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_which_part_came() {
+        for (text, part) in [
+            ("bytes 100-199/200", Some((100, Some(200)))),
+            ("bytes 100-199/*", Some((100, None))),
+            ("bytes 100-198/200", None),
+            ("bytes 200-199/200", None),
+            ("bytes */200", None),
+            ("bytes 0-18446744073709551615/1", None),
+            ("bits 1-2/3", None),
+            ("", None),
+        ] {
+            assert_eq!(read_content_range(text), part, "{text}");
         }
-        self.tally.received.fetch_sub(self.received, Ordering::Relaxed);
-        match self.length {
-            Some(length) => self.tally.total.fetch_sub(length, Ordering::Relaxed),
-            None => self.tally.unknown.fetch_sub(1, Ordering::Relaxed) as u64,
-        };
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     }
     let project_name = project.map(|index| &lock.package[index.0].name);
     Ok(Lock {
+        inputs: None,
         format: LockFormat::Uv,
         path: document.path.to_owned(),
         sha256: document.sha256,

@@ -7,6 +7,7 @@
 mod environment;
 mod evaluate;
 mod parse;
+mod transform;
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ pub use environment::MarkerEnvironment;
 pub use evaluate::{Activation, EvaluationError};
 pub use parse::MarkerError;
 pub(super) use parse::parse_marker;
+pub use transform::Assumed;
 
 /// A marker: a condition on the environment, on extras and on dependency groups.
 ///
