@@ -382,7 +382,7 @@ fn follows_an_edge_only_to_one_entry() {
     assert_eq!(place.refusal(&demo("", &twice)), "`uv.lock`, a 2.0.0: it stands there twice");
     // Both at once: each edge is right, and nothing tells them apart.
     let both = "dependencies = [{ name = \"a\", version = \"1.0\" }, { name = \"a\", version = \"2.0\" }]";
-    let expected = "`uv.lock`: several entries of `a` are needed at once: 1.0, 2.0";
+    let expected = "`uv.lock`: several entries of `a` are needed at once: 1.0 (entry 2), 2.0 (entry 3)";
     assert_eq!(selected(&place, &demo(both, &two), &none), Err(expected.to_owned()));
 }
 
@@ -525,6 +525,24 @@ fn a_lock_that_its_project_has_outgrown_is_stale() {
         let hint = Some("run `uv lock`, then build again".to_owned());
         assert_eq!(check(&changed), Err((format!("`uv.lock` is stale: {reason}"), hint)), "{to}");
     }
+}
+
+#[test]
+fn what_a_member_requires_counts_where_it_is_needed() {
+    let place = Place::new();
+    let member = "[[package]]\nname = \"lib\"\nversion = \"1\"\nsource = { editable = \"lib\" }\n[package.metadata]\n\
+                  requires-dist = [{ name = \"a\" }]\n\n";
+    place.write("pyproject.toml", "[project]\nname = \"demo\"\nversion = \"1.0\"\ndependencies = [\"lib\"]\n");
+    let lib =
+        |dependency: &str| format!("[project]\nname = \"lib\"\nversion = \"1\"\ndependencies = [\"{dependency}\"]\n");
+    let metadata = "[package.metadata]\nrequires-dist = [{ name = \"lib\" }]";
+    let needed = demo(&format!("{}\n{metadata}", needs(&["lib"])), member).replace("requires-python = \">=3.9\"\n", "");
+    place.write("lib/pyproject.toml", &lib("a"));
+    assert!(place.read(&needed).is_ok());
+    place.write("lib/pyproject.toml", &lib("b"));
+    let expected = "`uv.lock` is stale: in `lib`, `b` is required now, and was not locked";
+    assert_eq!(place.refusal(&needed), expected);
+    assert!(place.read(&needed.replace(&needs(&["lib"]), "")).is_ok());
 }
 
 #[test]

@@ -20,7 +20,8 @@ use self::graph::Graph;
 use self::source::{local_directory, read_source, without_dots};
 use self::wire::{PackageTable, UvLock};
 use super::{
-    Context, Document, EntryFault, Lock, LockError, LockFormat, LockedPackage, Membership, PackageIndex, Root,
+    Context, Document, EntryFault, Lock, LockError, LockFormat, LockedPackage, LockedSource, Membership, PackageIndex,
+    Root,
 };
 use crate::names::PackageName;
 use crate::project::pyproject::locate_fault;
@@ -37,7 +38,6 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     let path = std::path::absolute(document.path).unwrap_or_else(|_| document.path.to_owned());
     let directory = without_dots(path.parent().unwrap_or(Path::new("")));
     let project = find_project(document, &lock, &directory, context)?;
-    check_freshness(document, &lock, &directory, context, project)?;
     let requires_python = lock.requires_python.as_deref().map(|text| {
         text.parse().map_err(|_| malformed(format!("`requires-python` is not a version specifier: `{text}`")))
     });
@@ -71,6 +71,10 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
             (graph.manifest_roots(&lock.manifest)?, BTreeSet::new(), groups)
         }
     };
+    if let Some(folder) = context.project.filter(|_| !is_of_script(document)) {
+        let origin = Origin { directory: &directory, project: folder, entry: project };
+        check_freshness(document, &lock, &origin, &packages, &roots)?;
+    }
     let project_name = project.map(|index| &lock.package[index.0].name);
     Ok(Lock {
         inputs: None,
@@ -102,25 +106,51 @@ fn parse(document: &Document<'_>) -> Result<UvLock, LockError> {
     }
 }
 
-/// Compares with the `pyproject.toml` of the project, where there is one to be read; a script has none.
+/// What a lock is checked against: the files that it was made from.
+struct Origin<'a> {
+    /// The lock's directory.
+    directory: &'a Path,
+    /// The project's.
+    project: &'a Path,
+    /// The project's entry.
+    entry: Option<PackageIndex>,
+}
+
+/// Compares with the `pyproject.toml` of the project, and of the members and directories that it needs.
 fn check_freshness(
     document: &Document<'_>,
     lock: &UvLock,
-    directory: &Path,
-    context: Context<'_>,
-    project: Option<PackageIndex>,
+    origin: &Origin<'_>,
+    packages: &[LockedPackage],
+    roots: &[Root],
 ) -> Result<(), LockError> {
-    let Some(folder) = context.project.filter(|_| !is_of_script(document)) else { return Ok(()) };
-    let entry = project.map(|index| &lock.package[index.0]);
+    let directory_of = |index: PackageIndex| match &packages[index.0].source {
+        LockedSource::Directory { path } | LockedSource::Virtual { path } => Some(path.clone()),
+        _ => None,
+    };
     // Where the lock has it: the same directory, though another path may lead there.
-    let place = entry.and_then(|entry| local_directory(&entry.source)).map_or_else(
-        || without_dots(&std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())),
-        |text| without_dots(&directory.join(text)),
-    );
-    match stale::find_change(lock, entry, directory, &place) {
-        None => Ok(()),
-        Some(reason) => Err(LockError::Stale { path: document.path.to_owned(), reason, command: "uv lock".to_owned() }),
+    let place = origin.entry.and_then(directory_of);
+    let place = place.unwrap_or_else(|| {
+        without_dots(&std::path::absolute(origin.project).unwrap_or_else(|_| origin.project.to_owned()))
+    });
+    let table = origin.entry.map(|index| &lock.package[index.0]);
+    let mut change = stale::find_change(lock, table, origin.directory, &place);
+    let mut seen: BTreeSet<PackageIndex> = origin.entry.into_iter().collect();
+    let mut open: Vec<PackageIndex> = roots.iter().map(|root| root.edge.to).collect();
+    while let (None, Some(index)) = (&change, open.pop()) {
+        if !seen.insert(index) {
+            continue;
+        }
+        if let Some(path) = directory_of(index) {
+            change = stale::find_change_of_dependency(lock, &lock.package[index.0], origin.directory, &path);
+        }
+        let package = &packages[index.0];
+        let edges = package.dependencies.iter().chain(package.optional_dependencies.values().flatten());
+        open.extend(edges.map(|edge| edge.to));
     }
+    change.map_or(Ok(()), |reason| {
+        Err(LockError::Stale { path: document.path.to_owned(), reason, command: "uv lock".to_owned() })
+    })
 }
 
 fn is_of_script(document: &Document<'_>) -> bool {
@@ -230,7 +260,7 @@ fn entry(package: &PackageTable) -> String {
     package.version.as_ref().map_or_else(|| package.name.to_string(), |version| format!("{} {version}", package.name))
 }
 
-/// A fault of what is no entry's own.
+/// A marker; whose it is, the caller says.
 fn marker(text: &str) -> Result<Marker, EntryFault> {
     text.parse::<Marker>().map_err(|error| EntryFault::Marker(error.to_string()))
 }

@@ -41,7 +41,7 @@ enum Origin {
         subdirectory: Option<String>,
     },
     File(PathBuf),
-    /// Whether it is editable is not said of a directory that has nothing to install.
+    /// Whether it is editable counts only where both sides say.
     Directory {
         path: PathBuf,
         editable: Option<bool>,
@@ -54,7 +54,7 @@ pub(super) struct Sources {
     /// `[[tool.uv.index]]`: URLs by name.
     indexes: BTreeMap<String, String>,
     /// The directories of packages in the lock.
-    pub(super) local: BTreeMap<PackageName, PathBuf>,
+    local: BTreeMap<PackageName, PathBuf>,
 }
 
 impl Sources {
@@ -123,8 +123,8 @@ impl Sources {
             return Some(Origin::Versions { specifiers: specifiers.iter().cloned().collect(), index });
         }
         if source.get("workspace").and_then(Value::as_bool) == Some(true) {
-            let path = self.local.get(name)?.clone();
-            return Some(Origin::Directory { path, editable: Some(editable.unwrap_or(true)) });
+            // Whether a member is editable, its dependents settle among themselves.
+            return Some(Origin::Directory { path: self.local.get(name)?.clone(), editable: None });
         }
         None
     }

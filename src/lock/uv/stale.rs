@@ -33,14 +33,7 @@ pub(super) fn find_change(
 ) -> Option<String> {
     let document = read_document(project)?;
     let workspace = if directory == project { None } else { read_document(directory) };
-    let requires_python = lock.requires_python.as_deref().and_then(|text| text.parse().ok());
-    let local = lock.package.iter().filter_map(|package| {
-        Some((package.name.clone(), without_dots(&directory.join(local_directory(&package.source)?))))
-    });
-    let documents: Vec<(&Path, &Table)> =
-        workspace.iter().map(|document| (directory, document)).chain([(project, &document)]).collect();
-    let sources = Sources::read(&documents, local.collect());
-    let comparison = Comparison { sources, directory, requires_python };
+    let comparison = Comparison::of(lock, directory, workspace.as_ref(), project, &document);
     let root = workspace.as_ref().unwrap_or(&document);
     if let Some((entry, table)) = entry.zip(document.get("project").and_then(Value::as_table)) {
         let change = (lock.manifest.members.is_empty())
@@ -70,6 +63,29 @@ pub(super) fn find_change(
             .or_else(|| comparison.change_of_manifest(lock, root));
     }
     None
+}
+
+/// What changed in the requirements of a member or a directory that the project needs, since they were locked.
+pub(super) fn find_change_of_dependency(
+    lock: &UvLock,
+    entry: &PackageTable,
+    directory: &Path,
+    project: &Path,
+) -> Option<String> {
+    let document = read_document(project)?;
+    let table = document.get("project")?.as_table()?;
+    // The workspace's sources are its members' alone.
+    let is_member = lock.manifest.members.contains(&entry.name);
+    let workspace = if is_member && directory != project { read_document(directory) } else { None };
+    let comparison = Comparison::of(lock, directory, workspace.as_ref(), project, &document);
+    let recorded = entry.metadata.as_ref();
+    let change = change_of_version(table, entry).or_else(|| {
+        if recorded.is_none() && lock.revision >= MAY_RECORD_NOTHING {
+            return change_of_edges(&document, entry);
+        }
+        comparison.change_of_requirements(lock.revision, table, recorded)
+    });
+    change.map(|change| format!("in `{}`, {change}", entry.name))
 }
 
 /// Of a lock that records no requirements, names are all that can be compared: those that are required everywhere lead
@@ -143,7 +159,17 @@ struct Comparison<'a> {
     requires_python: Option<VersionSpecifiers>,
 }
 
-impl Comparison<'_> {
+impl<'a> Comparison<'a> {
+    fn of(lock: &UvLock, directory: &'a Path, workspace: Option<&Table>, project: &Path, document: &Table) -> Self {
+        let requires_python = lock.requires_python.as_deref().and_then(|text| text.parse().ok());
+        let local = lock.package.iter().filter_map(|package| {
+            Some((package.name.clone(), without_dots(&directory.join(local_directory(&package.source)?))))
+        });
+        let documents: Vec<(&Path, &Table)> =
+            workspace.into_iter().map(|document| (directory, document)).chain([(project, document)]).collect();
+        Self { sources: Sources::read(&documents, local.collect()), directory, requires_python }
+    }
+
     /// Of a workspace, the lock has what all members allow, which no member need say.
     fn change_of_python(&self, project: &Table, locked: Option<&str>) -> Option<String> {
         let now = project.get("requires-python").and_then(Value::as_str)?;
