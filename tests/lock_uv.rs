@@ -382,7 +382,7 @@ fn follows_an_edge_only_to_one_entry() {
     assert_eq!(place.refusal(&demo("", &twice)), "`uv.lock`, a 2.0.0: it stands there twice");
     // Both at once: each edge is right, and nothing tells them apart.
     let both = "dependencies = [{ name = \"a\", version = \"1.0\" }, { name = \"a\", version = \"2.0\" }]";
-    let expected = "`uv.lock`: several entries of `a` are needed at once: 1.0, 2.0";
+    let expected = "`uv.lock`: several entries of `a` are needed at once: 1.0 (entry 2), 2.0 (entry 3)";
     assert_eq!(selected(&place, &demo(both, &two), &none), Err(expected.to_owned()));
 }
 
