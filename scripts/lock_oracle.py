@@ -2,7 +2,7 @@
 
 Where pyzpack differs from `packaging.pylock` by decision, `select` says so: default groups are united with those that
 are asked for; an extra or group that is not there is refused; the build tag decides among wheels of equally good tags
-(PEP 427); an archive that is a wheel has to fit; what is taken has a sha256.
+(PEP 427); an archive that is a wheel has to fit; what is taken has a sha256; the project itself is left out.
 """
 
 import re
@@ -194,6 +194,9 @@ def named(document, selected):
     packages = []
     for number, what in selected:
         package = document["packages"][number]
+        # The project itself, which is packed by itself.
+        if what == "directory" and package["directory"]["path"] == ".":
+            continue
         version = package.get("version")
         if what in ("git", "directory"):
             file = what

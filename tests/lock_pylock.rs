@@ -492,19 +492,27 @@ fn an_entry_without_a_version_has_that_of_its_files() {
 }
 
 #[test]
-fn the_project_itself_has_its_own_name() {
+fn the_project_itself_has_its_own_name_and_is_not_selected() {
     let place = Place::new();
-    std::fs::create_dir(place.root.join("member")).unwrap();
-    std::fs::write(place.lock(), document("", &bare("directory = { path = \"member\" }"))).unwrap();
     let project = place.root.join("member");
+    std::fs::create_dir(&project).unwrap();
+    std::fs::write(place.lock(), document("", &bare("directory = { path = \"member\" }"))).unwrap();
     let read = |project: &Path, name: &str| {
         let name = name.parse().unwrap();
         Lock::read(&place.lock(), Context { project: Some(project), name: Some(&name) })
     };
-    assert_eq!(read(&project, "a").unwrap().packages[0].source, LockedSource::Directory { path: project.clone() });
+    let lock = read(&project, "a").unwrap();
+    assert_eq!(lock.packages[0].source, LockedSource::Directory { path: project.clone() });
+    assert_eq!(files(&lock, &linux(), &[], &[]), [""; 0]);
     let error = read(&project, "b").unwrap_err();
     assert_eq!(place.message(&error), "`pylock.toml` locks `a`, and what is packed is `b`");
-    assert!(read(&place.root, "b").is_ok());
+    assert_eq!(files(&read(&place.root, "b").unwrap(), &linux(), &[], &[]), ["source"]);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&project, place.root.join("link")).unwrap();
+        let lock = read(&place.root.join("link"), "a").unwrap();
+        assert_eq!(files(&lock, &linux(), &[], &[]), [""; 0]);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! The expectations are made by scripts/check-locks: `selections.json` beside each real lock in testdata/locks, and
 //! `generated.json` for generated pylock.toml texts. What is expected where pyzpack differs from `packaging` by decision, the
-//! scripts say in words (scripts/lock_oracle.py, `stricter` in scripts/lock_generator.py).
+//! scripts say in words (`scripts/lock_oracle.py`, `stricter` in `scripts/lock_generator.py`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

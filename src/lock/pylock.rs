@@ -35,10 +35,13 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
         Bounds::of(path, context.project).map_err(|source| LockError::Read { path: path.to_owned(), source })?;
     let mut packages = Vec::new();
     let mut roots = Vec::new();
+    let mut project = None;
     let entries = fields.tables("packages").and_then(|entries| fields.required("packages", entries));
     for (index, entry) in entries.map_err(malformed)?.into_iter().enumerate() {
         let MarkedPackage { package, marker } = read_entry(document, &entry, &bounds)?;
-        check_project(document, &package, context)?;
+        if is_project(document, &package, context)? {
+            project = Some(PackageIndex(index));
+        }
         roots.push(Root {
             of: Membership::Base,
             edge: Edge { to: PackageIndex(index), extras: BTreeSet::new(), marker },
@@ -49,7 +52,6 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     let own = tool.map(|tool| tool.table("pyzpack")).transpose().map_err(malformed)?.flatten();
     let (inputs, builds) = own.map(|own| read_own(document, &own, &bounds)).transpose()?.unwrap_or_default();
     Ok(Lock {
-        project: None,
         format: LockFormat::Pylock,
         path: path.to_owned(),
         sha256: document.sha256,
@@ -60,6 +62,7 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
         default_groups: header.default_groups,
         conflicts: Vec::new(),
         packages,
+        project,
         roots,
         inputs,
         builds,
@@ -145,22 +148,22 @@ fn read_entry(document: &Document<'_>, entry: &Fields<'_>, bounds: &Bounds) -> R
     })
 }
 
-/// The project itself may stand among the entries, under its own name.
-fn check_project(document: &Document<'_>, package: &LockedPackage, context: Context<'_>) -> Result<(), LockError> {
-    let (LockedSource::Directory { path }, Some(project), Some(name)) =
-        (&package.source, context.project, context.name)
-    else {
-        return Ok(());
+/// Whether an entry is the project itself, which may stand among the others, under its own name.
+fn is_project(document: &Document<'_>, package: &LockedPackage, context: Context<'_>) -> Result<bool, LockError> {
+    let (LockedSource::Directory { path }, Some(project)) = (&package.source, context.project) else {
+        return Ok(false);
     };
-    let same = project.canonicalize().is_ok_and(|project| project == *path);
-    if !same || package.name == *name {
-        return Ok(());
+    if !project.canonicalize().is_ok_and(|project| project == *path) {
+        return Ok(false);
     }
-    Err(LockError::OtherProject {
-        path: document.path.to_owned(),
-        found: package.name.to_string(),
-        expected: name.to_string(),
-    })
+    match context.name.filter(|name| **name != package.name) {
+        Some(name) => Err(LockError::OtherProject {
+            path: document.path.to_owned(),
+            found: package.name.to_string(),
+            expected: name.to_string(),
+        }),
+        None => Ok(true),
+    }
 }
 
 fn read_package(fields: &Fields<'_>, bounds: &Bounds) -> Result<MarkedPackage, EntryFault> {

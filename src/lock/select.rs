@@ -46,10 +46,11 @@ pub enum Choice<'a> {
 impl Lock {
     /// The entries that `target` needs for what is wanted, by name.
     ///
-    /// It selects what `packaging.pylock.Pylock.select` does, with four differences, each told by PEP 751 or PEP 427 or for
+    /// It selects what `packaging.pylock.Pylock.select` does, with five differences, each told by PEP 751 or PEP 427 or for
     /// the sake of the build: an extra or a group that the lock does not have is refused; default groups are taken beside
     /// those that are asked for, not in their place; of wheels with equally good tags the one with the highest build tag is
-    /// taken, then the first in the lock, not the first at once; and an archive that is a wheel has to fit like any other.
+    /// taken, then the first in the lock, not the first at once; an archive that is a wheel has to fit like any other; and
+    /// the project itself is left out.
     ///
     /// # Errors
     /// [`LockError`]: the lock is not for this target, does not have what is wanted, or an entry that is needed cannot be

@@ -1,4 +1,4 @@
-//! Targets that are on no machine here, as scripts/lock_oracle.py makes them too.
+//! Targets that are on no machine here, as `scripts/lock_oracle.py` makes them too.
 
 use pyzpack::target::{MarkerEnvironment, Platform, PythonAbi, PythonMinor, Target, Threading};
 
