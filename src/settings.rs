@@ -19,6 +19,10 @@ pub struct BuildSettings {
     pub directory: PathBuf,
     /// What to pack, as written.
     pub inputs: Vec<String>,
+    /// The lock file; none for the one that is found beside the project.
+    pub lock: Option<PathBuf>,
+    /// Whether anything that nothing pins is refused.
+    pub unpinned: UnpinnedPolicy,
     /// Requirements files.
     pub requirement_files: Vec<PathBuf>,
     /// The file to write; none for `dist/NAME.pyz`.
@@ -59,6 +63,16 @@ pub struct BuildSettings {
     pub epoch: Epoch,
     /// The version of this tool.
     pub tool_version: String,
+}
+
+/// What happens to what another day could choose otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UnpinnedPolicy {
+    /// It is taken, and said.
+    #[default]
+    Tell,
+    /// The build stops before it is fetched or built.
+    Refuse,
 }
 
 /// What happens to sources that have no wheel.

@@ -226,10 +226,11 @@ fn plan_says_what_build_would_do_and_writes_nothing() {
     tool("first").metadata("Requires-Dist: second").write(&place.work());
     tool("second").write(&place.work());
     let arguments = ["plan", "first", "--no-index", "--find-links", "."];
-    let text = "resolve  2 distributions from 1 input, by the wheels at hand\n\
-                fetch    nothing: all wheels are at hand\n\
-                pack     10 files, layout extract: 2 distributions are packed\n\
-                start    first:main\n         first 1.0 (local)\n         second 1.0 (local)\n";
+    let text = "resolve  2 distributions from 1 input (by the wheels at hand; there is no lock)\n\
+                fetch    nothing (all wheels are at hand)\n\
+                build    nothing (everything has a wheel)\n\
+                pack     10 files, layout extract (2 distributions are packed)\n\
+                start    first:main (nothing else was named)\n         first 1.0 (local)\n         second 1.0 (local)\n";
     assert_eq!(without_setup(place.run(&arguments)), Ended::new(0, &format!("{text}{ANYWHERE}"), ""));
     assert_eq!(names(&place.work()).len(), 2);
 }
@@ -240,12 +241,12 @@ fn plan_of_a_project_builds_nothing() {
     place.write(PROJECT);
     // A backend that would leave a trace.
     place.write(&[("backend.py", "raise SystemExit('the backend ran')\n")]);
-    let text = "build    this project to a wheel, in an isolated environment\n\
-                resolve  what the wheels require, by uv or pip where they leave a choice\n\
-                fetch    nothing: --offline\n\
-                pack     all files, in layout zip\n\
-                start    the console script `my-app`, looked up in the wheels\n\
-                runs on: known when the sources are built\n";
+    let text = "resolve  what the wheels require (by uv or pip where the wheels leave a choice; there is no lock)\n\
+                fetch    nothing (--offline)\n\
+                build    this project to a wheel, in an isolated environment (it is a source)\n\
+                pack     all files, layout zip (asked for)\n\
+                start    the console script `my-app` (asked for)\n\
+                runs on: known when the wheels are\n";
     let ended = place.run(&["plan", "--offline", "--layout", "zip", "-c", "my-app"]);
     assert_eq!(without_setup(ended), Ended::new(0, text, ""));
     assert!(!place.path("dist").exists());
@@ -256,12 +257,12 @@ fn plan_names_what_a_requirement_would_have_built() {
     let place = Place::new();
     support::write_tree(&place.path("source"), PROJECT);
     let requirement = format!("my-app @ file://{}", place.path("source").display());
-    let text = "build    source to a wheel, in an isolated environment\n\
-                resolve  what the wheels require, by uv or pip where they leave a choice\n\
-                fetch    nothing: --offline\n\
-                pack     all files, in layout zip\n\
-                start    the console script `my-app`, looked up in the wheels\n\
-                runs on: known when the sources are built\n";
+    let text = "resolve  what the wheels require (by uv or pip where the wheels leave a choice; there is no lock)\n\
+                fetch    nothing (--offline)\n\
+                build    source to a wheel, in an isolated environment (it is a source)\n\
+                pack     all files, layout zip (asked for)\n\
+                start    the console script `my-app` (asked for)\n\
+                runs on: known when the wheels are\n";
     let ended = place.run(&["plan", &requirement, "--offline", "--no-index", "--layout", "zip", "-c", "my-app"]);
     assert_eq!(without_setup(ended), Ended::new(0, text, ""));
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use pyzpack::project::git::{GitError, GitSource};
 use pyzpack::project::sdist::{Limits, unpack_sdist};
-use pyzpack::project::sources::{Revision, SourceCopy, SourcesError, copy_sources};
+use pyzpack::project::sources::{Revision, SourceCopy, SourcesError, copy_sources, list_sources};
 use pyzpack::status::{Explain, Status};
 
 mod support;
@@ -361,4 +361,67 @@ fn checks_out_the_same_bytes_whatever_the_user_configured() {
     assert_eq!((read("data.txt").as_str(), read("read.md").as_str()), ("a\nb\n", "a\nb\n"));
     assert!(found.project.join("link").is_symlink());
     assert_eq!(found.time, 1_700_000_000);
+}
+
+#[test]
+fn lists_what_it_would_copy() {
+    let Some(program) = git_program() else { return };
+    let place = tempfile::tempdir().unwrap();
+    let tree = place.path().join("tree");
+    write_tree(
+        &tree,
+        &[
+            ("main.py", ""),
+            ("local.py", ""),
+            ("lib/a.py", ""),
+            ("lib/cache.bin", ""),
+            ("deleted.py", ""),
+            ("__pycache__/main.pyc", ""),
+            (".gitignore", "local.py\n*.bin\n__pycache__/\n"),
+        ],
+    );
+    let listed = |git: Option<&Path>| {
+        let mut listed: Vec<String> =
+            list_sources(&tree, git, &environment()).unwrap().iter().map(|path| path.display().to_string()).collect();
+        listed.sort();
+        listed
+    };
+    let everything = [".gitignore", "deleted.py", "lib/a.py", "lib/cache.bin", "local.py", "main.py"];
+    assert_eq!(listed(None), everything);
+    git(&tree, &["init", "-q"]);
+    git(&tree, &["add", "."]);
+    std::fs::remove_file(tree.join("deleted.py")).unwrap();
+    let into = place.path().join("copy");
+    copy_sources(&tree, &into, EPOCH, Some(&program), &environment()).unwrap();
+    assert_eq!(listed(Some(&program)), [".gitignore", "lib/a.py", "main.py"]);
+    assert_eq!(listed(Some(&program)), listing(&into));
+}
+
+#[test]
+fn copies_no_login_and_no_program_of_a_repositorys_configuration() {
+    let Some(program) = git_program() else { return };
+    let tree = tempfile::tempdir().unwrap();
+    git(tree.path(), &["init", "-q"]);
+    write_tree(tree.path(), &[("a.py", "")]);
+    git(tree.path(), &["add", "-A"]);
+    git(tree.path(), &["commit", "-q", "-m", "x"]);
+    git(tree.path(), &["tag", "v1.0"]);
+    let note = tree.path().join("note");
+    let run = format!("touch {}", note.display());
+    for (key, value) in [
+        ("remote.origin.url", "https://user:secret@host.example/x"),
+        ("http.https://host.example/.extraheader", "AUTHORIZATION: basic secret"),
+        ("core.fsmonitor", &run),
+        ("core.sshCommand", &run),
+    ] {
+        git(tree.path(), &["config", key, value]);
+    }
+    std::fs::write(tree.path().join(".git/FETCH_HEAD"), "https://user:secret@host.example/x").unwrap();
+    let (directory, copy) = copy(tree.path(), Some(&program)).unwrap();
+    let text = std::fs::read_to_string(copy.root.join(".git/config")).unwrap();
+    assert!(text.contains("repositoryformatversion") && !text.contains("secret") && !text.contains("touch"), "{text}");
+    assert!(!copy.root.join(".git/FETCH_HEAD").exists());
+    assert_eq!(git(&copy.root, &["describe", "--tags", "--dirty"]), "v1.0");
+    assert!(!note.exists());
+    drop(directory);
 }

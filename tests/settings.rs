@@ -144,18 +144,6 @@ fn mistyped_variables_are_named() {
 }
 
 #[test]
-fn lock_files_that_are_not_read_are_named() {
-    let place = Place::new();
-    place.write(PROJECT);
-    place.write(&[("uv.lock", ""), ("poetry.lock", "")]);
-    let stderr = format!("warning: `poetry.lock` and `uv.lock` are not read yet: versions are chosen anew\n{ANYWHERE}");
-    place.builds(&["build", "--offline"], "dist/my-app.pyz", "1 distribution", &stderr);
-    std::fs::remove_file(place.path("uv.lock")).unwrap();
-    let stderr = format!("warning: `poetry.lock` is not read yet: versions are chosen anew\n{ANYWHERE}");
-    place.builds(&["build", "--offline"], "dist/my-app.pyz", "1 distribution", &stderr);
-}
-
-#[test]
 fn what_was_not_pinned_is_said_in_one_line() {
     let git = |place: &Place, arguments: &[&str]| {
         let output = std::process::Command::new("git")

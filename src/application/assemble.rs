@@ -33,6 +33,31 @@ pub enum Compression {
     Store,
 }
 
+/// Requirements of distributions that a lock overrides: its choice was made without them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overridden(BTreeSet<(PackageName, String)>);
+
+impl Overridden {
+    /// Adds a requirement of a distribution.
+    pub fn insert(&mut self, distribution: &PackageName, requirement: &Requirement) {
+        self.0.insert((distribution.clone(), requirement.to_string()));
+    }
+
+    /// The distributions and their requirements, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &(PackageName, String)> {
+        self.0.iter()
+    }
+
+    /// The facts without what is overridden.
+    fn apply(&self, mut facts: DistributionFacts) -> DistributionFacts {
+        if !self.0.is_empty() {
+            let counts = |requirement: &Requirement| !self.0.contains(&(facts.name.clone(), requirement.to_string()));
+            facts.requires_dist.retain(counts);
+        }
+        facts
+    }
+}
+
 /// What decides about an archive besides its wheels.
 #[derive(Debug, Clone)]
 pub struct ApplicationOptions {
@@ -46,6 +71,8 @@ pub struct ApplicationOptions {
     pub named: Vec<PackageName>,
     /// What the wheels are needed for.
     pub roots: Vec<Requirement>,
+    /// What of the wheels' requirements does not count.
+    pub overridden: Overridden,
     /// The time of every entry.
     pub epoch: Epoch,
     /// The first line.
@@ -189,7 +216,8 @@ pub fn assemble(
     target: &Target,
     options: ApplicationOptions,
 ) -> Result<ApplicationPlan, PlanError> {
-    let facts = wheels.iter().map(facts_of).collect::<Result<Vec<_>, _>>()?;
+    let facts = wheels.iter().map(|wheel| facts_of(wheel).map(|facts| options.overridden.apply(facts)));
+    let facts = facts.collect::<Result<Vec<_>, _>>()?;
     let pythons = supported_pythons(&options.roots, &facts, target, options.requires_python.as_ref());
     if pythons.minors.is_empty() {
         let reasons = pythons.refused.iter().rev().map(|(minor, reason)| format!("CPython {minor}: {reason}"));
@@ -250,7 +278,8 @@ pub fn assemble(
             .collect(),
         pth: tree.pth_files().into_iter().map(str::to_owned).collect(),
     };
-    let planner = Planner { wheels, tree, compression: options.compression, epoch: options.epoch };
+    let locked = manifest.recipe.lock.is_some();
+    let planner = Planner { wheels, tree, compression: options.compression, locked, epoch: options.epoch };
     let archive = match layout {
         Layout::Zip => planner.plan_zip(&bootstrap, &manifest, &options.shebang)?,
         Layout::Extract => planner.plan_extract(bootstrap, &manifest, &options.shebang)?,

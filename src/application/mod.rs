@@ -8,7 +8,7 @@ mod planner;
 mod stdlib;
 mod tree;
 
-pub use assemble::{ApplicationOptions, ApplicationPlan, Compression, PlanError, assemble, facts_of};
+pub use assemble::{ApplicationOptions, ApplicationPlan, Compression, Overridden, PlanError, assemble, facts_of};
 pub use entry_point::{
     EntryChoice, EntryPoint, EntryPointError, ModuleFile, Scripts, check_bound, find_module, locate,
 };

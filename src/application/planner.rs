@@ -10,12 +10,15 @@ use crate::archive::{ArchivePath, ArchivePlan, EntrySource, Epoch, MAX_ENTRIES, 
 use crate::digest::Sha256Digest;
 use crate::evidence::{MANIFEST_PATH, Manifest};
 use crate::runtime::{self, Bootstrap};
+use crate::wheel::Origin;
 
 /// Turns the tree into archives.
 pub(super) struct Planner<'a> {
     pub(super) wheels: &'a WheelSet,
     pub(super) tree: &'a InstalledTree,
     pub(super) compression: Compression,
+    /// Whether there is a lock. Then the streams of a wheel that it does not hold are no more fixed than the wheel.
+    pub(super) locked: bool,
     pub(super) epoch: Epoch,
 }
 
@@ -39,8 +42,8 @@ impl Planner<'_> {
                     let wheel = self.wheels.at(*wheel);
                     let file = &wheel.files[*file];
                     let packing = match self.compression {
-                        Compression::Reuse => Packing::Reuse,
-                        Compression::Recompress => Packing::Encode,
+                        Compression::Reuse if !self.locked || wheel.origin == Origin::Locked => Packing::Reuse,
+                        Compression::Reuse | Compression::Recompress => Packing::Encode,
                         Compression::Store => Packing::Store,
                     };
                     EntrySource::Entry {

@@ -6,6 +6,7 @@ mod cache;
 mod inspect;
 mod observer;
 mod options;
+mod plan;
 mod report;
 mod settings;
 mod world;

@@ -32,6 +32,8 @@ pub(super) const BUILD_OPTIONS: &[BuildOption] = &[
     option("console-script", Some('c'), Text, "NAME", "Start this console script [default: the only one]"),
     option("entry-point", Some('e'), Text, "MOD[:FUNC]", "Start this object; a module alone runs as __main__"),
     option("requirement", Some('r'), List, "FILE", "Pack what this requirements.txt lists; repeatable"),
+    option("lock", None, Text, "FILE", "Take the versions of this lock file [default: the project's own]"),
+    option("locked", None, Flag, "", "Refuse what no lock, hash or commit pins, build requirements included"),
     option("extra", None, List, "NAME", "Pack this extra of the inputs too; repeatable"),
     option("group", None, List, "NAME", "Pack this dependency group of the project too; repeatable"),
     option("find-links", None, List, "DIR", "Look for distributions in this directory too; repeatable"),

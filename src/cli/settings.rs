@@ -14,7 +14,7 @@ use crate::project::pyproject::read_settings;
 use crate::project::script::Script;
 use crate::redact::redact_url;
 use crate::resolve::IndexOptions;
-use crate::settings::{BuildSettings, SourcePolicy};
+use crate::settings::{BuildSettings, SourcePolicy, UnpinnedPolicy};
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
 
@@ -115,6 +115,8 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
             find_links: layers.list("find-links")?.into_iter().map(PathBuf::from).collect(),
             no_index: layers.flag("no-index")?,
         },
+        lock: layers.text("lock")?.map(|given| PathBuf::from(given.value)),
+        unpinned: if layers.flag("locked")? { UnpinnedPolicy::Refuse } else { UnpinnedPolicy::Tell },
         requirement_files: layers.list("requirement")?.into_iter().map(PathBuf::from).collect(),
         output: layers.text("output")?.map(|given| PathBuf::from(given.value)),
         extras: layers.parse_list("extra")?,

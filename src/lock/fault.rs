@@ -114,6 +114,14 @@ pub enum LockError {
         /// Those that were asked for.
         names: Vec<String>,
     },
+    /// A file that lies nowhere and may not be fetched.
+    #[error("`{}`, {entry}: it is neither in the directories of --find-links nor in the cache, and no index may be asked", path.display())]
+    NotAtHand {
+        /// The file.
+        path: PathBuf,
+        /// The entry.
+        entry: String,
+    },
     /// One name, several entries that all count.
     #[error("`{}`: several entries of `{name}` are needed at once: {}", path.display(), versions.join(", "))]
     Ambiguous {

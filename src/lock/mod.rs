@@ -3,11 +3,18 @@
 //! A lock is data: nothing is resolved, fetched or built here, and what cannot be trusted (an entry without a sha256, a
 //! path outside of the project, a URL that is neither http nor https) is refused by name before anything else happens.
 
+mod agreement;
+mod bounds;
+mod constraint;
+mod entries;
 mod fault;
+mod fields;
+mod listing;
 mod pdm;
 mod pipfile;
 mod poetry;
 mod pylock;
+mod python_json;
 mod requirements;
 mod select;
 mod uv;
@@ -21,6 +28,7 @@ use crate::digest::Sha256Digest;
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::Marker;
 
+pub use agreement::{Disagreement, check_agreement};
 pub use fault::{EntryFault, LockError};
 pub use select::{Choice, Selected, Wanted};
 
@@ -64,9 +72,13 @@ pub struct Lock {
     pub conflicts: Vec<BTreeSet<Membership>>,
     /// Every entry, in the file's order.
     pub packages: Vec<LockedPackage>,
+    /// The entry that is the project itself, in a format that lists it: it is packed by itself and never selected.
+    pub project: Option<PackageIndex>,
     /// What is needed by itself. In a format that lists packages with markers, every package is; in one that holds a
     /// graph, what the project itself requires.
     pub roots: Vec<Root>,
+    /// What says whether the lock is stale, to those who wrote it (`[tool.pyzpack] inputs` of a `pylock.toml`).
+    pub inputs: Option<String>,
     /// What sources are built with, where the lock says (`[tool.pyzpack]` of a `pylock.toml` that pyzpack wrote).
     pub builds: Vec<LockedBuild>,
 }
@@ -214,8 +226,17 @@ pub struct LockedBuild {
     /// The requirements that the set was chosen for: `[build-system] requires`, and those that the backend asked for,
     /// sorted, as written.
     pub requires: Vec<String>,
-    /// The whole set.
-    pub packages: Vec<LockedPackage>,
+    /// The whole set, for every target that the lock is for: [`Lock::select_build`] takes what one of them needs.
+    pub packages: Vec<BuildPackage>,
+}
+
+/// One package of what a source is built with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildPackage {
+    /// The package.
+    pub package: LockedPackage,
+    /// Where it is needed.
+    pub marker: Option<Marker>,
 }
 
 /// What a lock is read for.
@@ -268,6 +289,53 @@ impl Lock {
             LockFormat::Pipfile => pipfile::read(&document, context),
             LockFormat::Pdm => pdm::read(&document, context),
             LockFormat::Requirements => requirements::read(&document, context),
+        }
+    }
+}
+
+impl Lock {
+    /// The file's name.
+    pub fn filename(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Every sha256 in it.
+    pub fn digests(&self) -> BTreeSet<Sha256Digest> {
+        let hashes = self.packages.iter().flat_map(|package| match &package.source {
+            LockedSource::Files { files, .. } => files.iter().map(|file| &file.hash).collect(),
+            LockedSource::Digests { digests, .. } => digests.iter().collect(),
+            LockedSource::Archive { file, .. } => vec![&file.hash],
+            LockedSource::Git { .. } | LockedSource::Directory { .. } | LockedSource::Virtual { .. } => Vec::new(),
+        });
+        hashes.filter_map(FileHash::sha256).collect()
+    }
+
+    /// That it says something else than the project, and what makes it anew.
+    pub fn stale(&self, reason: impl Into<String>) -> LockError {
+        LockError::Stale { path: self.path.clone(), reason: reason.into(), command: self.format.command().to_owned() }
+    }
+}
+
+impl LockFormat {
+    /// What makes such a lock anew.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::Pylock => "pyzpack lock",
+            Self::Uv => "uv lock",
+            Self::Poetry => "poetry lock",
+            Self::Pipfile => "pipenv lock",
+            Self::Pdm => "pdm lock",
+            Self::Requirements => "uv pip compile --generate-hashes",
+        }
+    }
+}
+
+impl FileHash {
+    /// The sha256, where it is one.
+    pub fn sha256(&self) -> Option<Sha256Digest> {
+        match self {
+            Self::Sha256(digest) => Some(*digest),
+            Self::Weak(_) | Self::Missing => None,
         }
     }
 }

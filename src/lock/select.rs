@@ -3,12 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use pep440_rs::Version;
+
 use super::{
-    Edge, EntryFault, FileHash, Lock, LockError, LockFormat, LockedFile, LockedPackage, LockedSource, Membership,
-    PackageIndex,
+    BuildPackage, Edge, EntryFault, FileHash, Lock, LockError, LockFormat, LockedBuild, LockedFile, LockedPackage,
+    LockedSource, Membership, PackageIndex, uv,
 };
-use crate::names::{ExtraName, GroupName};
-use crate::target::{Activation, BuildOrder, Target, WheelFilename};
+use crate::names::{ExtraName, GroupName, PackageName};
+use crate::target::{Activation, Marker, Target, Variable, WheelFilename};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,33 +46,73 @@ pub enum Choice<'a> {
 impl Lock {
     /// The entries that `target` needs for what is wanted, by name.
     ///
+    /// It selects what `packaging.pylock.Pylock.select` does, with four differences, each told by PEP 751 or PEP 427 or for
+    /// the sake of the build: an extra or a group that the lock does not have is refused; default groups are taken beside
+    /// those that are asked for, not in their place; of wheels with equally good tags the one with the highest build tag is
+    /// taken, then the first in the lock, not the first at once; and an archive that is a wheel has to fit like any other.
+    ///
     /// # Errors
     /// [`LockError`]: the lock is not for this target, does not have what is wanted, or an entry that is needed cannot be
     /// used.
     pub fn select(&self, target: &Target, wanted: &Wanted) -> Result<Vec<Selected<'_>>, LockError> {
         self.check_target(target)?;
         self.check_wanted(wanted)?;
-        let mut walk = Walk { lock: self, target, active: self.activate(wanted), reached: BTreeMap::new() };
+        let (names, reached) = (BTreeSet::new(), BTreeMap::new());
+        let mut walk = Walk { lock: self, target, active: self.activate(wanted), names, reached };
         walk.run()?;
-        let reached = walk.reached;
-        let mut selected: Vec<Selected<'_>> = Vec::new();
-        for index in reached.keys() {
-            let package = &self.packages[index.0];
-            if matches!(package.source, LockedSource::Virtual { .. }) {
-                continue;
+        let needed = walk.reached.keys().filter(|index| self.project != Some(**index));
+        let needed = needed.map(|index| (index.0 + 1, &self.packages[index.0]));
+        let needed = needed.filter(|(_, package)| !matches!(package.source, LockedSource::Virtual { .. }));
+        self.take(&needed.collect::<Vec<_>>(), target)
+    }
+
+    /// What the distribution is built with, where the lock says; a build without a version is that of any.
+    pub fn build_for(&self, name: &PackageName, version: Option<&Version>) -> Option<&LockedBuild> {
+        let of_name = || self.builds.iter().filter(|build| build.name == *name);
+        let exact = of_name().find(|build| build.version.is_some() && build.version.as_ref() == version);
+        exact.or_else(|| of_name().find(|build| build.version.is_none() || version.is_none()))
+    }
+
+    /// Those of a build's packages that `target` needs, by name.
+    ///
+    /// # Errors
+    /// [`LockError`]: one of them cannot be used.
+    pub fn select_build<'a>(&'a self, build: &'a LockedBuild, target: &Target) -> Result<Vec<Selected<'a>>, LockError> {
+        let mut needed = Vec::new();
+        for (index, BuildPackage { package, marker }) in build.packages.iter().enumerate() {
+            let none = BTreeSet::new();
+            let activation = Activation::LockFile { extras: &none, groups: &none };
+            let needs = |marker| self.holds(marker, package, target, activation);
+            if marker.as_ref().map_or(Ok(true), needs)? {
+                needed.push((index + 1, package));
             }
-            selected.push(Selected { package, choice: self.choose(package, target)? });
         }
-        selected.sort_by(|left, right| left.package.name.cmp(&right.package.name));
-        for pair in selected.windows(2) {
-            let [left, right] = pair else { continue };
-            if left.package.name == right.package.name {
-                let name = left.package.name.clone();
-                let same = selected.iter().filter(|one| one.package.name == name);
-                let versions = same.map(|one| one.package.version_text()).collect();
-                return Err(LockError::Ambiguous { path: self.path.clone(), name, versions });
+        self.take(&needed, target)
+    }
+
+    /// Of each entry what fits, by name. The entries come with their numbers in the lock, in its order.
+    fn take<'a>(
+        &'a self,
+        needed: &[(usize, &'a LockedPackage)],
+        target: &Target,
+    ) -> Result<Vec<Selected<'a>>, LockError> {
+        let mut names: BTreeSet<&PackageName> = BTreeSet::new();
+        for (_, package) in needed {
+            if let Some(requires_python) = package.requires_python.as_ref().filter(|python| !target.satisfies(python)) {
+                let fault =
+                    EntryFault::Python { requires_python: requires_python.clone(), target: target.python_text() };
+                return Err(LockError::entry(&self.path, package.entry(), fault));
+            }
+            if !names.insert(&package.name) {
+                let same = needed.iter().filter(|(_, one)| one.name == package.name);
+                let versions = same.map(|(number, one)| one.place(*number)).collect();
+                return Err(LockError::Ambiguous { path: self.path.clone(), name: package.name.clone(), versions });
             }
         }
+        let choose =
+            |(_, package): &(usize, &'a LockedPackage)| Ok(Selected { package, choice: self.choose(package, target)? });
+        let mut selected = needed.iter().map(choose).collect::<Result<Vec<_>, LockError>>()?;
+        selected.sort_by(|one, other| one.package.name.cmp(&other.package.name));
         Ok(selected)
     }
 
@@ -82,13 +124,19 @@ impl Lock {
                 target: target.python_text(),
             });
         }
-        let fits = |marker: &crate::target::Marker| target.applies(marker, &BTreeSet::new()).unwrap_or(false);
-        if !self.environments.is_empty() && !self.environments.iter().any(fits) {
-            let environments: Vec<String> = self.environments.iter().map(ToString::to_string).collect();
-            let (path, target) = (self.path.clone(), target.to_string());
-            return Err(LockError::Environment { path, target, environments: environments.join("; ") });
+        for marker in &self.environments {
+            let applies = target.applies(marker, &BTreeSet::new());
+            let refuse = |error| LockError::entry(&self.path, "environments", EntryFault::Evaluation(error));
+            if applies.map_err(refuse)? {
+                return Ok(());
+            }
         }
-        Ok(())
+        if self.environments.is_empty() {
+            return Ok(());
+        }
+        let environments: Vec<String> = self.environments.iter().map(ToString::to_string).collect();
+        let (path, target) = (self.path.clone(), target.to_string());
+        Err(LockError::Environment { path, target, environments: environments.join("; ") })
     }
 
     fn check_wanted(&self, wanted: &Wanted) -> Result<(), LockError> {
@@ -99,13 +147,17 @@ impl Lock {
                 return Err(LockError::NoSuchName { path: self.path.clone(), kind, name: name.clone(), known });
             }
         }
-        let asks = |member: &&Membership| match member {
-            Membership::Base => false,
+        self.check_conflicts(|member| match member {
+            Membership::Base => true,
             Membership::Extra(name) => wanted.extras.contains(name),
             Membership::Group(name) => wanted.groups.contains(name),
-        };
+        })
+    }
+
+    fn check_conflicts(&self, is_active: impl Fn(&Membership) -> bool) -> Result<(), LockError> {
         for conflict in &self.conflicts {
-            let names: Vec<String> = conflict.iter().filter(asks).map(ToString::to_string).collect();
+            let active = conflict.iter().filter(|member| is_active(member));
+            let names: Vec<String> = active.map(ToString::to_string).collect();
             if names.len() > 1 {
                 return Err(LockError::Conflict { path: self.path.clone(), names });
             }
@@ -118,13 +170,21 @@ impl Lock {
         Wanted { extras: wanted.extras.clone(), groups }
     }
 
+    /// Whether an entry's marker holds.
+    fn holds(
+        &self,
+        marker: &Marker,
+        package: &LockedPackage,
+        target: &Target,
+        activation: Activation<'_>,
+    ) -> Result<bool, LockError> {
+        let evaluated = marker.evaluate(&target.environment, activation);
+        evaluated.map_err(|error| LockError::entry(&self.path, package.entry(), EntryFault::Evaluation(error)))
+    }
+
     /// The best file of an entry for the target.
     fn choose<'a>(&'a self, package: &'a LockedPackage, target: &Target) -> Result<Choice<'a>, LockError> {
         let refuse = |fault| LockError::entry(&self.path, package.entry(), fault);
-        if let Some(requires_python) = package.requires_python.as_ref().filter(|python| !target.satisfies(python)) {
-            let target = target.python_text();
-            return Err(refuse(EntryFault::Python { requires_python: requires_python.clone(), target }));
-        }
         let choice = match &package.source {
             LockedSource::Files { files, .. } => choose_file(files, target).map_err(refuse)?,
             LockedSource::Archive { file, .. } => choose_file(std::slice::from_ref(file), target).map_err(refuse)?,
@@ -148,24 +208,28 @@ impl Lock {
     }
 }
 
-/// The wheel that fits best, else the source distribution.
+/// What source distributions are packed as that can be unpacked (PEP 625, and what was before it).
+pub(super) const SDIST_ENDINGS: [&str; 3] = [".tar.gz", ".tgz", ".zip"];
+
+/// The wheel that fits best, else the source distribution: by the best tag (PEP 425), then the build tag (PEP 427), then
+/// the lock's order.
 fn choose_file<'a>(files: &'a [LockedFile], target: &Target) -> Result<Choice<'a>, EntryFault> {
-    let mut best: Option<((usize, Reverse<Option<BuildOrder>>, &str), &LockedFile)> = None;
-    for file in files {
-        let Ok(name) = file.filename.parse::<WheelFilename>() else { continue };
-        let Some(rank) = target.tags.best_rank(&name.tags) else { continue };
-        let key = (rank, Reverse(name.build_order()), file.filename.as_str());
-        if best.as_ref().is_none_or(|(known, _)| key < *known) {
-            best = Some((key, file));
-        }
+    let fit = |file: &'a LockedFile| {
+        let name: WheelFilename = file.filename.parse().ok()?;
+        let rank = target.tags.best_rank(&name.tags)?;
+        Some(((rank, Reverse(name.build_order())), file))
+    };
+    // Of equals `min_by` takes the first.
+    if let Some((_, best)) = files.iter().filter_map(fit).min_by(|(one, _), (other, _)| one.cmp(other)) {
+        return Ok(Choice::Wheel(best));
     }
-    if let Some((_, file)) = best {
-        return Ok(Choice::Wheel(file));
-    }
-    let is_wheel = |file: &&LockedFile| file.filename.ends_with(".whl");
-    if let Some(sdist) = files.iter().find(|file| !is_wheel(file)) {
+    // Old distributions have files of other kinds (.egg, .exe, .rpm), which are neither.
+    let is_sdist =
+        |file: &&LockedFile| SDIST_ENDINGS.iter().any(|end| file.filename.to_ascii_lowercase().ends_with(end));
+    if let Some(sdist) = files.iter().find(is_sdist) {
         return Ok(Choice::Sdist(sdist));
     }
+    let is_wheel = |file: &&LockedFile| file.filename.ends_with(".whl");
     let wheels = files.iter().filter(is_wheel).map(|file| file.filename.clone()).collect();
     Err(EntryFault::NothingFits { target: target.to_string(), wheels })
 }
@@ -175,12 +239,33 @@ struct Walk<'a, 'b> {
     lock: &'a Lock,
     target: &'b Target,
     active: Wanted,
+    /// What `extra` is in the markers of a uv.lock: the names of the conflicting extras and groups that are active.
+    names: BTreeSet<ExtraName>,
     /// The packages that are needed, with the extras of which the edges were followed.
     reached: BTreeMap<PackageIndex, BTreeSet<ExtraName>>,
 }
 
 impl Walk<'_, '_> {
     fn run(&mut self) -> Result<(), LockError> {
+        if self.lock.format != LockFormat::Uv {
+            return self.follow_roots();
+        }
+        // An extra of a package that is reached may exclude an edge that was followed before: only a walk that
+        // activates nothing more counts, as with uv.
+        loop {
+            self.names.extend(uv::active_names(self.lock, &self.active, &self.reached));
+            let known = self.names.len();
+            self.reached.clear();
+            self.follow_roots()?;
+            self.names.extend(uv::active_names(self.lock, &self.active, &self.reached));
+            if self.names.len() == known {
+                break;
+            }
+        }
+        self.lock.check_conflicts(|member| uv::is_active(self.lock, member, &self.active, &self.names))
+    }
+
+    fn follow_roots(&mut self) -> Result<(), LockError> {
         let lock = self.lock;
         for root in &lock.roots {
             let active = match &root.of {
@@ -220,12 +305,21 @@ impl Walk<'_, '_> {
     fn applies(&self, edge: &Edge, package: &LockedPackage) -> Result<bool, LockError> {
         let Some(marker) = &edge.marker else { return Ok(true) };
         let Wanted { extras, groups } = &self.active;
+        // The extras that an edge asks for count in its own marker, too.
+        let with_own: BTreeSet<ExtraName>;
+        let names = if self.lock.format == LockFormat::Uv && !edge.extras.is_empty() && marker.mentions(Variable::Extra)
+        {
+            with_own = self.names.union(&uv::edge_names(&package.name, &edge.extras)).cloned().collect();
+            &with_own
+        } else {
+            &self.names
+        };
         let activation = match self.lock.format {
-            LockFormat::Pylock => Activation::LockFile { extras, groups },
+            LockFormat::Pylock | LockFormat::Poetry | LockFormat::Pdm => Activation::LockFile { extras, groups },
+            LockFormat::Uv => Activation::Several { names },
             _ => Activation::Metadata { extras },
         };
-        let evaluated = marker.evaluate(&self.target.environment, activation);
-        evaluated.map_err(|error| LockError::entry(&self.lock.path, package.entry(), EntryFault::Evaluation(error)))
+        self.lock.holds(marker, package, self.target, activation)
     }
 }
 
@@ -235,8 +329,16 @@ impl LockedPackage {
         self.version.as_ref().map_or_else(|| self.name.to_string(), |version| format!("{} {version}", self.name))
     }
 
-    fn version_text(&self) -> String {
-        self.version.as_ref().map_or_else(|| "no version".to_owned(), ToString::to_string)
+    /// What tells it from other entries of its name: version, kind of source, number in the lock.
+    fn place(&self, number: usize) -> String {
+        let version = self.version.as_ref().map_or_else(|| "no version".to_owned(), ToString::to_string);
+        let source = match self.source {
+            LockedSource::Files { .. } | LockedSource::Digests { .. } => "",
+            LockedSource::Archive { .. } => " from an archive",
+            LockedSource::Git { .. } => " from git",
+            LockedSource::Directory { .. } | LockedSource::Virtual { .. } => " from a directory",
+        };
+        format!("{version}{source} (entry {number})")
     }
 }
 

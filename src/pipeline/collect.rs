@@ -1,16 +1,16 @@
 //! From what was named to checked wheels: sources are built, versions chosen, files fetched, every wheel verified.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pep440_rs::VersionSpecifiers;
 
-use crate::application::{LooseFile, WheelSet, facts_of};
+use crate::application::{LooseFile, Overridden, WheelSet};
 use crate::archive::{ArchivePath, Epoch};
 use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::evidence::{RecipeFile, RecipeInput};
+use crate::lock::Lock;
 use crate::names::{ExtraName, PackageName};
 use crate::process::ScratchDir;
 use crate::project::requirements::digest_in_url;
@@ -19,26 +19,28 @@ use crate::python::Interpreter;
 use crate::python::environment::resolver_environment;
 use crate::python::venv::Venv;
 use crate::redact::recorded_url;
-use crate::resolve::{self, Request, local_requirement};
-use crate::settings::{BuildSettings, SourcePolicy};
+use crate::resolve::local_requirement;
+use crate::settings::{BuildSettings, SourcePolicy, UnpinnedPolicy};
 use crate::surroundings::Surroundings;
-use crate::target::{DistributionFacts, Requirement, RequirementSource, Target, close};
+use crate::target::{Closure, Requirement, RequirementSource, Target};
 use crate::urls::path_of_file_url;
 use crate::wheel::access::Access;
-use crate::wheel::build::Source;
+use crate::wheel::build::{Known, Source};
 use crate::wheel::collect::{self as workshop, CollectError, CollectedBefore, Workshop};
 use crate::wheel::fetch::Client;
 use crate::wheel::install::install_wheel;
+use crate::wheel::locked::{BuildLock, Unlocked};
 use crate::wheel::{
     BuiltFrom, CollectedWheel, Origin, VerifiedWheel, WheelError, WheelInput, repack, verify_wheel, verify_wheels,
 };
 
 use super::inputs::{Inputs, SourceKind};
-use super::pins::{AllowedHashes, Unpinned, check, fixes_source, is_commit};
+use super::locked::Locked;
+use super::pins::{AllowedHashes, Unpinned, check, is_commit};
 use super::{Observer, Stage};
 
 /// How long choosing versions may take.
-const RESOLVE_TIMEOUT: Duration = Duration::from_mins(10);
+pub(super) const RESOLVE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// What is packed, checked.
 #[derive(Debug)]
@@ -59,12 +61,14 @@ pub struct Collected {
     pub named: Vec<PackageName>,
     /// What the wheels are needed for.
     pub roots: Vec<Requirement>,
+    /// Requirements that a lock overrides: with them its choice would contradict itself.
+    pub overridden: Overridden,
     /// What it runs on.
     pub target: Target,
     /// The inputs, as the recipe has them.
     pub recipe_inputs: Vec<RecipeInput>,
     /// What chose the versions.
-    pub resolver: &'static str,
+    pub resolver: String,
     /// What another day could choose otherwise.
     pub unpinned: Unpinned,
     /// Keeps fetched and built wheels until the archive is written.
@@ -75,11 +79,25 @@ pub(super) fn collect(
     settings: &BuildSettings,
     world: &Surroundings,
     inputs: &Inputs,
+    lock: Option<&Lock>,
     interpreter: &Interpreter,
     observer: &dyn Observer,
 ) -> Result<Collected, Error> {
     let platform = settings.platform.as_deref().map(str::parse).transpose()?;
     let target = interpreter.target.overridden(settings.target_python, platform.as_ref());
+    // A lock that cannot be used is refused before anything is built or fetched.
+    if let Some(lock) = lock {
+        inputs.check_stated(lock, &target)?;
+    }
+    let select = |lock| Locked::select(lock, inputs, settings, &target, interpreter, world);
+    let locked = lock.map(select).transpose()?;
+    let build_lock = BuildLock {
+        sets: locked.as_ref().map(|locked| locked.builds.as_slice()).unwrap_or_default(),
+        unlocked: match settings.unpinned {
+            UnpinnedPolicy::Refuse => Unlocked::Refuse,
+            UnpinnedPolicy::Tell => Unlocked::Resolve,
+        },
+    };
     let index = &inputs.index;
     let scratch = ScratchDir::create(&world.temporary)?;
     let urls: Vec<String> = index.index_url.iter().chain(&index.extra_index_urls).cloned().collect();
@@ -108,16 +126,19 @@ pub(super) fn collect(
             build_timeout: settings.build_timeout,
             resolve_timeout: RESOLVE_TIMEOUT,
             limits: sdist::Limits { bytes: settings.limits.unpacked, ..sdist::Limits::default() },
+            build_lock,
             install: &install,
             collected: CollectedBefore::default(),
         },
     };
     let mut gathered = collector.gather(inputs)?;
     let requirements = collector.requirements(inputs, &gathered);
-    let (wheels, resolver) = collector.collect_rest(inputs, &mut gathered, &requirements)?;
+    let settled = match &locked {
+        Some(locked) => collector.collect_locked(&mut gathered, requirements, locked)?,
+        None => collector.collect_resolved(inputs, &mut gathered, requirements)?,
+    };
+    let Settled { wheels, roots, overridden, resolver } = settled;
     let named = gathered.named.clone();
-    let roots = requirements.roots;
-    let wheels = select(wheels, &roots, &target, observer)?;
     let wheels = WheelSet::new(wheels)?;
     let mut unpinned = gathered.unpinned;
     unpinned.distributions.retain(|name| wheels.get(name).is_some());
@@ -138,6 +159,7 @@ pub(super) fn collect(
         requires_python,
         named,
         roots,
+        overridden,
         target,
         recipe_inputs: gathered.recipe_inputs,
         resolver,
@@ -146,11 +168,19 @@ pub(super) fn collect(
     })
 }
 
+/// The wheels that are packed, and why.
+pub(super) struct Settled {
+    pub(super) wheels: Vec<VerifiedWheel>,
+    pub(super) roots: Vec<Requirement>,
+    pub(super) overridden: Overridden,
+    pub(super) resolver: String,
+}
+
 /// What the inputs gave by themselves.
 #[derive(Default)]
-struct Gathered {
+pub(super) struct Gathered {
     /// Wheels that were named or built, checked.
-    at_hand: Vec<VerifiedWheel>,
+    pub(super) at_hand: Vec<VerifiedWheel>,
     named: Vec<PackageName>,
     loose: Vec<LooseFile>,
     script: Option<ArchivePath>,
@@ -158,32 +188,42 @@ struct Gathered {
     first_is_distribution: bool,
     requires_python: Option<VersionSpecifiers>,
     recipe_inputs: Vec<RecipeInput>,
-    unpinned: Unpinned,
+    pub(super) unpinned: Unpinned,
 }
 
 /// What is needed, once for the resolver and once for following it here.
-struct Requirements {
+pub(super) struct Requirements {
     /// Lines for a resolver; they may hold credentials.
-    lines: Vec<String>,
-    constraints: Vec<String>,
-    roots: Vec<Requirement>,
+    pub(super) lines: Vec<String>,
+    pub(super) constraints: Vec<String>,
+    pub(super) roots: Vec<Requirement>,
     /// The digests that a file may have, by distribution.
-    hashes: AllowedHashes,
+    pub(super) hashes: AllowedHashes,
 }
 
-struct Collector<'a> {
-    settings: &'a BuildSettings,
-    world: &'a Surroundings,
-    observer: &'a dyn Observer,
-    scratch: &'a ScratchDir,
-    target: &'a Target,
-    workshop: Workshop<'a>,
+impl Requirements {
+    /// What is required and not at hand, for a message.
+    pub(super) fn open_requirements(&self, at_hand: &[VerifiedWheel]) -> String {
+        let given = |name: &PackageName| at_hand.iter().any(|wheel| wheel.metadata.name == *name);
+        let direct = self.roots.iter().filter(|root| !given(&root.name)).map(|root| format!("`{root}`"));
+        let required = at_hand.iter().flat_map(|wheel| &wheel.metadata.requires_dist);
+        direct.chain(required.map(|text| format!("`{text}`"))).collect::<Vec<_>>().join(", ")
+    }
+}
+
+pub(super) struct Collector<'a> {
+    pub(super) settings: &'a BuildSettings,
+    pub(super) world: &'a Surroundings,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) scratch: &'a ScratchDir,
+    pub(super) target: &'a Target,
+    pub(super) workshop: Workshop<'a>,
 }
 
 impl Collector<'_> {
     /// Builds and checks what was named.
     fn gather(&self, inputs: &Inputs) -> Result<Gathered, Error> {
-        let mut gathered = Gathered { name: inputs.fallback_name(self.settings), ..Gathered::default() };
+        let mut gathered = Gathered { name: inputs.fallback_name(), ..Gathered::default() };
         let wheels = inputs.sources.iter().filter_map(|source| match source {
             SourceKind::Wheel(path) => Some(WheelInput { path: path.clone(), expected: None, origin: Origin::Local }),
             _ => None,
@@ -227,7 +267,7 @@ impl Collector<'_> {
                 gathered.requires_python = gathered.requires_python.take().or_else(|| script.requires_python.clone());
                 return Ok((module.clone(), false));
             }
-            SourceKind::Modules { module, files } => {
+            SourceKind::Modules { module, files, .. } => {
                 gathered.recipe_inputs.push(RecipeInput::Requirement(".".to_owned()));
                 gathered.loose.extend(files.iter().cloned());
                 return Ok((module.clone(), false));
@@ -285,15 +325,30 @@ impl Collector<'_> {
 
     fn build(&self, source: &Source<'_>, from: BuiltFrom, unpinned: &mut Unpinned) -> Result<VerifiedWheel, Error> {
         self.allow_building(vec![from.uri.clone()])?;
-        let built = self.workshop.build(source, None, &[]).map_err(Box::new)?;
+        let built = self.workshop.build(source, Known::default(), &[]).map_err(Box::new)?;
         if let workshop::Origin::Built { build_requirements, .. } = &built.origin {
             unpinned.add_build_requirements(build_requirements);
         }
         self.repack(&built, from)
     }
 
+    /// Refuses to go on where something is not pinned and everything must be.
+    pub(super) fn allow_unpinned(&self, unpinned: &Unpinned) -> Result<(), CollectError> {
+        match self.settings.unpinned {
+            UnpinnedPolicy::Refuse if !unpinned.is_empty() => Err(CollectError::Unpinned(unpinned.to_string())),
+            UnpinnedPolicy::Refuse | UnpinnedPolicy::Tell => Ok(()),
+        }
+    }
+
+    /// Warns of extras that were asked for and that nothing has.
+    pub(super) fn tell_unknown_extras(&self, closure: &Closure<'_>) {
+        for (name, extra) in &closure.unknown_extras {
+            self.observer.warn(&format!("`{name}` has no extra `{extra}`"));
+        }
+    }
+
     /// Refuses to go on where these sources must be built and none may be.
-    fn allow_building(&self, sources: Vec<String>) -> Result<(), CollectError> {
+    pub(super) fn allow_building(&self, sources: Vec<String>) -> Result<(), CollectError> {
         match self.settings.sources {
             SourcePolicy::Refuse if !sources.is_empty() => Err(CollectError::Unbuilt { sources }),
             SourcePolicy::Refuse | SourcePolicy::Build => Ok(()),
@@ -306,11 +361,48 @@ impl Collector<'_> {
         {
             let wheel = &built.filename;
             self.observer
-                .warn(&format!("`{wheel}` differs from build to build: its backend wrote a path into `{entry}`"));
+                .warn(&format!("`{wheel}` depends on TMPDIR: its backend wrote the path of the build into `{entry}`"));
         }
         let directory = self.scratch.subdirectory("canonical")?;
         let epoch: Epoch = self.settings.epoch;
         Ok(repack(&built.path, from, &directory, epoch, &self.settings.limits)?)
+    }
+
+    /// Checks what was fetched, found or built; `given` is the origin of what was not built.
+    pub(super) fn check_collected(
+        &self,
+        collected: Vec<CollectedWheel>,
+        hashes: &AllowedHashes,
+        given: impl Fn(&workshop::Origin) -> Origin,
+        unpinned: &mut Unpinned,
+    ) -> Result<Vec<VerifiedWheel>, Error> {
+        self.observer.begin(Stage::Verify, &format!("checking {}", count(collected.len(), "wheel")));
+        let mut checked = Vec::new();
+        let mut wheel_inputs = Vec::new();
+        for wheel in collected {
+            let workshop::Origin::Built { source, sha256, build_requirements, .. } = &wheel.origin else {
+                let origin = given(&wheel.origin);
+                wheel_inputs.push(WheelInput { path: wheel.path, expected: wheel.sha256, origin });
+                continue;
+            };
+            match (hashes.of(&wheel.name), *sha256) {
+                (Some(allowed), Some(found)) => check(source, allowed, found)?,
+                // A directory or a repository has no digest.
+                (Some(_), None) => return Err(CollectError::Unhashed(wheel.name.to_string()).into()),
+                (None, _) => {}
+            }
+            unpinned.add_build_requirements(build_requirements);
+            let from = BuiltFrom { uri: source.clone(), sha256: *sha256 };
+            checked.push(self.repack(&wheel, from)?);
+        }
+        let verified = verify_wheels(&wheel_inputs, &self.settings.limits)?;
+        for wheel in &verified {
+            if let Some(allowed) = hashes.of(&wheel.metadata.name) {
+                check(&wheel.filename.to_string(), allowed, wheel.sha256)?;
+            }
+        }
+        checked.extend(verified);
+        Ok(checked)
     }
 
     /// Everything that is needed, of all inputs.
@@ -345,7 +437,7 @@ impl Collector<'_> {
             SourceKind::Script { script, .. } => &script.dependencies,
             _ => &[],
         });
-        let from_files = inputs.files.iter().flat_map(|(_, file)| &file.requirements);
+        let from_files = inputs.requirements_files().flat_map(|file| &file.requirements);
         for hashed in from_files.clone() {
             needed.hashes.allow(&hashed.requirement.name, &hashed.hashes);
         }
@@ -359,120 +451,12 @@ impl Collector<'_> {
                 needed.hashes.allow(&root.name, digest_in_url(root).as_slice());
             }
         }
-        for constraint in inputs.files.iter().flat_map(|(_, file)| &file.constraints) {
+        for constraint in inputs.requirements_files().flat_map(|file| &file.constraints) {
             needed.hashes.restrict(&constraint.requirement.name, &constraint.hashes);
             needed.constraints.push(constraint.requirement.text_with_credentials().to_owned());
         }
         needed
     }
-
-    /// Resolves, fetches, builds and checks what is not at hand.
-    fn collect_rest(
-        &self,
-        inputs: &Inputs,
-        gathered: &mut Gathered,
-        needed: &Requirements,
-    ) -> Result<(Vec<VerifiedWheel>, &'static str), Error> {
-        let mut at_hand = std::mem::take(&mut gathered.at_hand);
-        if needed.lines.is_empty() {
-            return Ok((at_hand, "nothing"));
-        }
-        self.observer.begin(Stage::Resolve, "choosing versions");
-        let tags: Vec<String> = self.target.tags.iter().map(|tag| tag.to_string()).collect();
-        let overridden = (self.settings.target_python.is_some() || self.settings.platform.is_some()).then(|| {
-            resolve::TargetOverride {
-                python: self.settings.target_python.map(|minor| (minor.major, minor.minor)),
-                platform: self.settings.platform.clone(),
-            }
-        });
-        let root = inputs.sources.iter().find_map(|source| match source {
-            SourceKind::Project(project) => Some(project.root.as_path()),
-            _ => None,
-        });
-        let request = Request {
-            requirements: &needed.lines,
-            constraints: &needed.constraints,
-            index: self.workshop.index,
-            interpreter: self.workshop.interpreter,
-            target: overridden.as_ref(),
-            tags: &tags,
-            offline: self.settings.offline,
-            directory: root.unwrap_or(&self.settings.directory),
-            timeout: RESOLVE_TIMEOUT,
-        };
-        let resolution = resolve::resolve(&request, self.world, self.scratch.path()).map_err(CollectError::from)?;
-        let known: BTreeSet<PackageName> = at_hand.iter().map(|wheel| wheel.metadata.name.clone()).collect();
-        let mut packages: Vec<_> =
-            resolution.packages.into_iter().filter(|package| !known.contains(&package.name)).collect();
-        needed.hashes.bind(&mut packages)?;
-        self.allow_building(packages.iter().filter_map(|package| package.artifact.source_shown()).collect())?;
-        if packages.is_empty() {
-            return Ok((at_hand, resolution.resolver));
-        }
-        self.observer.begin(Stage::Fetch, &format!("fetching {}", count(packages.len(), "distribution")));
-        let advance = |done, total| self.observer.advance(done, total);
-        let collected = self.workshop.materialise(packages, &advance, &[])?;
-        self.observer.begin(Stage::Verify, &format!("checking {}", count(collected.len(), "wheel")));
-        let mut given = Vec::new();
-        let fixed: BTreeSet<&PackageName> =
-            needed.roots.iter().filter(|root| fixes_source(root)).map(|root| &root.name).collect();
-        for wheel in collected {
-            let allowed = needed.hashes.of(&wheel.name);
-            let pinned = allowed.is_some() || fixed.contains(&wheel.name);
-            if !pinned && wheel.origin != workshop::Origin::Local {
-                gathered.unpinned.distributions.insert(wheel.name.clone());
-            }
-            match &wheel.origin {
-                workshop::Origin::Built { source, sha256, build_requirements, .. } => {
-                    match (allowed, *sha256) {
-                        (Some(allowed), Some(found)) => check(source, allowed, found)?,
-                        // A directory or a repository has no digest.
-                        (Some(_), None) => {
-                            return Err(workshop::CollectError::Unhashed(wheel.name.to_string()).into());
-                        }
-                        (None, _) => {}
-                    }
-                    gathered.unpinned.add_build_requirements(build_requirements);
-                    let from = BuiltFrom { uri: source.clone(), sha256: *sha256 };
-                    at_hand.push(self.repack(&wheel, from)?);
-                }
-                workshop::Origin::Fetched(_) => given.push((wheel, Origin::Index)),
-                workshop::Origin::Local => given.push((wheel, Origin::Local)),
-            }
-        }
-        let wheel_inputs: Vec<WheelInput> = given
-            .into_iter()
-            .map(|(wheel, origin)| WheelInput { path: wheel.path, expected: wheel.sha256, origin })
-            .collect();
-        let verified = verify_wheels(&wheel_inputs, &self.settings.limits)?;
-        for wheel in &verified {
-            if let Some(allowed) = needed.hashes.of(&wheel.metadata.name) {
-                check(&wheel.filename.to_string(), allowed, wheel.sha256)?;
-            }
-        }
-        at_hand.extend(verified);
-        Ok((at_hand, resolution.resolver))
-    }
-}
-
-/// Follows the requirements through what the checked wheels themselves say: what is needed is there and fits the target,
-/// and nothing else is packed.
-fn select(
-    wheels: Vec<VerifiedWheel>,
-    roots: &[Requirement],
-    target: &Target,
-    observer: &dyn Observer,
-) -> Result<Vec<VerifiedWheel>, Error> {
-    let mut candidates: BTreeMap<PackageName, Vec<DistributionFacts>> = BTreeMap::new();
-    for wheel in &wheels {
-        candidates.entry(wheel.metadata.name.clone()).or_default().push(facts_of(wheel)?);
-    }
-    let closure = close(roots, &candidates, target).map_err(Box::new)?;
-    for (name, extra) in &closure.unknown_extras {
-        observer.warn(&format!("`{name}` has no extra `{extra}`"));
-    }
-    let selected: BTreeSet<PackageName> = closure.selected.into_keys().collect();
-    Ok(wheels.into_iter().filter(|wheel| selected.contains(&wheel.metadata.name)).collect())
 }
 
 /// Refuses a file that a requirements file names with other digests.
@@ -510,7 +494,7 @@ fn describe_file(path: &Path) -> Result<RecipeFile, Error> {
     Ok(RecipeFile { filename, sha256 })
 }
 
-fn count(number: usize, noun: &str) -> String {
+pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -3,22 +3,28 @@
 //! `BuildSettings -> Inputs -> Interpreter -> WheelSet -> ApplicationPlan -> PackedArchive`
 
 mod collect;
+mod finder;
 mod inputs;
+mod locked;
+mod outline;
 mod pins;
+mod resolved;
 mod start;
 
 use std::path::PathBuf;
 
 use crate::application::{ApplicationOptions, ApplicationPlan, InstalledTree, Scripts, assemble};
 use crate::error::Error;
-use crate::evidence::{Recipe, RecipeTarget};
+use crate::evidence::{Recipe, RecipeFile, RecipeTarget};
+use crate::lock::Lock;
 use crate::output::{PackedArchive, check_not_input, check_target, write_output};
 use crate::python::Interpreter;
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 
 pub use collect::Collected;
-pub use inputs::{Inputs, SourceKind};
+pub use inputs::{FoundLock, Inputs, SourceKind};
+pub use outline::{OutlinedEntry, OutlinedStep, outline_lock};
 pub use pins::Unpinned;
 
 /// A stage of a build, for progress and report.
@@ -121,33 +127,30 @@ pub fn build(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obse
 /// The error of the stage that failed.
 pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Observer) -> Result<Planned, Error> {
     observer.begin(Stage::Setup, "reading the inputs");
-    let inputs = Inputs::read(settings)?;
+    let inputs = Inputs::read(settings, world)?;
     let interpreter = inputs.find_interpreter(settings, world)?;
     for name in inputs.mistakable_names(settings) {
         observer.warn(&format!("`{name}` is a distribution's name; to pack the directory `{name}` write `./{name}`"));
     }
-    let locks: Vec<String> = inputs.lock_files(settings).iter().map(|lock| format!("`{lock}`")).collect();
-    if !locks.is_empty() {
-        let are = if locks.len() == 1 { "is" } else { "are" };
-        observer.warn(&format!("{} {are} not read yet: versions are chosen anew", locks.join(" and ")));
-    }
-    let collected = collect::collect(settings, world, &inputs, &interpreter, observer)?;
+    let lock = inputs.read_lock()?.map(|found| found.lock);
+    let collected = collect::collect(settings, world, &inputs, lock.as_ref(), &interpreter, observer)?;
     observer.begin(Stage::Plan, "planning the archive");
     let tree = InstalledTree::lay_out(&collected.wheels, &collected.loose, settings.on_conflict)?;
     let scripts = Scripts::collect(&collected.wheels, &tree);
-    let entry_point = start::choose(settings, &collected, &scripts)?;
+    let entry_point = start::choose(&inputs.entry, &collected, &scripts)?;
     let options = ApplicationOptions {
         name: collected.name.clone(),
         version: collected.version.clone(),
         requires_python: collected.requires_python.clone(),
         named: collected.named.clone(),
         roots: collected.roots.clone(),
+        overridden: collected.overridden.clone(),
         epoch: settings.epoch,
         shebang: settings.shebang.clone(),
         layout: settings.layout,
         compression: settings.compression,
         tool_version: settings.tool_version.clone(),
-        recipe: recipe(settings, &collected),
+        recipe: recipe(settings, lock.as_ref(), &collected),
     };
     // The check runs an interpreter, which takes as long as all the rest.
     let (checked, assembled) = std::thread::scope(|scope| {
@@ -167,7 +170,7 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
 }
 
 /// Everything that decides about the bytes, and nothing else.
-fn recipe(settings: &BuildSettings, collected: &Collected) -> Recipe {
+fn recipe(settings: &BuildSettings, lock: Option<&Lock>, collected: &Collected) -> Recipe {
     use crate::application::{Compression, ConflictPolicy, EntryChoice, LayoutChoice};
     let (console_script, entry_point) = match &settings.entry {
         EntryChoice::OnlyScript => (None, None),
@@ -180,7 +183,7 @@ fn recipe(settings: &BuildSettings, collected: &Collected) -> Recipe {
     };
     Recipe {
         inputs: collected.recipe_inputs.clone(),
-        lock: None,
+        lock: lock.map(|lock| RecipeFile { filename: lock.filename(), sha256: lock.sha256 }),
         console_script,
         entry_point,
         extras: sorted(&settings.extras),

@@ -43,6 +43,11 @@ impl Registry {
         key
     }
 
+    /// Whether this path is removed at the end.
+    pub(crate) fn has_path(&self, path: &Path) -> bool {
+        self.paths.values().any(|known| known == path)
+    }
+
     /// Forgets a path.
     pub(crate) fn forget_path(&mut self, key: u64) {
         self.paths.remove(&key);

@@ -3,11 +3,17 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::interrupt::{Registry, remove_persistently};
+use crate::digest::Sha256Digest;
 
-/// What the name of every scratch directory begins with.
+/// What the names of scratch directories begin with: those of chance, and those that are fixed by what is built.
 const PREFIX: &str = "pyzpack-scratch-";
+const FIXED_PREFIX: &str = "pyzpack-build-";
+
+/// How often a fixed name that is taken is asked for again.
+const STEP: Duration = Duration::from_millis(50);
 
 /// The file whose lock tells that the owner lives. The kernel drops the lock with the process, however it ended.
 const LOCK: &str = ".owner";
@@ -81,6 +87,66 @@ impl ScratchDir {
         }
     }
 
+    /// The path of the scratch directory in `directory` whose name is fixed by `subject`.
+    pub fn fixed_path(directory: &Path, subject: &Sha256Digest) -> PathBuf {
+        directory.join(format!("{FIXED_PREFIX}{}", &subject.to_string()[..16]))
+    }
+
+    /// Makes the one at `path` ([`ScratchDir::fixed_path`]): what writes its path into a file writes the same each time.
+    ///
+    /// The name is the same for all users, so it may be taken: `None` where something of another user is there, where
+    /// this process holds it, or where another process of this user does for longer than `patience`.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn claim(path: &Path, patience: Duration) -> Result<Option<Self>, ScratchError> {
+        let parent = path.parent().unwrap_or(path);
+        let fail = |source| ScratchError { directory: parent.to_owned(), source };
+        let asked = Instant::now();
+        loop {
+            match Self::try_claim(path) {
+                Ok(Claim::Made(scratch)) => return Ok(Some(scratch)),
+                Ok(Claim::Ours) => return Ok(None),
+                // Another process took it for an abandoned one before its lock was held.
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::WouldBlock) => {
+                    fs_err::metadata(parent).map_err(fail)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if !is_own_directory(path) && path.symlink_metadata().is_ok() {
+                        return Ok(None);
+                    }
+                    remove_if_abandoned(path);
+                    if path.symlink_metadata().is_err() {
+                        continue;
+                    }
+                }
+                Err(error) => return Err(fail(error)),
+            }
+            if asked.elapsed() >= patience {
+                return Ok(None);
+            }
+            std::thread::sleep(STEP);
+        }
+    }
+
+    fn try_claim(path: &Path) -> io::Result<Claim> {
+        let mut registry = Registry::lock();
+        if registry.has_path(path) {
+            return Ok(Claim::Ours);
+        }
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        // Nothing that is there is used, be it a link or a directory of somebody else.
+        builder.create(path)?;
+        let lock = File::create_new(path.join(LOCK))?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        Ok(Claim::Made(Self { key: registry.add_path(path.to_owned()), path: path.to_owned(), _lock: lock }))
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -96,6 +162,13 @@ impl ScratchDir {
     }
 }
 
+/// What became of asking for a fixed name.
+enum Claim {
+    Made(ScratchDir),
+    /// This process has it.
+    Ours,
+}
+
 impl Drop for ScratchDir {
     fn drop(&mut self) {
         remove_persistently(&self.path);
@@ -107,7 +180,9 @@ impl Drop for ScratchDir {
 fn remove_abandoned(directory: &Path) {
     let Ok(entries) = std::fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) && is_own_directory(&entry.path()) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if [PREFIX, FIXED_PREFIX].iter().any(|prefix| name.starts_with(prefix)) && is_own_directory(&entry.path()) {
             remove_if_abandoned(&entry.path());
         }
     }
@@ -116,7 +191,8 @@ fn remove_abandoned(directory: &Path) {
 fn remove_if_abandoned(path: &Path) {
     match File::open(path.join(LOCK)) {
         Ok(lock) => {
-            if lock.try_lock().is_ok() {
+            // A fixed name may have been removed and made again since the file was opened: then this is not its lock.
+            if lock.try_lock().is_ok() && is_lock_of(&lock, path) {
                 remove_persistently(path);
             }
         }
@@ -126,6 +202,18 @@ fn remove_if_abandoned(path: &Path) {
         }
         Err(_) => {}
     }
+}
+
+#[cfg(unix)]
+fn is_lock_of(lock: &File, directory: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (held, named) = (lock.metadata(), directory.join(LOCK).symlink_metadata());
+    held.is_ok_and(|held| named.is_ok_and(|named| (held.dev(), held.ino()) == (named.dev(), named.ino())))
+}
+
+#[cfg(not(unix))]
+fn is_lock_of(_lock: &File, directory: &Path) -> bool {
+    directory.join(LOCK).exists()
 }
 
 #[cfg(unix)]
@@ -157,6 +245,39 @@ mod tests {
             std::fs::read_dir(parent.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         left.sort();
         assert_eq!(left, [living.path().to_owned(), parent.path().join("unrelated")]);
+    }
+
+    #[test]
+    fn a_fixed_name_is_had_by_one_at_a_time() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = ScratchDir::fixed_path(parent.path(), &Sha256Digest::of(b"x"));
+        assert_eq!(path, parent.path().join("pyzpack-build-2d711642b726b044"));
+        let claim = |patience: u64| ScratchDir::claim(&path, Duration::from_millis(patience)).unwrap();
+        let first = claim(0).unwrap();
+        assert!(claim(10_000).is_none(), "this process has it, and does not wait for itself");
+        drop(first);
+        assert!(claim(0).is_some());
+
+        // Of another process: it is waited for; where the process is gone it is taken.
+        std::fs::create_dir(&path).unwrap();
+        let lock = File::create(path.join(LOCK)).unwrap();
+        lock.try_lock().unwrap();
+        assert!(claim(100).is_none());
+        std::fs::write(path.join("left"), "").unwrap();
+        drop(lock);
+        let taken = claim(0).unwrap();
+        assert_eq!(std::fs::read_dir(taken.path()).unwrap().count(), 1);
+        drop(taken);
+
+        // A file or a link in its place is neither used nor removed.
+        std::fs::write(&path, "").unwrap();
+        assert!(claim(10_000).is_none());
+        std::fs::remove_file(&path).unwrap();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(parent.path(), &path).unwrap();
+            assert!(claim(10_000).is_none());
+        }
     }
 
     #[cfg(unix)]

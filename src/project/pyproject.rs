@@ -154,7 +154,7 @@ pub fn read_settings(text: &str) -> Result<toml::Table, String> {
 }
 
 /// What is wrong with a TOML text, with the line where it is known.
-fn locate_fault(text: &str, span: Option<std::ops::Range<usize>>, message: &str) -> String {
+pub(crate) fn locate_fault(text: &str, span: Option<std::ops::Range<usize>>, message: &str) -> String {
     let line = span.and_then(|span| Some(text.get(..span.start)?.matches('\n').count() + 1));
     let message = message.trim().replace('\n', "; ");
     line.map_or(message.clone(), |line| format!("line {line}: {message}"))

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use pep440_rs::{Operator, Version};
+
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::redact::redact_url;
 use crate::status::{Explain, Status};
-use crate::target::{Requirement, RequirementError, RequirementSource};
+use crate::target::{Requirement, RequirementError, RequirementSource, specifiers_contain};
 
 /// What a requirements file asks for, those that it includes among it.
 #[derive(Debug, Clone, Default)]
@@ -131,6 +133,43 @@ impl RequirementsFile {
         Err(RequirementsError::Option { path, line, reason, text })
     }
 
+    /// Whether it may be taken as a lock: it names something, everything is pinned to one version (no wildcard) or one
+    /// file, and everything has a sha256 hash.
+    pub fn is_complete(&self) -> bool {
+        let pinned = |one: &HashedRequirement| {
+            (one.requirement.specifiers().is_none() || one.pinned_version().is_some())
+                && self.violated_constraint(one).is_none()
+                && self.common_hashes(one).is_some_and(|hashes| !hashes.is_empty())
+        };
+        let hashed_file = |input: &HashedInput| !input.hashes.is_empty();
+        !(self.requirements.is_empty() && self.inputs.is_empty())
+            && self.requirements.iter().all(pinned)
+            && self.inputs.iter().all(hashed_file)
+    }
+
+    /// A constraint that the pinned version of a requirement does not satisfy.
+    pub(crate) fn violated_constraint(&self, one: &HashedRequirement) -> Option<&HashedRequirement> {
+        let version = one.pinned_version()?;
+        let violated = |constraint: &&HashedRequirement| {
+            constraint.requirement.specifiers().is_some_and(|bound| !specifiers_contain(bound, version))
+        };
+        self.constraints.iter().filter(|other| other.applies_to(&one.requirement.name)).find(violated)
+    }
+
+    /// The digests of a requirement: its own, those of constraints on its name, and the one in its URL. As with pip,
+    /// what several of them give is what all allow, which may be nothing; none where no one gives any.
+    pub(crate) fn common_hashes(&self, one: &HashedRequirement) -> Option<Vec<Sha256Digest>> {
+        let constraints = self.constraints.iter().filter(|other| other.applies_to(&one.requirement.name));
+        let in_url = digest_in_url(&one.requirement).map(|digest| vec![digest]);
+        let given = std::iter::once(&one.hashes).chain(constraints.map(|constraint| &constraint.hashes)).chain(&in_url);
+        given.filter(|hashes| !hashes.is_empty()).fold(None, |common: Option<Vec<Sha256Digest>>, hashes| {
+            Some(match common {
+                None => hashes.clone(),
+                Some(before) => before.into_iter().filter(|digest| hashes.contains(digest)).collect(),
+            })
+        })
+    }
+
     fn include(&mut self, path: &Path, purpose: Purpose, open: &mut Vec<PathBuf>) -> Result<(), RequirementsError> {
         let shown = path.display().to_string();
         if open.iter().any(|other| other == path) {
@@ -224,6 +263,21 @@ impl RequirementsFile {
             Purpose::Constrain => self.constraints.push(HashedRequirement { requirement, hashes }),
         }
         Ok(())
+    }
+}
+
+impl HashedRequirement {
+    /// The version that `==VERSION` alone asks for.
+    pub(crate) fn pinned_version(&self) -> Option<&Version> {
+        let mut specifiers = self.requirement.specifiers()?.iter();
+        let only = specifiers.next()?;
+        let exact = matches!(only.operator(), Operator::Equal | Operator::ExactEqual);
+        (specifiers.next().is_none() && exact).then(|| only.version())
+    }
+
+    /// Whether it, a constraint, counts everywhere for this name; one with a marker may not.
+    fn applies_to(&self, name: &PackageName) -> bool {
+        self.requirement.name == *name && self.requirement.marker.is_none()
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) fn resolve(request: &Request<'_>, target: &Target) -> Result<Option<V
         Resolved {
             name: facts.name.clone(),
             version: Some(facts.version.to_string()),
-            artifact: Artifact::Wheel(RemoteFile { filename, location, sha256: None }),
+            artifact: Artifact::Wheel(RemoteFile { filename, location, sha256: None, size: None }),
         }
     });
     Ok(Some(resolved.collect()))

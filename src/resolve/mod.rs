@@ -135,6 +135,8 @@ pub struct RemoteFile {
     pub location: Location,
     /// Its digest, where the resolver knows it.
     pub sha256: Option<Sha256Digest>,
+    /// Its size in bytes, where the resolver knows it.
+    pub size: Option<u64>,
 }
 
 /// Where a file is.
@@ -311,13 +313,22 @@ pub fn local_requirement(name: &PackageName, extras: &[PackageName], wheel: &Pat
     format!("{name}{extras} @ {}", urls::file_url(wheel))
 }
 
+/// Resolves requirements that wheels at hand meet without leaving a choice; `None` where a resolver has to decide.
+///
+/// # Errors
+/// [`ResolveError::Closed`].
+pub fn resolve_at_hand(request: &Request<'_>) -> Result<Option<Resolution>, ResolveError> {
+    let packages = closed::resolve(request, &request.full_target()).map_err(Box::new)?;
+    Ok(packages.map(|packages| Resolution { packages, resolver: "the wheels at hand" }))
+}
+
 /// Resolves requirements; files that the resolver needs are made below `scratch`, which only the user can read.
 ///
 /// # Errors
 /// [`ResolveError`].
 pub fn resolve(request: &Request<'_>, surroundings: &Surroundings, scratch: &Path) -> Result<Resolution, ResolveError> {
-    if let Some(packages) = closed::resolve(request, &request.full_target()).map_err(Box::new)? {
-        return Ok(Resolution { packages, resolver: "the wheels at hand" });
+    if let Some(resolution) = resolve_at_hand(request)? {
+        return Ok(resolution);
     }
     let place = tempfile::Builder::new().prefix("resolve-").tempdir_in(scratch).map_err(ResolveError::Prepare)?.keep();
     let session = Session::open(request, surroundings, &place).map_err(ResolveError::Prepare)?;

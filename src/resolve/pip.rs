@@ -199,7 +199,7 @@ fn read_item(item: Item) -> Result<Resolved, ResolveError> {
         let filename = urls::file_name(&info.url).filter(|name| is_plain(name));
         let filename = filename.ok_or_else(|| answer(format!("{name}: a file without a name")))?;
         let wheel = Path::new(&filename).extension().is_some_and(|extension| extension == "whl");
-        let file = RemoteFile { filename, location, sha256 };
+        let file = RemoteFile { filename, location, sha256, size: None };
         if wheel { Artifact::Wheel(file) } else { Artifact::Sdist(file) }
     };
     Ok(Resolved { name, version: Some(version), artifact })
@@ -225,8 +225,12 @@ mod tests {
         );
         let artifacts: Vec<Artifact> =
             read_report(text.as_bytes()).unwrap().into_iter().map(|package| package.artifact).collect();
-        let file =
-            |filename: &str, location| RemoteFile { filename: filename.to_owned(), location, sha256: Some(digest) };
+        let file = |filename: &str, location| RemoteFile {
+            filename: filename.to_owned(),
+            location,
+            sha256: Some(digest),
+            size: None,
+        };
         let a = "a-1-py3-none-any.whl";
         assert_eq!(
             artifacts,

@@ -187,6 +187,7 @@ struct File {
     name: Option<String>,
     url: Option<String>,
     path: Option<PathBuf>,
+    size: Option<u64>,
     #[serde(default)]
     hashes: Hashes,
 }
@@ -279,7 +280,7 @@ impl File {
         let filename = filename
             .filter(|name| is_plain(name))
             .ok_or_else(|| answer(format!("{package}: a file without a name")))?;
-        Ok(RemoteFile { filename, location, sha256: self.hashes.sha256 })
+        Ok(RemoteFile { filename, location, sha256: self.hashes.sha256, size: self.size })
     }
 }
 
@@ -339,8 +340,12 @@ mod tests {
         let tags = ["cp311-cp311-linux_x86_64".to_owned(), "py3-none-any".to_owned()];
         let packages = read_pylock(&text, Path::new("/s"), &tags).unwrap();
         let artifacts: Vec<Artifact> = packages.into_iter().map(|package| package.artifact).collect();
-        let file =
-            |filename: &str, location| RemoteFile { filename: filename.to_owned(), location, sha256: Some(digest) };
+        let file = |filename: &str, location| RemoteFile {
+            filename: filename.to_owned(),
+            location,
+            sha256: Some(digest),
+            size: None,
+        };
         let a = "a-1-cp311-cp311-linux_x86_64.whl";
         assert_eq!(
             artifacts,

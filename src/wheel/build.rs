@@ -3,23 +3,27 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::build_error::{BuildError, HookFailure, Outcome};
-use super::collect::{CollectedWheel, Origin, Workshop};
-use super::telling::{advise, telling_end};
+use super::backend::{BUILD, Backend};
+use super::build_error::BuildError;
+use super::built::{Entry, Ingredients, Kept};
+use super::collect::{CollectError, CollectedWheel, Origin, Workshop};
+use super::locked::{LockedRequirements, Unlocked, Unmet};
+use super::source_facts::{BuildSystem, Identity};
+use super::traces::find_path;
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
-use crate::process::{Child, ProcessError};
-use crate::project::clamp::{EARLIEST, clamp_tree};
+use crate::process::ScratchDir;
+use crate::project::clamp::clamp_tree;
 use crate::project::git::GitSource;
 use crate::project::sdist::unpack_sdist;
 use crate::project::sources::copy_sources;
-use crate::python::environment::{BuildPlace, build_environment, resolver_environment, write_offline_guard};
-use crate::python::venv::Venv;
+use crate::project::tree::{repository_digest, tree_digest};
+use crate::python::environment::resolver_environment;
+use crate::redact::redact_url;
 
 /// What is built.
 #[derive(Debug, Clone)]
@@ -49,6 +53,15 @@ pub enum Source<'a> {
     },
 }
 
+/// What is known of a distribution before it is built.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// Its name.
+    pub name: Option<&'a PackageName>,
+    /// Its version.
+    pub version: Option<&'a str>,
+}
+
 /// A distribution that a wheel was built with.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct BuildRequirement {
@@ -56,75 +69,320 @@ pub struct BuildRequirement {
     pub name: PackageName,
     /// Its version.
     pub version: String,
-    /// Its wheel's digest, where that is known and the wheel was not itself built here.
+    /// Its wheel's file name.
+    pub filename: String,
+    /// Its wheel's digest; none where the wheel was itself built here, since a backend's file holds the host's zlib.
     pub sha256: Option<Sha256Digest>,
     /// Whether its wheel lay in a directory of this machine: then no index chose it.
     pub at_hand: bool,
 }
 
+impl BuildRequirement {
+    fn of(wheel: &CollectedWheel) -> Self {
+        let built = matches!(wheel.origin, Origin::Built { .. });
+        Self {
+            name: wheel.name.clone(),
+            version: version_of(&wheel.filename).to_owned(),
+            filename: wheel.filename.clone(),
+            sha256: wheel.sha256.filter(|_| !built),
+            at_hand: wheel.origin == Origin::Local,
+        }
+    }
+}
+
 impl Workshop<'_> {
-    /// Builds the wheel of a source. `name` is the distribution's, where it is known; `trail` names what this is built
-    /// for, outermost first, and is empty for what the user asked for.
+    /// Builds the wheel of a source. `trail` names what this is built for, outermost first, and is empty for what the
+    /// user asked for.
     ///
     /// # Errors
     /// [`BuildError`].
-    pub fn build(
+    pub fn build(&self, source: &Source<'_>, known: Known<'_>, trail: &[String]) -> Result<CollectedWheel, BuildError> {
+        self.prepare(source, known, trail)?.build()
+    }
+
+    /// Copies a source and reads what it is built with. Where that has to be locked and is not, it is refused here: all
+    /// sources are prepared before the first is built.
+    pub(super) fn prepare(
         &self,
         source: &Source<'_>,
-        name: Option<&PackageName>,
+        known: Known<'_>,
         trail: &[String],
-    ) -> Result<CollectedWheel, BuildError> {
+    ) -> Result<Prepared<'_>, BuildError> {
         let label = source.label();
-        let step = name.map_or_else(|| label.clone(), ToString::to_string);
+        let step = known.name.map_or_else(|| label.clone(), ToString::to_string);
         if trail.contains(&step) {
             return Err(BuildError::Cycle { label, trail: format!("{} needs {step}", trail.join(" needs ")) });
         }
         let trail: Vec<String> = trail.iter().cloned().chain([step]).collect();
-        let room = self.scratch.subdirectory("build")?;
-        // Compilers write resolved paths: the prefix that they are to replace has to be one.
-        let room = room.canonicalize().map_err(|source| BuildError::Write { label: label.clone(), source })?;
-        let (project, recorded) = self.prepare(source, &room)?;
-        let mut build = Build::open(self, label, &room, project, &trail)?;
-        let (path, filename) = build.run()?;
-        let written = filename.split('-').next().and_then(|name| name.parse::<PackageName>().ok());
-        let name = written.or_else(|| name.cloned()).ok_or_else(|| build.returned(BUILD, &filename))?;
+        let write = |source| BuildError::Write { label: label.clone(), source };
+        let stage = self.scratch.subdirectory("source")?;
+        let git = self.surroundings.find_program("git");
+        let environment = resolver_environment(self.surroundings, &stage, None);
+        let tree = stage.join("source");
+        let (project, recorded) = self.copy(source, &tree, git.as_deref(), &environment)?;
+        let system = BuildSystem::read(&tree.join(&project), &label)?;
+        let identity = Identity::read(&tree.join(&project), known);
+        let set = identity.name.as_ref().and_then(|name| self.build_lock.find(name, identity.version.as_ref()));
         let sha256 = if let Source::Sdist { sha256, .. } = source { *sha256 } else { None };
-        let path_dependent = find_path(&path, &room).map_err(|source| build.write(source))?;
-        let origin = Origin::Built { source: recorded, sha256, build_requirements: build.requirements, path_dependent };
-        Ok(CollectedWheel { name, filename, path, sha256: None, origin })
+        let content = sha256.map_or_else(|| tree_digest(&tree), Ok).map_err(write)?;
+        let ingredients = repository_digest(git.as_deref(), &tree, &environment)
+            .map(|repository| Ingredients::new(self, &content, &repository, &project));
+        let name = identity.name;
+        let prepared = Prepared {
+            workshop: self,
+            label,
+            trail,
+            tree,
+            project,
+            recorded,
+            sha256,
+            content,
+            ingredients,
+            system,
+            name,
+            set,
+        };
+        prepared.check_locked(&prepared.system.requires)?;
+        Ok(prepared)
     }
 
-    /// Makes the copy that is built, always in a directory of the same name. Gives the project's directory, and the
-    /// source as it is recorded.
-    fn prepare(&self, source: &Source<'_>, room: &Path) -> Result<(PathBuf, String), BuildError> {
-        let into = room.join("source");
+    /// Makes the copy that is built. Gives the project's directory in it, and the source as it is recorded.
+    fn copy(
+        &self,
+        source: &Source<'_>,
+        into: &Path,
+        git: Option<&Path>,
+        environment: &BTreeMap<OsString, OsString>,
+    ) -> Result<(PathBuf, String), BuildError> {
         let label = source.label();
         let write = |source| BuildError::Write { label: label.clone(), source };
-        let temporary = room.join("fetching");
-        fs_err::create_dir_all(&temporary).map_err(write)?;
-        let git = self.surroundings.find_program("git");
-        let environment = resolver_environment(self.surroundings, &temporary, None);
         match source {
             Source::Directory { root, project } => {
-                copy_sources(root, &into, self.epoch, git.as_deref(), &environment)?;
-                Ok((into.join(project), label))
+                copy_sources(root, into, self.epoch, git, environment)?;
+                Ok(((*project).to_owned(), label))
             }
             Source::Sdist { path, .. } => {
-                let unpacked = room.join("unpacked");
+                let unpacked = into.with_file_name("unpacked");
                 fs_err::create_dir_all(&unpacked).map_err(write)?;
                 let top = unpack_sdist(path, &unpacked, self.limits, self.epoch)?;
-                fs_err::rename(top, &into).map_err(write)?;
-                Ok((into, label))
+                fs_err::rename(top, into).map_err(write)?;
+                Ok((PathBuf::new(), label))
             }
             Source::Git { url, commit, subdirectory } => {
                 let mut wanted = GitSource::parse(&format!("git+{url}@{commit}"))?;
                 wanted.subdirectory.clone_from(subdirectory);
-                let checkout = wanted.checkout(git.as_deref(), &into, &environment, self.offline)?;
-                clamp_tree(&into, self.epoch).map_err(write)?;
-                Ok((checkout.project, wanted.pinned(&checkout.commit)))
+                let checkout = wanted.checkout(git, into, environment, self.offline)?;
+                clamp_tree(into, self.epoch).map_err(write)?;
+                Ok((subdirectory.clone().unwrap_or_default(), wanted.pinned(&checkout.commit)))
             }
         }
     }
+}
+
+/// A source that was copied, and of which is known what it is built with.
+pub(super) struct Prepared<'a> {
+    workshop: &'a Workshop<'a>,
+    label: String,
+    trail: Vec<String>,
+    /// The copy.
+    tree: PathBuf,
+    /// The project's directory in it.
+    project: PathBuf,
+    recorded: String,
+    sha256: Option<Sha256Digest>,
+    /// The digest of the copy's content, or of the source distribution that it was unpacked from.
+    content: Sha256Digest,
+    /// What its wheel is kept by; none where version control does not tell what the copy is.
+    ingredients: Option<Ingredients>,
+    system: BuildSystem,
+    name: Option<PackageName>,
+    /// What a lock says that it is built with.
+    set: Option<&'a LockedRequirements>,
+}
+
+impl Prepared<'_> {
+    /// Refuses requirements that have to be locked and are not.
+    fn check_locked(&self, requirements: &[String]) -> Result<(), BuildError> {
+        let label = || self.label.clone();
+        let Some(set) = self.set else {
+            let refused = self.workshop.build_lock.unlocked == Unlocked::Refuse && !requirements.is_empty();
+            let requirements: Vec<String> = requirements.iter().map(|text| redact_url(text).into_owned()).collect();
+            return if refused { Err(BuildError::Unlocked { label: label(), requirements }) } else { Ok(()) };
+        };
+        let unmet = set.unmet(requirements, &self.workshop.interpreter.target);
+        match unmet.map_err(|error| BuildError::Requirement { label: label(), error })? {
+            Some(Unmet { requirement, locked }) => Err(BuildError::StaleLock { label: label(), requirement, locked }),
+            None => Ok(()),
+        }
+    }
+
+    /// Builds the wheel, or takes the one that was built from the same before.
+    pub(super) fn build(self) -> Result<CollectedWheel, BuildError> {
+        let mut wheels = match self.set {
+            Some(set) => self.workshop.materialise(set.packages.clone(), &|_, _| {}, &self.trail),
+            None => self.workshop.collect_build_requirements(&self.system.requires, &[], &self.trail),
+        }
+        .map_err(|source| self.requirements_error(source))?;
+        // They are installed in one order, whatever the lock's.
+        wheels.sort_by(|left, right| left.name.cmp(&right.name));
+        self.prove(&mut wheels)?;
+        let room = self.room_path();
+        let directory = self.workshop.scratch.subdirectory("built")?;
+        if let Some((kept, path)) = self.take(&mut wheels, room.as_deref(), &directory)? {
+            let wheel =
+                CollectedWheel { name: kept.name, filename: kept.filename, path, sha256: None, origin: Origin::Local };
+            return Ok(self.finish(wheel, &wheels, kept.path_dependent, true));
+        }
+
+        let room = Room::claim(self.workshop, room, &self.label)?;
+        let project = room.path.join("source").join(&self.project);
+        let write = |source| BuildError::Write { label: self.label.clone(), source };
+        fs_err::rename(&self.tree, room.path.join("source")).map_err(write)?;
+        let backend = Backend::open(self.workshop, &self.label, &room.path, &project, &self.system)?;
+        self.install(&backend, &wheels)?;
+        let asked = backend.ask_requirements()?;
+        let further = self.collect_further(&asked, &wheels)?;
+        self.install(&backend, &further)?;
+        let first = self.entry(&wheels);
+        wheels.extend(further);
+        let (built, filename) = backend.build()?;
+        let path_dependent = find_path(&built, &room.path).map_err(write)?;
+        let written = filename.split('-').next().and_then(|name| name.parse::<PackageName>().ok());
+        let name = written.or_else(|| self.name.clone()).ok_or_else(|| backend.returned(BUILD, &filename))?;
+        let path = directory.join(&filename);
+        fs_err::rename(built, &path).map_err(write)?;
+        let wheel = CollectedWheel { name, filename, path, sha256: None, origin: Origin::Local };
+        if let (Some(first), Some(entry)) = (first, self.entry(&wheels)) {
+            first.keep_asked(&asked);
+            entry.keep(&wheel, &path_dependent, room.fixed());
+        }
+        Ok(self.finish(wheel, &wheels, path_dependent, false))
+    }
+
+    /// The kept wheel of what is built with `wheels`, which what the backend is known to ask for is added to.
+    fn take(
+        &self,
+        wheels: &mut Vec<CollectedWheel>,
+        room: Option<&Path>,
+        directory: &Path,
+    ) -> Result<Option<(Kept, PathBuf)>, BuildError> {
+        let Some(asked) = self.entry(wheels).and_then(|entry| entry.asked()) else { return Ok(None) };
+        let further = self.collect_further(&asked, wheels)?;
+        let known = wheels.len();
+        wheels.extend(further);
+        let taken = self.entry(wheels).and_then(|entry| entry.take(room, directory));
+        if taken.is_none() {
+            wheels.truncate(known);
+        }
+        Ok(taken)
+    }
+
+    /// The wheel with what is recorded of it.
+    fn finish(
+        self,
+        wheel: CollectedWheel,
+        wheels: &[CollectedWheel],
+        path_dependent: Vec<String>,
+        reused: bool,
+    ) -> CollectedWheel {
+        let mut build_requirements: Vec<BuildRequirement> = wheels.iter().map(BuildRequirement::of).collect();
+        build_requirements.sort();
+        let origin = Origin::Built {
+            source: self.recorded,
+            sha256: self.sha256,
+            build_requirements,
+            locked: self.set.is_some(),
+            reused,
+            path_dependent,
+        };
+        CollectedWheel { origin, ..wheel }
+    }
+
+    fn entry(&self, wheels: &[CollectedWheel]) -> Option<Entry> {
+        self.ingredients.as_ref().map(|ingredients| ingredients.with(self.workshop, wheels))
+    }
+
+    /// The directory that it is built in: the same for the same content, so that a path that goes into the wheel does
+    /// not differ from build to build.
+    fn room_path(&self) -> Option<PathBuf> {
+        let subject = [self.content.as_bytes(), self.project.as_os_str().as_encoded_bytes()].concat();
+        // Compilers write resolved paths: the prefix that they are to replace has to be one.
+        let temporary = self.workshop.surroundings.temporary.canonicalize().ok()?;
+        Some(ScratchDir::fixed_path(&temporary, &Sha256Digest::of(&subject)))
+    }
+
+    /// What the backend asked for beyond `present`, of which everything keeps its version.
+    fn collect_further(&self, asked: &[String], present: &[CollectedWheel]) -> Result<Vec<CollectedWheel>, BuildError> {
+        self.check_locked(asked)?;
+        if self.set.is_some() || asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let constraints: Vec<String> =
+            present.iter().map(|wheel| format!("{}=={}", wheel.name, version_of(&wheel.filename))).collect();
+        let mut further = self
+            .workshop
+            .collect_build_requirements(asked, &constraints, &self.trail)
+            .map_err(|source| self.requirements_error(source))?;
+        further.retain(|wheel| present.iter().all(|known| known.name != wheel.name));
+        self.prove(&mut further)?;
+        Ok(further)
+    }
+
+    /// Takes the digests of wheels that lie here, and refuses one that has another than it must.
+    fn prove(&self, wheels: &mut [CollectedWheel]) -> Result<(), BuildError> {
+        for wheel in wheels.iter_mut().filter(|wheel| !matches!(wheel.origin, Origin::Fetched(_))) {
+            let digest = fs_err::File::open(&wheel.path).and_then(Sha256Digest::of_reader);
+            let found = digest.map_err(|source| BuildError::Write { label: self.label.clone(), source })?;
+            if let Some(expected) = wheel.sha256.replace(found).filter(|expected| *expected != found) {
+                let file = wheel.filename.clone();
+                return Err(self.requirements_error(CollectError::WrongHash { file, expected, found }));
+            }
+        }
+        Ok(())
+    }
+
+    fn install(&self, backend: &Backend<'_>, wheels: &[CollectedWheel]) -> Result<(), BuildError> {
+        for wheel in wheels {
+            (self.workshop.install)(&wheel.path, wheel.sha256.as_ref(), backend.venv()).map_err(|source| {
+                BuildError::Install { label: self.label.clone(), wheel: wheel.filename.clone(), source }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn requirements_error(&self, source: CollectError) -> BuildError {
+        BuildError::Requirements { label: self.label.clone(), source: Box::new(source) }
+    }
+}
+
+/// The directory that a build happens in.
+struct Room {
+    path: PathBuf,
+    /// Holds a directory of a fixed name; one with a name of chance goes with all that is temporary.
+    fixed: Option<ScratchDir>,
+}
+
+impl Room {
+    /// The one at `path`, where it can be had.
+    fn claim(workshop: &Workshop<'_>, path: Option<PathBuf>, label: &str) -> Result<Self, BuildError> {
+        if let Some(path) = path
+            && let Some(fixed) = ScratchDir::claim(&path, workshop.build_timeout)?
+        {
+            return Ok(Self { path, fixed: Some(fixed) });
+        }
+        let path = workshop.scratch.subdirectory("build")?;
+        let write = |source| BuildError::Write { label: label.to_owned(), source };
+        Ok(Self { path: path.canonicalize().map_err(write)?, fixed: None })
+    }
+
+    fn fixed(&self) -> Option<&Path> {
+        self.fixed.as_ref().map(|_| self.path.as_path())
+    }
+}
+
+/// The version in a wheel's file name.
+fn version_of(filename: &str) -> &str {
+    filename.split('-').nth(1).unwrap_or_default()
 }
 
 impl Source<'_> {
@@ -139,250 +397,5 @@ impl Source<'_> {
             Self::Sdist { path, .. } => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             Self::Git { url, .. } => crate::redact::recorded_url(url),
         }
-    }
-}
-
-/// The entries of a wheel that hold this path. What is no zip file holds none; the strict reader refuses it later.
-fn find_path(wheel: &Path, room: &Path) -> io::Result<Vec<String>> {
-    let Ok(mut archive) = zip::ZipArchive::new(io::BufReader::new(fs_err::File::open(wheel)?)) else {
-        return Ok(Vec::new());
-    };
-    let wanted = room.as_os_str().as_encoded_bytes();
-    let mut found = Vec::new();
-    for index in 0..archive.len() {
-        let Ok(mut entry) = archive.by_index(index) else { continue };
-        if holds(&mut entry, wanted)? {
-            found.extend(entry.name().map(std::borrow::Cow::into_owned));
-        }
-    }
-    Ok(found)
-}
-
-/// Whether `wanted` occurs in what `reader` gives, piece by piece; a piece begins with the end of the one before.
-fn holds(reader: &mut impl Read, wanted: &[u8]) -> io::Result<bool> {
-    let mut piece = vec![0; 64 * 1024 + wanted.len()];
-    let mut kept = 0;
-    loop {
-        let read = reader.read(&mut piece[kept..])?;
-        let filled = kept + read;
-        if piece[..filled].windows(wanted.len()).any(|window| window == wanted) {
-            return Ok(true);
-        }
-        if read == 0 {
-            return Ok(false);
-        }
-        let tail = filled.min(wanted.len().saturating_sub(1));
-        piece.copy_within(filled - tail..filled, 0);
-        kept = tail;
-    }
-}
-
-/// The hooks that are called (PEP 517).
-const GET_REQUIRES: &str = "get_requires_for_build_wheel";
-const BUILD: &str = "build_wheel";
-
-/// `[build-system]` of pyproject.toml (PEP 518).
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct BuildSystem {
-    requires: Vec<String>,
-    build_backend: Option<String>,
-    backend_path: Option<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Pyproject {
-    build_system: Option<BuildSystem>,
-}
-
-/// What a project without `[build-system]` is built with (PEP 517).
-const LEGACY_BACKEND: &str = "setuptools.build_meta:__legacy__";
-const LEGACY_REQUIRES: &str = "setuptools>=40.8.0";
-
-fn read_build_system(project: &Path, label: &str) -> Result<BuildSystem, BuildError> {
-    let legacy = || BuildSystem { requires: vec![LEGACY_REQUIRES.to_owned()], build_backend: None, backend_path: None };
-    let fail = |reason: String| BuildError::Pyproject { label: label.to_owned(), reason };
-    match fs_err::read_to_string(project.join("pyproject.toml")) {
-        Ok(text) => {
-            let read: Pyproject = toml::from_str(&text).map_err(|error| fail(error.message().to_owned()))?;
-            Ok(read.build_system.unwrap_or_else(legacy))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let buildable = ["setup.py", "setup.cfg"].iter().any(|name| project.join(name).is_file());
-            if buildable { Ok(legacy()) } else { Err(BuildError::NoProject { label: label.to_owned() }) }
-        }
-        Err(error) => Err(fail(error.to_string())),
-    }
-}
-
-/// One build under way.
-struct Build<'a> {
-    workshop: &'a Workshop<'a>,
-    label: String,
-    room: &'a Path,
-    project: PathBuf,
-    backend: String,
-    backend_path: Option<Vec<String>>,
-    venv: Venv,
-    environment: BTreeMap<OsString, OsString>,
-    requirements: Vec<BuildRequirement>,
-    trail: &'a [String],
-}
-
-impl<'a> Build<'a> {
-    /// Makes the virtual environment and installs the build requirements that pyproject.toml names.
-    fn open(
-        workshop: &'a Workshop<'a>,
-        label: String,
-        room: &'a Path,
-        project: PathBuf,
-        trail: &'a [String],
-    ) -> Result<Self, BuildError> {
-        let write = |source| BuildError::Write { label: label.clone(), source };
-        let BuildSystem { requires, build_backend, backend_path } = read_build_system(&project, &label)?;
-        let (home, temporary) = (room.join("home"), room.join("tmp"));
-        for directory in [&home, &temporary, &room.join("wheel")] {
-            fs_err::create_dir_all(directory).map_err(write)?;
-        }
-        let guard =
-            if workshop.offline { Some(write_offline_guard(&room.join("guard")).map_err(write)?) } else { None };
-        let venv_root = room.join("venv");
-        let place = BuildPlace {
-            root: room,
-            home: &home,
-            temporary: &temporary,
-            programs: &venv_root.join(if cfg!(windows) { "Scripts" } else { "bin" }),
-            epoch: workshop.epoch.max(EARLIEST),
-            guard: guard.as_deref(),
-        };
-        let environment = build_environment(workshop.surroundings, &place);
-        let venv = Venv::create(workshop.interpreter, &venv_root, &environment)?;
-        fs_err::write(room.join("frontend.py"), include_str!("../python/frontend.py")).map_err(write)?;
-        let backend = build_backend.unwrap_or_else(|| LEGACY_BACKEND.to_owned());
-        let requirements = Vec::new();
-        let mut build =
-            Self { workshop, label, room, project, backend, backend_path, venv, environment, requirements, trail };
-        build.add_requirements(&requires)?;
-        Ok(build)
-    }
-
-    /// Installs build requirements; those that are there already keep their versions.
-    fn add_requirements(&mut self, requirements: &[String]) -> Result<(), BuildError> {
-        let constraints: Vec<String> =
-            self.requirements.iter().map(|present| format!("{}=={}", present.name, present.version)).collect();
-        let collected = self
-            .workshop
-            .collect_build_requirements(requirements, &constraints, self.trail)
-            .map_err(|source| BuildError::Requirements { label: self.label.clone(), source: Box::new(source) })?;
-        for wheel in collected {
-            if self.requirements.iter().any(|present| present.name == wheel.name) {
-                continue;
-            }
-            (self.workshop.install)(&wheel.path, wheel.sha256.as_ref(), &self.venv).map_err(|source| {
-                BuildError::Install { label: self.label.clone(), wheel: wheel.filename.clone(), source }
-            })?;
-            let version = wheel.filename.split('-').nth(1).unwrap_or_default().to_owned();
-            let at_hand = wheel.origin == Origin::Local;
-            self.requirements.push(BuildRequirement { name: wheel.name, version, sha256: wheel.sha256, at_hand });
-        }
-        self.requirements.sort();
-        Ok(())
-    }
-
-    /// Calls the hooks; gives the wheel and its name.
-    fn run(&mut self) -> Result<(PathBuf, String), BuildError> {
-        let none = serde_json::Value::Null;
-        let dynamic = self.call(GET_REQUIRES, std::slice::from_ref(&none))?;
-        let dynamic: Vec<String> =
-            serde_json::from_value(dynamic.clone()).map_err(|_| self.returned(GET_REQUIRES, &dynamic.to_string()))?;
-        if !dynamic.is_empty() {
-            self.add_requirements(&dynamic)?;
-        }
-        let directory = self.room.join("wheel");
-        let place = directory.to_str().ok_or_else(|| self.write(io::ErrorKind::InvalidFilename.into()))?;
-        let returned = self.call(BUILD, &[place.into(), none.clone(), none])?;
-        let filename = returned
-            .as_str()
-            .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "whl"))
-            .filter(|name| Path::new(name).file_name().is_some_and(|last| last == *name))
-            .filter(|name| directory.join(name).is_file())
-            .ok_or_else(|| self.returned(BUILD, &returned.to_string()))?;
-        Ok((directory.join(filename), filename.to_owned()))
-    }
-
-    fn returned(&self, hook: &'static str, returned: &str) -> BuildError {
-        let (label, backend) = (self.label.clone(), self.backend.clone());
-        BuildError::Returned { label, hook, backend, returned: returned.to_owned() }
-    }
-
-    fn write(&self, source: io::Error) -> BuildError {
-        BuildError::Write { label: self.label.clone(), source }
-    }
-
-    /// Calls one hook, in a process of its own as PEP 517 asks.
-    fn call(&self, hook: &'static str, arguments: &[serde_json::Value]) -> Result<serde_json::Value, BuildError> {
-        #[derive(Deserialize)]
-        #[serde(tag = "kind", rename_all = "kebab-case")]
-        enum Answer {
-            Returned { value: serde_json::Value },
-            NoBackend { reason: String },
-            BadBackendPath { reason: String },
-        }
-        let request = serde_json::json!({
-            "hook": hook,
-            "backend": self.backend,
-            "backend_path": self.backend_path,
-            "source": self.project.to_str().ok_or_else(|| self.write(io::ErrorKind::InvalidFilename.into()))?,
-            "arguments": arguments,
-        });
-        let (asked, answered) = (self.room.join("request.json"), self.room.join("result.json"));
-        fs_err::write(&asked, request.to_string()).map_err(|source| self.write(source))?;
-        let log = self.room.join("log");
-        let ended = Child::new(&self.venv.python, &self.environment, &self.project, self.workshop.build_timeout)
-            .arg(self.room.join("frontend.py"))
-            .args([&asked, &answered])
-            .log(&log)
-            .run();
-        let (outcome, messages) = match ended {
-            Ok(ended) if ended.success() => (None, ended.messages),
-            Ok(ended) => (Some(Outcome::Ended(ended.describe_status())), ended.messages),
-            Err(ProcessError::TimedOut { limit, messages, .. }) => (Some(Outcome::TimedOut(limit)), messages),
-            Err(source) => return Err(BuildError::Run { label: self.label.clone(), source }),
-        };
-        let (label, backend) = (self.label.clone(), self.backend.clone());
-        if let Some(outcome) = outcome {
-            let (exception, end) = telling_end(&messages);
-            let (advice, log) = (advise(&messages), self.keep_log(&log));
-            return Err(Box::new(HookFailure { label, hook, backend, outcome, exception, end, advice, log }).into());
-        }
-        let text = fs_err::read(&answered).map_err(|source| self.write(source))?;
-        fs_err::remove_file(&answered).map_err(|source| self.write(source))?;
-        match serde_json::from_slice(&text).map_err(|error| self.returned(hook, &error.to_string()))? {
-            Answer::Returned { value } => Ok(value),
-            Answer::NoBackend { reason } => Err(BuildError::NoBackend { label, backend, reason }),
-            Answer::BadBackendPath { reason } => Err(BuildError::Pyproject {
-                label,
-                reason: format!("backend-path `{reason}` is no directory inside of the source"),
-            }),
-        }
-    }
-
-    /// Keeps a log where it outlives the scratch directory, named by the source and its content.
-    fn keep_log(&self, log: &Path) -> PathBuf {
-        let keep = || {
-            let text = fs_err::read(log)?;
-            let logs = self.workshop.surroundings.make_cache_directory("logs")?;
-            let plain: String = self
-                .label
-                .chars()
-                .map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '_' })
-                .collect();
-            let digest = Sha256Digest::of(&text).to_string();
-            let kept = logs.join(format!("{}-{}.log", plain.trim_matches('.'), &digest[..12]));
-            fs_err::write(&kept, text)?;
-            io::Result::Ok(kept)
-        };
-        keep().unwrap_or_else(|_| log.to_owned())
     }
 }

@@ -13,6 +13,7 @@ use crate::project::sdist::SdistError;
 use crate::project::sources::SourcesError;
 use crate::python::venv::VenvError;
 use crate::status::{Explain, Status};
+use crate::target::RequirementError;
 
 /// Why a source does not become a wheel.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,33 @@ pub enum BuildError {
         wheel: String,
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A lock was asked for, and says nothing of what it is built with.
+    #[error("cannot build `{label}`: no lock holds what it is built with ({})", requirements.join(", "))]
+    Unlocked {
+        /// The source.
+        label: String,
+        /// What it is built with.
+        requirements: Vec<String>,
+    },
+    /// The lock says something else than the source.
+    #[error("cannot build `{label}`: the lock is stale: the build needs `{requirement}`, the lock has {}", locked.as_deref().unwrap_or("nothing of that name"))]
+    StaleLock {
+        /// The source.
+        label: String,
+        /// What it needs.
+        requirement: String,
+        /// What the lock has instead.
+        locked: Option<String>,
+    },
+    /// A build requirement is none.
+    #[error("cannot build `{label}`: a build requirement cannot be read")]
+    Requirement {
+        /// The source.
+        label: String,
+        /// Why.
+        #[source]
+        error: RequirementError,
     },
     /// The build backend is not there.
     #[error("cannot build `{label}`: no build backend `{backend}`: {reason}")]
@@ -186,6 +214,7 @@ impl Explain for BuildError {
                 Some("raise the limit with --build-timeout".to_owned())
             }
             Self::Hook(failure) => failure.advice.clone(),
+            Self::Unlocked { .. } | Self::StaleLock { .. } => Some("run `pyzpack lock`, then build again".to_owned()),
             Self::NoBackend { .. } => Some("[build-system] requires has to name the backend's distribution".to_owned()),
             Self::Requirements { source, .. } => match source.missing() {
                 // Among the inputs it would be packed.

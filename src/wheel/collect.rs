@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::build::{BuildRequirement, Source};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use super::build::{BuildRequirement, Known, Prepared, Source};
 use super::build_error::BuildError;
 use super::fetch::{Client, Download, Progress};
 use super::fetch_error::FetchError;
+use super::locked::BuildLock;
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::process::ScratchDir;
@@ -53,6 +56,8 @@ pub struct Workshop<'a> {
     pub resolve_timeout: Duration,
     /// How much a source distribution may unpack to.
     pub limits: Limits,
+    /// What a lock says that sources are built with.
+    pub build_lock: BuildLock<'a>,
     /// Verifies and installs a build requirement.
     pub install: &'a InstallWheel<'a>,
     /// Build requirements that were collected before, by their lines.
@@ -108,6 +113,10 @@ pub enum Origin {
         sha256: Option<Sha256Digest>,
         /// What it was built with.
         build_requirements: Vec<BuildRequirement>,
+        /// Whether a lock named all of them.
+        locked: bool,
+        /// Whether the wheel of an earlier build from the same was taken: nothing ran.
+        reused: bool,
         /// Entries that hold the path of the directory that it was built in: their bytes differ from build to build
         /// (maturin's own SBOM is one).
         path_dependent: Vec<String>,
@@ -149,6 +158,12 @@ pub enum CollectError {
     /// Distributions that need a hash, and have none that could be checked.
     #[error("the requirements files require hashes, and there is none to check of: {0}")]
     Unhashed(String),
+    /// There is no lock, and everything must be pinned.
+    #[error("--locked needs a lock, and there is none: nothing pins {0}")]
+    NoLock(String),
+    /// Something is not pinned, and everything must be.
+    #[error("not pinned, and --locked refuses that: {0}")]
+    Unpinned(String),
     /// There are sources without a wheel, and nothing may be built.
     #[error("not built, as nothing may be: {}", sources.join(", "))]
     Unbuilt {
@@ -184,9 +199,12 @@ impl Explain for CollectError {
             Self::Resolve(error) => error.status(),
             Self::Fetch(error) => error.status(),
             Self::Build(error) => error.status(),
-            Self::WrongHash { .. } | Self::NotAllowed { .. } | Self::Unhashed(_) | Self::Unbuilt { .. } => {
-                Status::Refused
-            }
+            Self::WrongHash { .. }
+            | Self::NotAllowed { .. }
+            | Self::Unhashed(_)
+            | Self::NoLock(_)
+            | Self::Unpinned(_)
+            | Self::Unbuilt { .. } => Status::Refused,
             Self::Read { .. } => Status::Machine,
         }
     }
@@ -202,6 +220,7 @@ impl Explain for CollectError {
             Self::Unhashed(_) => {
                 Some("list them with the hashes of their files, as `pip-compile --generate-hashes` does".to_owned())
             }
+            Self::NoLock(_) | Self::Unpinned(_) => Some("run `pyzpack lock`, then build again".to_owned()),
             Self::WrongHash { .. } | Self::Unbuilt { .. } | Self::Read { .. } => None,
         }
     }
@@ -250,51 +269,60 @@ impl Workshop<'_> {
         let _ = self.surroundings.make_cache_directory("wheels");
         let downloads: Vec<Download> = files.iter().map(|file| self.download(file)).collect();
         let mut fetched = self.client.fetch_all(&downloads, progress)?.into_iter();
-        let mut collected = Vec::with_capacity(packages.len());
-        for Resolved { name, artifact, .. } in packages {
-            let wheel = match artifact {
+        // All sources are prepared before the first is built: what may not be built is refused early.
+        let mut begun = Vec::with_capacity(packages.len());
+        for Resolved { name, version, artifact } in packages {
+            let known = Known { name: Some(&name), version: version.as_deref() };
+            begun.push(match artifact {
                 Artifact::Wheel(file) => {
                     let fetched = fetched.next().expect("every file was fetched");
                     let origin = match &file.location {
                         Location::Url(_) => Origin::Fetched(file.location.shown()),
                         Location::Path(_) => Origin::Local,
                     };
-                    CollectedWheel { name, filename: file.filename, path: fetched.path, sha256: fetched.sha256, origin }
+                    let (filename, path, sha256) = (file.filename, fetched.path, fetched.sha256);
+                    Begun::Whole(Box::new(CollectedWheel { name, filename, path, sha256, origin }))
                 }
                 Artifact::Sdist(file) => {
                     let path = fetched.next().expect("every file was fetched").path;
-                    self.build_sdist(&name, &path, file.sha256, trail)?
+                    let sha256 = Some(check_sdist(&path, file.sha256)?);
+                    self.begin(&Source::Sdist { path: &path, sha256 }, known, trail)?
                 }
                 Artifact::Git { url, commit, subdirectory } => {
-                    self.build(&Source::Git { url, commit, subdirectory }, Some(&name), trail).map_err(Box::new)?
+                    self.begin(&Source::Git { url, commit, subdirectory }, known, trail)?
                 }
-                Artifact::Directory(path) => self
-                    .build(&Source::Directory { root: &path, project: Path::new("") }, Some(&name), trail)
-                    .map_err(Box::new)?,
-            };
-            collected.push(wheel);
+                Artifact::Directory(path) => {
+                    self.begin(&Source::Directory { root: &path, project: Path::new("") }, known, trail)?
+                }
+            });
         }
-        Ok(collected)
+        // In parallel, each in a directory of its own; the first failure in their order is told.
+        let finished: Vec<_> = begun.into_par_iter().map(Begun::finish).collect();
+        finished.into_iter().collect()
     }
 
-    fn build_sdist(
-        &self,
-        name: &PackageName,
-        path: &Path,
-        expected: Option<Sha256Digest>,
-        trail: &[String],
-    ) -> Result<CollectedWheel, CollectError> {
-        let read = |source| CollectError::Read { path: path.to_owned(), source };
-        let found = Sha256Digest::of_reader(fs_err::File::open(path).map_err(read)?).map_err(read)?;
-        if let Some(expected) = expected.filter(|expected| *expected != found) {
-            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            return Err(CollectError::WrongHash { file, expected, found });
-        }
-        Ok(self.build(&Source::Sdist { path, sha256: Some(found) }, Some(name), trail).map_err(Box::new)?)
+    fn begin(&self, source: &Source<'_>, known: Known<'_>, trail: &[String]) -> Result<Begun<'_>, CollectError> {
+        Ok(Begun::Source(Box::new(self.prepare(source, known, trail).map_err(Box::new)?)))
     }
 
-    /// Where a file is kept: by its digest in the cache, without one in the scratch directory.
+    /// Where a file is kept: by its digest in the cache, without one in the scratch directory. One with its name and its
+    /// digest in a directory of distributions is taken from there.
     fn download(&self, file: &RemoteFile) -> Download {
+        if let (Some(digest), Location::Url(_)) = (file.sha256, &file.location) {
+            let mut candidates = self.index.find_links.iter().map(|directory| directory.join(&file.filename));
+            let same = |path: &PathBuf| {
+                let opened = std::fs::File::open(path);
+                opened.and_then(Sha256Digest::of_reader).is_ok_and(|found| found == digest)
+            };
+            if let Some(path) = candidates.find(same) {
+                return Download {
+                    location: Location::Path(path.clone()),
+                    sha256: Some(digest),
+                    size: None,
+                    target: path,
+                };
+            }
+        }
         let target = match &file.sha256 {
             Some(digest) => {
                 let digest = digest.to_string();
@@ -302,7 +330,7 @@ impl Workshop<'_> {
             }
             None => self.scratch.path().join("fetched").join(&file.filename),
         };
-        Download { location: file.location.clone(), sha256: file.sha256, size: None, target }
+        Download { location: file.location.clone(), sha256: file.sha256, size: file.size, target }
     }
 
     /// Collects build requirements, or takes those that were collected before for the same lines.
@@ -328,6 +356,36 @@ impl Workshop<'_> {
     }
 }
 
+/// A distribution on its way to a wheel.
+enum Begun<'a> {
+    /// It is one.
+    Whole(Box<CollectedWheel>),
+    /// It is to be built.
+    Source(Box<Prepared<'a>>),
+}
+
+impl Begun<'_> {
+    fn finish(self) -> Result<CollectedWheel, CollectError> {
+        match self {
+            Self::Whole(wheel) => Ok(*wheel),
+            Self::Source(prepared) => Ok(prepared.build().map_err(Box::new)?),
+        }
+    }
+}
+
+/// The digest of a source distribution, which is the one that was expected where one was.
+fn check_sdist(path: &Path, expected: Option<Sha256Digest>) -> Result<Sha256Digest, CollectError> {
+    let read = |source| CollectError::Read { path: path.to_owned(), source };
+    let found = Sha256Digest::of_reader(fs_err::File::open(path).map_err(read)?).map_err(read)?;
+    match expected.filter(|expected| *expected != found) {
+        None => Ok(found),
+        Some(expected) => {
+            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Err(CollectError::WrongHash { file, expected, found })
+        }
+    }
+}
+
 impl Artifact {
     /// What has to be built, as messages name it; none for a wheel.
     pub(crate) fn source_shown(&self) -> Option<String> {
@@ -336,6 +394,15 @@ impl Artifact {
             Self::Sdist(file) => Some(file.filename.clone()),
             Self::Git { url, .. } => Some(recorded_url(url)),
             Self::Directory(path) => Some(path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
+        }
+    }
+
+    /// Whether it lies on this machine, so that no index or server decides what it is.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        match self {
+            Self::Wheel(file) | Self::Sdist(file) => matches!(file.location, Location::Path(_)),
+            Self::Git { .. } => false,
+            Self::Directory(_) => true,
         }
     }
 

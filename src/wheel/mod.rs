@@ -3,8 +3,10 @@
 
 pub mod access;
 mod anchors;
+mod backend;
 pub mod build;
 pub mod build_error;
+mod built;
 pub mod collect;
 mod entry_points;
 pub mod fetch;
@@ -12,11 +14,14 @@ pub mod fetch_error;
 mod http;
 pub mod index;
 pub mod install;
+pub mod locked;
 mod metadata;
 pub(crate) mod partial;
 mod record;
 mod repack;
+mod source_facts;
 mod telling;
+mod traces;
 mod verify;
 
 pub use collect::{CollectedWheel, Workshop};

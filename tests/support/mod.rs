@@ -4,12 +4,14 @@
 
 #[cfg(unix)]
 pub mod place;
+pub mod targets;
 pub mod wheels;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use pyzpack::process::ScratchDir;
@@ -23,12 +25,18 @@ use pyzpack::wheel::access::Access;
 use pyzpack::wheel::collect::InstallWheel;
 use pyzpack::wheel::fetch::Client;
 use pyzpack::wheel::install::install_wheel;
+use pyzpack::wheel::locked::{BuildLock, LockedRequirements, Unlocked};
 
 /// The earliest time that a zip archive knows.
 pub const EPOCH: u64 = 315_532_800;
 
 /// Interpreters of this machine that pyzpack works with, the system's first, by executable.
 pub fn interpreters() -> Vec<Interpreter> {
+    static FOUND: OnceLock<Vec<Interpreter>> = OnceLock::new();
+    FOUND.get_or_init(find_interpreters).clone()
+}
+
+fn find_interpreters() -> Vec<Interpreter> {
     let mut candidates = vec![PathBuf::from("/usr/bin/python3")];
     let versions = std::env::home_dir().unwrap_or_default().join(".pyenv/versions");
     let mut found: Vec<PathBuf> = std::fs::read_dir(versions)
@@ -82,6 +90,8 @@ pub struct Bench {
     pub client: Client,
     pub install: Box<InstallWheel<'static>>,
     pub offline: bool,
+    pub locked: Vec<LockedRequirements>,
+    pub unlocked: Unlocked,
     pub build_timeout: Duration,
 }
 
@@ -96,6 +106,8 @@ impl Bench {
             client: Client::new(Access::read(&surroundings, &[]), false),
             install: install(),
             offline: false,
+            locked: Vec::new(),
+            unlocked: Unlocked::Resolve,
             build_timeout: Duration::from_mins(5),
             surroundings,
         }
@@ -114,6 +126,7 @@ impl Bench {
             build_timeout: self.build_timeout,
             resolve_timeout: Duration::from_mins(3),
             limits: Limits::default(),
+            build_lock: BuildLock { sets: &self.locked, unlocked: self.unlocked },
             install: &*self.install,
             collected: pyzpack::wheel::collect::CollectedBefore::default(),
         }

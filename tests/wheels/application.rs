@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use pyzpack::application::{
     ApplicationOptions, ApplicationPlan, Compression, ConflictPolicy, EntryPoint, InstalledTree, LayoutChoice,
-    LooseFile, Scripts, WheelSet, assemble,
+    LooseFile, Overridden, Scripts, WheelSet, assemble,
 };
 use pyzpack::archive::{ArchivePath, ArchivePlan, Epoch, Mode, Shebang};
 use pyzpack::error::Error;
@@ -88,6 +88,7 @@ pub fn plan_verified(wheels: Vec<VerifiedWheel>, packing: &Packing) -> Result<Pl
         requires_python: None,
         named: vec!["demo".parse().expect("a name")],
         roots: Vec::new(),
+        overridden: Overridden::default(),
         epoch: packing.epoch,
         shebang: Shebang::default(),
         layout: packing.layout,

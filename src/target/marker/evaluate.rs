@@ -28,6 +28,11 @@ pub enum Activation<'a> {
         /// The dependency groups that were asked for.
         groups: &'a BTreeSet<GroupName>,
     },
+    /// A uv.lock: `extra` is all of these names at once. `==` asks whether a name is among them, `!=` whether it is not.
+    Several {
+        /// The names that are active.
+        names: &'a BTreeSet<ExtraName>,
+    },
 }
 
 /// Why a marker has no value.
@@ -83,6 +88,7 @@ impl Marker {
     ) -> Result<bool, EvaluationError> {
         match activation {
             Activation::LockFile { extras, groups } => self.0.evaluate(environment, &Names::Sets { extras, groups }),
+            Activation::Several { names } => self.0.evaluate(environment, &Names::Several(names)),
             Activation::Metadata { extras } => {
                 let mut holds = self.0.evaluate(environment, &Names::Extra(""))?;
                 if self.mentions(Variable::Extra) {
@@ -100,6 +106,7 @@ impl Marker {
 enum Names<'a> {
     Extra(&'a str),
     Sets { extras: &'a BTreeSet<ExtraName>, groups: &'a BTreeSet<GroupName> },
+    Several(&'a BTreeSet<ExtraName>),
 }
 
 enum Value<'a> {
@@ -124,6 +131,13 @@ impl Expression {
 impl Comparison {
     fn evaluate(&self, environment: &MarkerEnvironment, names: &Names<'_>) -> Result<bool, EvaluationError> {
         match (self.value(environment, names)?, self.side) {
+            (Value::Set(set), _)
+                if self.variable == Variable::Extra
+                    && matches!(self.operator, Operator::Equal | Operator::NotEqual) =>
+            {
+                let contained = set.iter().any(|name| name.as_str() == self.literal);
+                Ok(contained == (self.operator == Operator::Equal))
+            }
             (Value::Text(value), VariableSide::Left) => self.compare(&value, &self.literal),
             (Value::Text(value), VariableSide::Right) => self.compare(&self.literal, &value),
             (Value::Set(set), VariableSide::Right) if matches!(self.operator, Operator::In | Operator::NotIn) => {
@@ -146,9 +160,10 @@ impl Comparison {
             |place| EvaluationError::UndefinedVariable { marker: self.to_string(), variable: self.variable, place };
         match (self.variable, names) {
             (Variable::Extra, Names::Extra(extra)) => Ok(Value::Text((*extra).into())),
+            (Variable::Extra, Names::Several(names)) => Ok(Value::Set(names)),
             (Variable::Extras, Names::Sets { extras, .. }) => Ok(Value::Set(extras)),
             (Variable::DependencyGroups, Names::Sets { groups, .. }) => Ok(Value::Set(groups)),
-            (_, Names::Extra(_)) => Err(undefined("outside lock files")),
+            (_, Names::Extra(_) | Names::Several(_)) => Err(undefined("outside lock files")),
             (_, Names::Sets { .. }) => Err(undefined("in lock files")),
         }
     }

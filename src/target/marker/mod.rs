@@ -7,6 +7,7 @@
 mod environment;
 mod evaluate;
 mod parse;
+mod transform;
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ pub use environment::MarkerEnvironment;
 pub use evaluate::{Activation, EvaluationError};
 pub use parse::MarkerError;
 pub(super) use parse::parse_marker;
+pub use transform::Assumed;
 
 /// A marker: a condition on the environment, on extras and on dependency groups.
 ///
@@ -114,6 +116,11 @@ impl Marker {
     /// Whether the marker's value depends on `variable`'s.
     pub fn mentions(&self, variable: Variable) -> bool {
         self.0.comparisons().any(|comparison| comparison.variable == variable)
+    }
+
+    /// The variables that are compared, each with its literal, from left to right.
+    pub fn literals(&self) -> impl Iterator<Item = (Variable, &str)> {
+        self.0.comparisons().map(|comparison| (comparison.variable, comparison.literal.as_str()))
     }
 }
 
