@@ -129,7 +129,9 @@ fn leaves_what_another_process_is_working_on() {
     ]
     .map(|name| File::open(cache.root().join(name)).unwrap())
     .into();
-    held.iter().for_each(|file| file.try_lock().unwrap());
+    for file in &held {
+        file.try_lock().unwrap();
+    }
     prune(&cache.root(), &age(30)).unwrap();
     assert_eq!(measure(&cache.root()).unwrap().unfinished, Amount { files: 4, bytes: 580 });
     clear(&cache.root()).unwrap();

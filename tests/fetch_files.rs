@@ -348,7 +348,7 @@ fn cuts_off_what_is_longer_than_was_promised() {
         Server::start(|_, stream| {
             stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
             loop {
-                stream.write_all(&[7; 1 << 16])?;
+                stream.write_all(&[7; 1 << 14])?;
             }
         })
     };
@@ -375,7 +375,10 @@ fn cuts_off_what_is_longer_than_was_promised() {
 
 #[test]
 fn waits_neither_for_a_silent_server_nor_for_one_that_drips() {
-    let silent = Server::start(|_, _| Ok(std::thread::sleep(Duration::from_secs(60))));
+    let silent = Server::start(|_, _| {
+        std::thread::sleep(Duration::from_mins(1));
+        Ok(())
+    });
     let dripping = Server::start(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")?;
         loop {
@@ -385,7 +388,8 @@ fn waits_neither_for_a_silent_server_nor_for_one_that_drips() {
     });
     let stalled = Server::start(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nxxxx")?;
-        Ok(std::thread::sleep(Duration::from_secs(60)))
+        std::thread::sleep(Duration::from_mins(1));
+        Ok(())
     });
     let patience = Patience {
         tries: 1,

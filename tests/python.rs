@@ -355,7 +355,9 @@ fn real_interpreters_know_the_index_of_their_pip() {
     let home = TempDir::new().unwrap();
     let mut environment = own_environment();
     let settings = ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "XDG_CONFIG_HOME", "PIP_CONFIG_FILE"];
-    settings.iter().for_each(|name| drop(environment.remove(OsStr::new(name))));
+    for name in settings {
+        environment.remove(OsStr::new(name));
+    }
     environment.extend([
         ("HOME".into(), home.path().into()),
         ("XDG_CONFIG_DIRS".into(), home.path().into()),

@@ -126,7 +126,7 @@ fn reads_a_page_that_is_packed_and_one_without_an_end() {
     let endless = Server::start(|_, stream| {
         stream.write_all(format!("HTTP/1.1 200 OK\r\n{HTML}\r\n").as_bytes())?;
         loop {
-            stream.write_all(&[b' '; 1 << 16])?;
+            stream.write_all(&[b' '; 1 << 14])?;
         }
     });
     for server in [bomb, endless] {
@@ -226,7 +226,9 @@ fn asks_nobody_offline_but_reads_a_mirror_on_this_machine() {
 fn lists_directories_as_an_index_would() {
     let root = tempfile::tempdir().unwrap();
     let directories = ["one", "two"].map(|name| root.path().join(name));
-    directories.iter().for_each(|directory| std::fs::create_dir(directory).unwrap());
+    for directory in &directories {
+        std::fs::create_dir(directory).unwrap();
+    }
     for file in ["A_b-1-py3-none-any.whl", "a.b-1.tar.gz", "a_b-1-py3-none-any.txt", "c-1-py3-none-any.whl", "a_b.whl"]
     {
         std::fs::write(directories[0].join(file), "").unwrap();

@@ -25,7 +25,8 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// The longest pause between tries that nobody asked for.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(20);
 
-/// Idle connections that are kept: as many as are used at a time.
+/// Connections that are used at a time, and kept. A hundred wheels, 79 MB, from a server that takes 50 ms for each answer
+/// took 1.2 s with 8, 1.0 s with 16, 0.5 s with 32 and no less with 50.
 pub(super) const CONNECTIONS: usize = 32;
 
 /// How long is waited, and for what.
