@@ -258,3 +258,32 @@ fn builds_elsewhere_where_the_directory_is_taken() {
     assert!(place.path("app/hooks.py").exists(), "what was in the way is as it was");
     assert_ne!(Sha256Digest::of(&first), Sha256Digest::of(&second));
 }
+
+#[test]
+fn builds_again_with_other_tags_and_not_for_a_refreshed_index() {
+    let place = Place::new();
+    let git = |arguments: &[&str]| {
+        let done = std::process::Command::new("git")
+            .args(["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false"])
+            .args(arguments)
+            .current_dir(place.path("app"))
+            .output()
+            .expect("this test needs git");
+        assert!(done.status.success(), "{done:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "x"]);
+    assert!(place.runs(&place.bench(&[])));
+    // git notes the times of files in the index.
+    filetime::set_file_mtime(place.path("app/data.txt"), filetime::FileTime::from_unix_time(1, 0)).unwrap();
+    git(&["status"]);
+    git(&["remote", "add", "origin", "https://host.example/x"]);
+    assert!(!place.runs(&place.bench(&[])));
+    git(&["tag", "v1"]);
+    assert!(place.runs(&place.bench(&[])), "version tools count from tags");
+    write_tree(&place.path("app"), &[("new.py", "")]);
+    assert!(place.runs(&place.bench(&[])));
+    git(&["add", "new.py"]);
+    assert!(place.runs(&place.bench(&[])), "what is in the index is packed by some backends");
+}

@@ -23,6 +23,7 @@ const MISSING: &[Missing] = &[
     missing(
         &[
             "can't find Rust compiler",
+            "Rust not found, installing into a temporary directory",
             "Cargo, the Rust package manager, is not installed",
             "cargo: not found",
             "'cargo': No such file or directory",
@@ -314,6 +315,10 @@ mod tests {
             "Cargo, the Rust package manager, is not installed or is not on PATH.\nThis package requires Rust and Cargo to compile extensions.",
             "install Rust, cargo and rustc (Debian: the package cargo)",
         ),
+        (
+            "Rust not found, installing into a temporary directory\nPermissionError: pyzpack runs with --offline: no internet socket may be opened (socket.getaddrinfo)",
+            "install Rust, cargo and rustc (Debian: the package cargo)",
+        ),
         ("error: can't find Rust compiler", "install Rust, cargo and rustc (Debian: the package cargo)"),
         (
             "FileNotFoundError: [Errno 2] No such file or directory: 'cargo': 'cargo'\n'cargo': No such file or directory",
@@ -405,7 +410,7 @@ mod tests {
             "install the development package that has `gadget.pc`",
         ),
         (
-            "../meson.build:7:4: ERROR: Dependency \"gadget\" not found, tried pkgconfig and cmake",
+            "../meson.build:7:4: ERROR: Dependency \"gadget\" not found (tried pkg-config)",
             "install the development package that has `gadget.pc`",
         ),
     ];
