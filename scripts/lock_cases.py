@@ -107,7 +107,7 @@ def pipenv_files(document):
             yield name, Files(None if version == "*" else version, files, None if files else word)
 
 
-def pipenv_python(document):
+def pipenv_python(document, _directory):
     requires = document["_meta"].get("requires", {})
     if full := requires.get("python_full_version"):
         return f"=={full}"
@@ -119,23 +119,62 @@ def requirements_files(text):
     for line in text.replace("\\\n", " ").splitlines():
         if match := re.match(r"([A-Za-z0-9._-]+)\s*(?:\[.*?\])?\s*@\s*(\S+)", line):
             word = "git" if match[2].startswith("git+") else None
-            yield match[1], Files(None, [] if word else [url_name(match[2])], word)
+            file = url_name(match[2])
+            version = file.split("-")[1] if file.endswith(".whl") else None
+            yield match[1], Files(version, [] if word else [file], word)
+
+
+def pdm_python(document, directory):
+    """The Python of the only target; else what the project says."""
+    targets = document["metadata"].get("targets", [])
+    if len(targets) == 1 and "requires_python" in targets[0]:
+        return targets[0]["requires_python"]
+    project = parse_toml((directory / "pyproject.toml").read_text()).get("project", {})
+    return project.get("requires-python")
+
+
+PDM_SYSTEMS = {"windows": "win32", "macos": "darwin"}
+PDM_MACHINES = {("windows", "amd64"): "AMD64", ("windows", "arm64"): "ARM64", ("macos", "aarch64"): "arm64"}
+PDM_SHORT = {"linux": "linux_x86_64", "alpine": "linux_x86_64", "windows": "windows_amd64", "macos": "macos_arm64"}
+
+
+def pdm_environments(document):
+    return [(lambda target, one=one: pdm_fits(one, target)) for one in document["metadata"].get("targets", [])]
+
+
+def pdm_fits(wanted, target):
+    """Whether one of `metadata.targets` is this target, as far as markers can tell."""
+    facts = target.environment
+    if not SpecifierSet(wanted.get("requires_python", "")).contains(facts["python_full_version"]):
+        return False
+    if wanted.get("implementation", facts["implementation_name"]) != facts["implementation_name"]:
+        return False
+    if "platform" not in wanted:
+        return True
+    system, machine = re.fullmatch(
+        r"([a-z]+)_(?:[\d_]*)(.+)", PDM_SHORT.get(wanted["platform"], wanted["platform"])
+    ).groups()
+    expected = PDM_SYSTEMS.get(system, "linux"), PDM_MACHINES.get((system, machine), machine)
+    return expected == (facts["sys_platform"], facts["platform_machine"])
 
 
 class Format:
     """How a lock is read: its text, its file lists, the Pythons and the environments that it is for."""
 
-    def __init__(self, parse, files, python=lambda lock: None, environments=lambda lock: []):
+    def __init__(self, parse, files, python=lambda lock, directory: None, environments=lambda lock: []):
         self.parse, self.files, self.python, self.environments = parse, files, python, environments
 
 
-UV = Format(
-    parse_toml, uv_files, lambda lock: lock.get("requires-python"), lambda lock: lock.get("supported-markers", [])
-)
+def uv_environments(document):
+    markers = [Marker(marker) for marker in document.get("supported-markers", [])]
+    return [(lambda target, marker=marker: marker.evaluate(target.environment)) for marker in markers]
+
+
+UV = Format(parse_toml, uv_files, lambda lock, _: lock.get("requires-python"), uv_environments)
 FORMATS = {
     "uv.lock": UV,
-    "poetry.lock": Format(parse_toml, poetry_files, lambda lock: lock["metadata"].get("python-versions")),
-    "pdm.lock": Format(parse_toml, pdm_files, lambda lock: lock["metadata"].get("requires_python")),
+    "poetry.lock": Format(parse_toml, poetry_files, lambda lock, _: lock["metadata"].get("python-versions")),
+    "pdm.lock": Format(parse_toml, pdm_files, pdm_python, pdm_environments),
     "Pipfile.lock": Format(json.loads, pipenv_files, pipenv_python),
 }
 
@@ -147,17 +186,15 @@ def format_of(name):
 
 
 def python_range(text):
-    """A specifier set; poetry's `^` and `~` are spelled out, and `*` is any."""
-    parts = []
-    for part in (text or "").replace("*", "" if text == "*" else "*").split(","):
-        part = part.strip()
-        if match := re.fullmatch(r"([\^~])(\d+)(\.\d+)?(\.\d+)?", part):
-            major, minor = match[2], match[3]
-            top = f"{int(major) + 1}" if match[1] == "^" or not minor else f"{major}.{int(minor[1:]) + 1}"
-            part = f">={part[1:]},<{top}"
-        parts.append(part)
+    """A specifier set; poetry's `^` and `~` are spelled out, `*` is any, and what has alternatives is not checked."""
+    parts = [part.strip() for part in (text or "*").split(",")]
+    for index, part in enumerate(parts):
+        if match := re.fullmatch(r"([\^~])(\d+)(?:\.(\d+))?(?:\.\d+)?", part):
+            sign, major, minor = match.groups()
+            top = f"{int(major) + 1}" if sign == "^" or not minor else f"{major}.{int(minor) + 1}"
+            parts[index] = f">={part[1:]},<{top}"
     try:
-        return SpecifierSet(",".join(part for part in parts if part))
+        return SpecifierSet(",".join(part for part in parts if part not in ("", "*")))
     except InvalidSpecifier:
         return SpecifierSet()
 
@@ -168,13 +205,13 @@ def tool_selections(lock, oracle, targets):
     entries = {}
     for name, files in form.files(document):
         entries.setdefault(normal(name), []).append(files)
-    allowed, environments = python_range(form.python(document)), form.environments(document)
+    allowed, environments = python_range(form.python(document, lock.parent)), form.environments(document)
     selections = []
     for wanted in json.loads(oracle.read_text()):
         for target in targets:
             if not allowed.contains(target.environment["python_full_version"]):
                 result = {"error": "python"}
-            elif environments and not any(Marker(marker).evaluate(target.environment) for marker in environments):
+            elif environments and not any(fits(target) for fits in environments):
                 result = {"error": "environment"}
             else:
                 result = tool_select(wanted, entries, target)

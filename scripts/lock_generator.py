@@ -23,6 +23,7 @@ from target_cases import deliberately_refused
 
 VALID = 320
 DAMAGED = 1100
+MISSPELT = 700
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TARGETS = [
     ("3.8", "manylinux_2_17_x86_64", ""),
@@ -301,6 +302,24 @@ def damage(chooser, whole):
     return whole
 
 
+def misspell(chooser, whole):
+    """One character of one text made another, left out or put in."""
+    whole = copy.deepcopy(whole)
+    found = [path for path in places(whole) if isinstance(reach(whole, path), str)]
+    path = chooser.choice(found)
+    text = reach(whole, path)
+    at = chooser.randrange(len(text) + 1)
+    character = chooser.choice(["", "", *"-_.~*=<>'/:%+ aZ9é"])
+    reach(whole, path[:-1])[path[-1]] = text[:at] + character + text[at + chooser.choice([0, 1]) :]
+    return whole
+
+
+def reach(value, path):
+    for key in path:
+        value = value[key]
+    return value
+
+
 def stricter(whole):
     """Why pyzpack refuses what `packaging` takes, if it does."""
     version = Version(whole["lock-version"])
@@ -325,12 +344,14 @@ def stricter_entry(package):
     for file in [*named, *([package["archive"]] if "archive" in package else [])]:
         if file.get("path") and leaves(file["path"]):
             return "outside"
-        if file.get("url") and not re.match(r"https?://", file["url"]):
+        if file.get("url") and not re.match(r"(?i)https?://", file["url"]):
             return "scheme"
         if file.get("size", 0) < 0:
             return "size"
         if not re.fullmatch(r"@|[0-9a-f]{64}", file["hashes"].get("sha256", "@")):
             return "hash"
+    if any(re.search(r"[/\\]", filename(file)) for file in named):
+        return "filename"
     versions = {str(Version(version_of(filename(file)))) for file in named}
     if len(versions) > 1:
         return "versions"
@@ -412,7 +433,8 @@ def generate():
     originals = [document(chooser) for _ in range(VALID)]
     small = [document(chooser, (0, 1, 1)) for _ in range(DAMAGED)]
     small = [whole for whole in small if len(text_of(whole)) < 1200]
-    for whole in originals + [damage(chooser, whole) for whole in small]:
+    wrong = [damage(chooser, whole) for whole in small] + [misspell(chooser, whole) for whole in small[:MISSPELT]]
+    for whole in originals + wrong:
         text = text_of(whole)
         if text in seen:
             continue

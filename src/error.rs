@@ -1,11 +1,13 @@
 //! What can go wrong in a build, whichever stage it is: each stage has its own errors, and this is any of them.
 
 use crate::application::{EntryPointError, PlanError, TreeError};
-use crate::lock::LockError;
+use crate::lock::{Disagreement, LockError};
 use crate::output::OutputError;
 use crate::process::scratch::ScratchError;
+use crate::project::detect::DetectError;
 use crate::project::git::GitError;
 use crate::project::input::InputError;
+use crate::project::pipfile::PipfileError;
 use crate::project::pyproject::ProjectError;
 use crate::project::requirements::RequirementsError;
 use crate::project::script::ScriptError;
@@ -54,6 +56,12 @@ stages! {
     Lock(Box<LockError>),
     /// A repository cannot be had.
     Git(GitError),
+    /// A directory is nothing that is packed by convention, or could be several things.
+    Detect(DetectError),
+    /// A Pipfile cannot be read.
+    Pipfile(PipfileError),
+    /// A lock and what lies beside it contradict each other.
+    Disagreement(Box<Disagreement>),
     /// There is no index to ask.
     Index(DefaultIndexError),
     /// There is no interpreter.

@@ -459,3 +459,34 @@ fn refuses_before_the_first_source_is_built() {
     assert_eq!(attempt(&bench, &project).unwrap_err(), message);
     assert!(!note.exists(), "the first source was built");
 }
+
+#[test]
+fn builds_several_sources_at_once() {
+    if std::thread::available_parallelism().is_ok_and(|processors| processors.get() < 2) {
+        eprintln!("SKIPPED: one processor builds one source at a time");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    // Each ends only when the other has begun.
+    let package = |own: &str, other: &str| {
+        let name = format!("{own}-1-py3-none-any.whl");
+        let toml = "[build-system]\nrequires=[]\nbuild-backend='hooks'\nbackend-path=['.']\n";
+        let hooks = format!(
+            "import os, time, zipfile\n\
+             def build_wheel(directory, settings=None, metadata=None):\n\
+             \x20   open('{place}/{own}.begun', 'w').close()\n\
+             \x20   end = time.monotonic() + 60\n\
+             \x20   while not os.path.exists('{place}/{other}.begun'):\n\
+             \x20       assert time.monotonic() < end, 'alone'\n\
+             \x20       time.sleep(0.01)\n\
+             \x20   with zipfile.ZipFile(directory + '/{name}', 'w') as z: z.writestr('{own}.txt', '')\n\
+             \x20   return '{name}'\n",
+            place = directory.path().display(),
+        );
+        let project = directory.path().join(own);
+        write_tree(&project, &[("pyproject.toml", toml), ("hooks.py", &hooks)]);
+        Resolved { name: own.parse().unwrap(), version: None, artifact: Artifact::Directory(project) }
+    };
+    let packages = vec![helper(directory.path(), "1.0"), package("one", "two"), package("two", "one")];
+    attempt(&locked_bench(directory.path(), packages), &helped(directory.path(), "'helper'", "")).unwrap();
+}

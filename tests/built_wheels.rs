@@ -55,7 +55,7 @@ impl Place {
         let tells = if self.tells_path { "os.getcwd()" } else { "'nowhere'" };
         let hooks = format!(
             "import os, zipfile, sys\n\
-             def note(hook): open({note:?}, 'a').write(hook + '\\n')\n\
+             def note(hook): open('{}', 'a').write(hook + '\\n')\n\
              def get_requires_for_build_wheel(settings=None):\n    note('ask')\n    return [{}]\n\
              def build_wheel(directory, settings=None, metadata=None):\n\
              \x20   note('build')\n    import helper\n    found = [helper.VERSION, {tells}, os.environ.get('CFLAGS', '')[:3]]\n\
@@ -64,7 +64,8 @@ impl Place {
              \x20       z.writestr(zipfile.ZipInfo('found.txt'), ' '.join(found))\n\
              \x20       z.writestr(zipfile.ZipInfo('pip.txt'), open('data.txt').read())\n\
              \x20   return 'app-1-py3-none-any.whl'\n",
-            self.asks
+            note.display(),
+            self.asks,
         );
         write_tree(&self.path("app"), &[("pyproject.toml", &toml), ("hooks.py", &hooks), ("data.txt", "1\n")]);
     }

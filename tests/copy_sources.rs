@@ -396,3 +396,32 @@ fn lists_what_it_would_copy() {
     assert_eq!(listed(Some(&program)), [".gitignore", "lib/a.py", "main.py"]);
     assert_eq!(listed(Some(&program)), listing(&into));
 }
+
+#[test]
+fn copies_no_login_and_no_program_of_a_repositorys_configuration() {
+    let Some(program) = git_program() else { return };
+    let tree = tempfile::tempdir().unwrap();
+    git(tree.path(), &["init", "-q"]);
+    write_tree(tree.path(), &[("a.py", "")]);
+    git(tree.path(), &["add", "-A"]);
+    git(tree.path(), &["commit", "-q", "-m", "x"]);
+    git(tree.path(), &["tag", "v1.0"]);
+    let note = tree.path().join("note");
+    let run = format!("touch {}", note.display());
+    for (key, value) in [
+        ("remote.origin.url", "https://user:secret@host.example/x"),
+        ("http.https://host.example/.extraheader", "AUTHORIZATION: basic secret"),
+        ("core.fsmonitor", &run),
+        ("core.sshCommand", &run),
+    ] {
+        git(tree.path(), &["config", key, value]);
+    }
+    std::fs::write(tree.path().join(".git/FETCH_HEAD"), "https://user:secret@host.example/x").unwrap();
+    let (directory, copy) = copy(tree.path(), Some(&program)).unwrap();
+    let text = std::fs::read_to_string(copy.root.join(".git/config")).unwrap();
+    assert!(text.contains("repositoryformatversion") && !text.contains("secret") && !text.contains("touch"), "{text}");
+    assert!(!copy.root.join(".git/FETCH_HEAD").exists());
+    assert_eq!(git(&copy.root, &["describe", "--tags", "--dirty"]), "v1.0");
+    assert!(!note.exists());
+    drop(directory);
+}

@@ -240,6 +240,26 @@ fn goes_on_where_a_server_died() {
 }
 
 #[test]
+fn goes_on_without_a_digest_only_where_the_server_says_that_it_is_the_same_file() {
+    let body = body();
+    for (validator, starts) in [("ETag: \"v1\"\r\n", [None, Some(100), Some(500_000)]), ("", [None, None, None])] {
+        let sent = body.clone();
+        // The second answer is the whole file again, as where it changed.
+        let server = Server::start(move |request, stream| match (request.turn, request.range_start()) {
+            (0, _) => stream.write_all(&cut(answer("200 OK", validator, &sent), 100)),
+            (1, _) => stream.write_all(&cut(answer("200 OK", validator, &sent), 500_000)),
+            (_, Some(start)) => stream.write_all(&part(&sent, start, validator)),
+            (_, None) => stream.write_all(&answer("200 OK", validator, &sent)),
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let fetched = fetch(&client(&[], &[], false), &server.url("/a.whl"), None, directory.path()).unwrap();
+        assert_eq!(std::fs::read(fetched.path).unwrap(), body);
+        let asked: Vec<Option<usize>> = server.asked().iter().map(server::Request::range_start).collect();
+        assert_eq!((asked.as_slice(), files(directory.path())), (&starts[..], 1));
+    }
+}
+
+#[test]
 fn goes_on_where_an_earlier_run_ended() {
     let (whole, directory) = (body(), tempfile::tempdir().unwrap());
     let dying = Server::new(vec![cut(answer("200 OK", "", &whole), 700_000), Vec::new()]);

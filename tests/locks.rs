@@ -213,6 +213,7 @@ fn is_stricter(kind: &str, error: &LockError) -> bool {
         "scheme" => matches!(fault, Some(EntryFault::Scheme(_))),
         "hash" => matches!(fault, Some(EntryFault::BadHash(_))),
         "repository" => matches!(fault, Some(EntryFault::Repository(_))),
+        "filename" => matches!(fault, Some(EntryFault::FileName(_))),
         "archive" => matches!(fault, Some(EntryFault::FileName(_) | EntryFault::Field(_))),
         "size" | "versions" => matches!(fault, Some(EntryFault::Field(_))),
         _ => false,

@@ -67,7 +67,7 @@ struct Outline {
 }
 
 fn outline(settings: &BuildSettings, world: &Surroundings) -> Result<Outline, Error> {
-    let inputs = Inputs::read(settings)?;
+    let inputs = Inputs::read(settings, world)?;
     let interpreter = inputs.find_interpreter(settings, world)?;
     let shown = |path: &Path| path.strip_prefix(&settings.directory).unwrap_or(path).display().to_string();
     let built = inputs.sources.iter().filter_map(|source| match source {
@@ -77,7 +77,7 @@ fn outline(settings: &BuildSettings, world: &Surroundings) -> Result<Outline, Er
         SourceKind::Git(git) => Some(git.url.clone()),
         _ => None,
     });
-    let lock = match inputs.read_lock(settings)? {
+    let lock = match inputs.read_lock()? {
         Some(found) => {
             let entries = outline_lock(settings, world, &inputs, &interpreter, &found.lock)?;
             Some((found, entries))
@@ -92,7 +92,7 @@ fn outline(settings: &BuildSettings, world: &Surroundings) -> Result<Outline, Er
     Ok(Outline {
         setup: Phase { name: "setup", what, why: why.to_owned() },
         sources: built.collect(),
-        named: inputs.sources.len() + inputs.files.len(),
+        named: inputs.sources.len() + inputs.files.len() + inputs.detected_files.len(),
         lock,
     })
 }

@@ -101,6 +101,7 @@ pub(super) fn subdirectory(text: &str) -> Result<Option<PathBuf>, EntryFault> {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn nothing_leaves_the_project() {
         let place = tempfile::tempdir().unwrap();

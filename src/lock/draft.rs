@@ -54,6 +54,9 @@ impl Draft {
         line("dependency-groups", list(self.groups.iter().map(|name| quote(name.as_str()))));
         line("default-groups", "[]".to_owned());
         line("created-by", quote("pyzpack"));
+        if self.packages.is_empty() {
+            line("packages", "[]".to_owned());
+        }
         for entry in sorted(&self.packages) {
             text.push_str("\n[[packages]]\n");
             self.write_package(&mut text, entry, &bounds, Place::Packages)?;

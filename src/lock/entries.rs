@@ -134,8 +134,10 @@ fn repository_url(url: &str, bounds: &Bounds) -> Result<String, EntryFault> {
         }
         _ => return Err(refuse("is neither an https nor an ssh URL of a repository")),
     }
-    let host = url.split_once("://").map_or("", |(_, rest)| rest);
-    if host.starts_with('-') || url.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '#' | '\\')) {
+    // What git hands to ssh as a user or a host must not read as an option.
+    let after_scheme = url.split_once("://").map_or("", |(_, rest)| rest);
+    let option = after_scheme.starts_with('-') || urls::authority(&url).is_none_or(|host| host.starts_with('-'));
+    if option || url.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '#' | '\\')) {
         let reason = "cannot be a repository's: a host begins with no `-`, and there are no blanks and no fragment";
         return Err(refuse(reason));
     }

@@ -4,6 +4,8 @@
 //! that was made for a single machine, which it does not name; and one that no longer fits `pyproject.toml`.
 
 mod freshness;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -43,7 +45,11 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     if let Some(pyproject) = &pyproject {
         check_freshness(document, &metadata, pyproject)?;
     }
-    let targets = read_targets(&targets.unwrap_or_default()).map_err(malformed)?;
+    let mut targets = read_targets(&targets.unwrap_or_default()).map_err(malformed)?;
+    if targets.requires_python.is_none() {
+        let stated = pyproject.as_ref().and_then(|table| table.get("project")?.get("requires-python")?.as_str());
+        targets.requires_python = stated.and_then(|text| text.parse().ok());
+    }
     let bounds =
         Bounds::of(path, context.project).map_err(|source| LockError::Read { path: path.to_owned(), source })?;
     let kinds = Kinds::of(pyproject.as_ref());

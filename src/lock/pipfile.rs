@@ -17,7 +17,7 @@ use super::bounds::subdirectory;
 use super::listing::{Listing, archive, is_file_name, local_path, package, parse_hash};
 use super::{
     Context, Document, EntryFault, FileHash, FileLocation, Lock, LockError, LockFormat, LockedPackage, LockedSource,
-    Membership,
+    Membership, PackageIndex,
 };
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::project::git::GitSource;
@@ -109,8 +109,13 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
             listing.add(of.clone(), package, entry.extras, marker);
         }
     }
+    let place = context.project.and_then(|project| project.canonicalize().ok());
+    let is_project = |package: &LockedPackage| match &package.source {
+        LockedSource::Directory { path } => place.as_ref() == Some(path),
+        _ => false,
+    };
     Ok(Lock {
-        project: None,
+        project: listing.packages.iter().position(is_project).map(PackageIndex),
         format: LockFormat::Pipfile,
         path: document.path.to_owned(),
         sha256: document.sha256,
@@ -307,7 +312,7 @@ mod tests {
             std::fs::write(directory.join("Pipfile"), pipfile).unwrap();
         }
         let shown = directory.display().to_string();
-        Lock::read(&path, Context { project: None, name: None })
+        Lock::read(&path, Context { project: Some(&directory), name: None })
             .map_err(|error| error.to_string().replace(&shown, "DIR"))
     }
 
@@ -417,6 +422,8 @@ mod tests {
         assert_eq!(lock.packages[2].entry(), "c 1.0");
         let ends = |source: &LockedSource, end: &str| matches!(source, LockedSource::Directory { path } if path.is_absolute() && path.ends_with(end));
         assert!(ends(sources[3], "project/sdk") && ends(sources[4], "project"));
+        // It is packed by itself, not taken from the lock.
+        assert_eq!(lock.project, Some(PackageIndex(4)));
         let LockedSource::Archive { file, .. } = sources[5] else { panic!() };
         assert!(matches!(&file.location, FileLocation::Path(path) if path.ends_with("project/f-1.tar.gz")));
     }

@@ -7,6 +7,8 @@
 mod demand;
 mod freshness;
 mod graph;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;

@@ -1,9 +1,10 @@
 //! `pylock.toml`, lock version 1 (PEP 751), and what `pyzpack lock` adds to it under `[tool.pyzpack]`.
 //!
 //! What `packaging.pylock` refuses is refused here. Refused besides, because a build must not rest on it: a URL that is
-//! neither http nor https, a path that leaves the project ([`Bounds`]), a repository that is not git's or is not pinned to a
-//! whole commit, a sha256 that is none, an archive whose name does not say what it is, wheels of several versions in one
-//! entry without a version, and a dependency group whose name PEP 735 does not allow.
+//! neither http nor https, a path that leaves the project ([`Bounds`]), a file name that holds one, a repository that is not
+//! git's or is not pinned to a whole commit, a sha256 that is none, a size below zero, an archive whose name does not say
+//! what it is, files of several versions in an entry without one, a dependency group whose name PEP 735 does not allow, an
+//! environment that asks for extras or groups, and what [`Marker`] refuses.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

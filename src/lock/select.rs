@@ -109,9 +109,8 @@ impl Lock {
                 return Err(LockError::Ambiguous { path: self.path.clone(), name: package.name.clone(), versions });
             }
         }
-        let choose = |(_, package): &(usize, &'a LockedPackage)| {
-            Ok(Selected { package: *package, choice: self.choose(package, target)? })
-        };
+        let choose =
+            |(_, package): &(usize, &'a LockedPackage)| Ok(Selected { package, choice: self.choose(package, target)? });
         let mut selected = needed.iter().map(choose).collect::<Result<Vec<_>, LockError>>()?;
         selected.sort_by(|one, other| one.package.name.cmp(&other.package.name));
         Ok(selected)

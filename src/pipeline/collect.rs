@@ -86,6 +86,9 @@ pub(super) fn collect(
     let platform = settings.platform.as_deref().map(str::parse).transpose()?;
     let target = interpreter.target.overridden(settings.target_python, platform.as_ref());
     // A lock that cannot be used is refused before anything is built or fetched.
+    if let Some(lock) = lock {
+        inputs.check_stated(lock, &target)?;
+    }
     let select = |lock| Locked::select(lock, inputs, settings, &target, interpreter, world);
     let locked = lock.map(select).transpose()?;
     let build_lock = BuildLock {
@@ -220,7 +223,7 @@ pub(super) struct Collector<'a> {
 impl Collector<'_> {
     /// Builds and checks what was named.
     fn gather(&self, inputs: &Inputs) -> Result<Gathered, Error> {
-        let mut gathered = Gathered { name: inputs.fallback_name(self.settings), ..Gathered::default() };
+        let mut gathered = Gathered { name: inputs.fallback_name(), ..Gathered::default() };
         let wheels = inputs.sources.iter().filter_map(|source| match source {
             SourceKind::Wheel(path) => Some(WheelInput { path: path.clone(), expected: None, origin: Origin::Local }),
             _ => None,
@@ -264,7 +267,7 @@ impl Collector<'_> {
                 gathered.requires_python = gathered.requires_python.take().or_else(|| script.requires_python.clone());
                 return Ok((module.clone(), false));
             }
-            SourceKind::Modules { module, files } => {
+            SourceKind::Modules { module, files, .. } => {
                 gathered.recipe_inputs.push(RecipeInput::Requirement(".".to_owned()));
                 gathered.loose.extend(files.iter().cloned());
                 return Ok((module.clone(), false));
@@ -434,7 +437,7 @@ impl Collector<'_> {
             SourceKind::Script { script, .. } => &script.dependencies,
             _ => &[],
         });
-        let from_files = inputs.files.iter().flat_map(|(_, file)| &file.requirements);
+        let from_files = inputs.requirements_files().flat_map(|file| &file.requirements);
         for hashed in from_files.clone() {
             needed.hashes.allow(&hashed.requirement.name, &hashed.hashes);
         }
@@ -448,7 +451,7 @@ impl Collector<'_> {
                 needed.hashes.allow(&root.name, digest_in_url(root).as_slice());
             }
         }
-        for constraint in inputs.files.iter().flat_map(|(_, file)| &file.constraints) {
+        for constraint in inputs.requirements_files().flat_map(|file| &file.constraints) {
             needed.hashes.restrict(&constraint.requirement.name, &constraint.hashes);
             needed.constraints.push(constraint.requirement.text_with_credentials().to_owned());
         }

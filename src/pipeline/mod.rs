@@ -129,17 +129,17 @@ pub fn build(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obse
 /// The error of the stage that failed.
 pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Observer) -> Result<Planned, Error> {
     observer.begin(Stage::Setup, "reading the inputs");
-    let inputs = Inputs::read(settings)?;
+    let inputs = Inputs::read(settings, world)?;
     let interpreter = inputs.find_interpreter(settings, world)?;
     for name in inputs.mistakable_names(settings) {
         observer.warn(&format!("`{name}` is a distribution's name; to pack the directory `{name}` write `./{name}`"));
     }
-    let lock = inputs.read_lock(settings)?.map(|found| found.lock);
+    let lock = inputs.read_lock()?.map(|found| found.lock);
     let collected = collect::collect(settings, world, &inputs, lock.as_ref(), &interpreter, observer)?;
     observer.begin(Stage::Plan, "planning the archive");
     let tree = InstalledTree::lay_out(&collected.wheels, &collected.loose, settings.on_conflict)?;
     let scripts = Scripts::collect(&collected.wheels, &tree);
-    let entry_point = start::choose(settings, &collected, &scripts)?;
+    let entry_point = start::choose(&inputs.entry, &collected, &scripts)?;
     let options = ApplicationOptions {
         name: collected.name.clone(),
         version: collected.version.clone(),

@@ -9,7 +9,6 @@ use crate::application::{
 use crate::error::Error;
 use crate::process::Child;
 use crate::python::Interpreter;
-use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 
 use super::collect::Collected;
@@ -18,8 +17,8 @@ use super::collect::Collected;
 const DEFINES: &str = include_str!("../python/defines.py");
 
 /// Chooses what is started.
-pub(super) fn choose(settings: &BuildSettings, collected: &Collected, scripts: &Scripts) -> Result<EntryPoint, Error> {
-    Ok(match (&settings.entry, &collected.script) {
+pub(super) fn choose(choice: &EntryChoice, collected: &Collected, scripts: &Scripts) -> Result<EntryPoint, Error> {
+    Ok(match (choice, &collected.script) {
         // A script is its own entry point.
         (EntryChoice::OnlyScript, Some(path)) => EntryPoint::PythonScript(path.clone()),
         (choice, _) => scripts.choose(choice, &collected.named)?,

@@ -1,16 +1,20 @@
 //! Git inputs: `git+https://HOST/PATH@REV#subdirectory=DIR`, and the same with `git+ssh` and `git+file`.
 //!
 //! The whole history comes along, since backends derive versions from tags; file contents only of the commit itself
-//! where the server allows. Credentials reach git through its environment, never its command line.
+//! where the server allows (a partial clone; a shallow one would have no tags to count from). Credentials reach git
+//! through its environment, never its command line, and nothing of them or of the remote is left in the clone.
+//!
+//! What is refused: what could pass for an option; other protocols than https, ssh and file; file in the submodules of a
+//! repository that is not itself on this machine, since they could name any directory here.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::process::{Child, Ended, ProcessError};
+pub use super::git_error::GitError;
+use crate::process::{Child, Ended};
 use crate::redact::{Secrets, recorded_url, redact_url};
-use crate::status::{Explain, Status};
 use crate::urls::{self, Login};
 
 /// How long fetching may take.
@@ -27,6 +31,7 @@ const PINNED: &[(&str, &str)] = &[
     ("core.eol", "lf"),
     ("core.excludesFile", NOTHING),
     ("core.fileMode", "true"),
+    ("core.fsmonitor", "false"),
     ("core.hooksPath", NOTHING),
     ("core.symlinks", "true"),
     ("protocol.file.allow", "always"),
@@ -57,92 +62,6 @@ pub struct Checkout {
     pub time: u64,
 }
 
-/// Why a git input is not had.
-#[derive(Debug, thiserror::Error)]
-pub enum GitError {
-    /// The text is no git input.
-    #[error("not a git input: `{input}` ({rule})")]
-    Input {
-        /// The text, without credentials.
-        input: String,
-        /// What it should be.
-        rule: &'static str,
-    },
-    /// It lies beyond the network.
-    #[error("cannot fetch `{url}` with --offline")]
-    Offline {
-        /// The repository.
-        url: String,
-    },
-    /// There is no git.
-    #[error("cannot fetch `{url}`: no program `git` on PATH")]
-    NoGit {
-        /// The repository.
-        url: String,
-    },
-    /// git failed.
-    #[error("git cannot {action} `{url}` ({status}): {messages}")]
-    Failed {
-        /// What it was to do.
-        action: &'static str,
-        /// The repository.
-        url: String,
-        /// How it ended.
-        status: String,
-        /// The end of what it said.
-        messages: String,
-        /// Whether the network was in the way.
-        network: bool,
-    },
-    /// The repository has no such branch, tag or commit.
-    #[error("repository `{url}` has no revision `{revision}`")]
-    Revision {
-        /// The repository.
-        url: String,
-        /// The revision.
-        revision: String,
-    },
-    /// The repository has no such directory.
-    #[error("repository `{url}` has no directory `{}` at commit {commit}", subdirectory.display())]
-    Subdirectory {
-        /// The repository.
-        url: String,
-        /// The directory.
-        subdirectory: PathBuf,
-        /// The commit.
-        commit: String,
-    },
-    /// git did not run to its end.
-    #[error("cannot fetch `{url}`")]
-    Run {
-        /// The repository.
-        url: String,
-        /// Why.
-        source: ProcessError,
-    },
-}
-
-impl Explain for GitError {
-    fn status(&self) -> Status {
-        match self {
-            Self::Input { .. } => Status::Usage,
-            Self::NoGit { .. } | Self::Failed { network: true, .. } => Status::Machine,
-            Self::Run { source, .. } => source.status(),
-            Self::Offline { .. } | Self::Failed { .. } | Self::Revision { .. } | Self::Subdirectory { .. } => {
-                Status::Refused
-            }
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::NoGit { .. } => Some("install git".to_owned()),
-            Self::Offline { .. } => Some("name a clone on this machine: git+file:///PATH@REV".to_owned()),
-            _ => None,
-        }
-    }
-}
-
 impl GitSource {
     /// Reads `git+SCHEME://[LOGIN@]HOST/PATH[@REV][#subdirectory=DIR&...]`.
     ///
@@ -169,7 +88,10 @@ impl GitSource {
         }) {
             return Err(refuse("a revision is a branch, a tag or a commit"));
         }
-        if url[start..].starts_with('-') || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        let authority = urls::authority(&url).unwrap_or_default();
+        let user_or_host = [&url[start..], &authority].map(urls::percent_decode);
+        let passes_for_option = user_or_host.iter().any(|text| text.starts_with(b"-"));
+        if passes_for_option || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err(refuse("a host does not begin with `-`, a URL has no blanks"));
         }
         let subdirectory = fragment.split('&').find_map(|pair| pair.strip_prefix("subdirectory=")).map(PathBuf::from);
@@ -177,8 +99,15 @@ impl GitSource {
         if subdirectory.as_ref().is_some_and(|path| !inside(path)) {
             return Err(refuse("a subdirectory stays inside"));
         }
-        // ssh takes its user from the URL; its keys are not there.
-        let (bare, login) = if scheme == "https" { urls::split_login(&url) } else { (url, None) };
+        let (bare, login) = match (scheme.as_str(), urls::split_login(&url)) {
+            ("https", (bare, login)) => (bare, login),
+            // ssh takes its user from the URL, and its keys from elsewhere; a password it would not take.
+            ("ssh", (bare, Some(_))) => {
+                let user = url[start..].split([':', '@']).next().unwrap_or_default();
+                (bare.replacen("://", &format!("://{user}@"), 1), None)
+            }
+            _ => (url, None),
+        };
         Ok(Self { url: bare, revision, subdirectory, login })
     }
 
@@ -186,6 +115,12 @@ impl GitSource {
     pub fn pinned(&self, commit: &str) -> String {
         let fragment = self.subdirectory.as_ref().map(|path| format!("#subdirectory={}", path.display()));
         format!("git+{}@{commit}{}", recorded_url(&self.url), fragment.unwrap_or_default())
+    }
+
+    /// The repository as messages name it.
+    fn shown(&self) -> String {
+        let redacted = redact_url(&self.url);
+        redacted.split('?').next().unwrap_or(&redacted).to_owned()
     }
 
     /// Clones into `into`, which does not exist yet, and checks the revision out, submodules included. `environment` is
@@ -202,9 +137,9 @@ impl GitSource {
     ) -> Result<Checkout, GitError> {
         let local = urls::scheme(&self.url).is_some_and(|scheme| scheme == "file");
         if offline && !local {
-            return Err(GitError::Offline { url: self.url.clone() });
+            return Err(GitError::Offline { url: self.shown() });
         }
-        let git = git.ok_or_else(|| GitError::NoGit { url: self.url.clone() })?;
+        let git = git.ok_or_else(|| GitError::NoGit { url: self.shown() })?;
         let runner = Runner { source: self, git, environment: self.environment(environment, offline) };
         // Blobs of a partial clone are fetched when they are checked out, for which the user's logins are needed.
         let own = Runner { environment: without_configuration(&runner.environment), ..runner.clone() };
@@ -221,12 +156,16 @@ impl GitSource {
         let commit = runner.resolve(into, revision)?;
         let checker = if local { &own } else { &runner };
         checker.demand("check out", into, &["checkout", "--quiet", "--detach", &commit].map(OsString::from))?;
-        let submodules = ["submodule", "--quiet", "update", "--init", "--recursive"].map(OsString::from);
         if into.join(".gitmodules").exists() {
-            runner.demand("fetch the submodules of", into, &submodules)?;
+            let submodules = ["submodule", "--quiet", "update", "--init", "--recursive"].map(OsString::from);
+            let mut within = runner.clone();
+            if !local {
+                within.environment.insert("GIT_ALLOW_PROTOCOL".into(), "https:ssh".into());
+            }
+            within.demand("fetch the submodules of", into, &submodules)?;
         }
-        let shown = own.demand("show", into, &["show", "--no-patch", "--format=%ct", &commit].map(OsString::from))?;
-        let time = String::from_utf8_lossy(&shown).trim().parse().unwrap_or(0);
+        let time = own.commit_time(into, &commit)?;
+        own.forget_the_remote(into, &commit)?;
         let project = self.subdirectory.as_ref().map_or_else(|| into.to_owned(), |path| into.join(path));
         let stays = project
             .canonicalize()
@@ -235,7 +174,7 @@ impl GitSource {
             .is_some_and(|(path, root)| path.starts_with(root));
         if !project.is_dir() || !stays {
             let subdirectory = self.subdirectory.clone().unwrap_or_default();
-            return Err(GitError::Subdirectory { url: self.url.clone(), subdirectory, commit });
+            return Err(GitError::Subdirectory { url: self.shown(), subdirectory, commit });
         }
         Ok(Checkout { root: into.to_owned(), project, commit, time })
     }
@@ -254,12 +193,15 @@ impl GitSource {
         }
         // A user's template would put hooks and attributes into the clone.
         set("GIT_TEMPLATE_DIR", "");
-        let mut settings: Vec<(&str, String)> = PINNED.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+        let pinned = PINNED.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let mut settings: Vec<(String, String)> = pinned.collect();
         if let (Some(login), Some(authority)) = (&self.login, urls::authority(&self.url)) {
             set("PYZPACK_GIT_USER", &login.user);
             set("PYZPACK_GIT_PASSWORD", &login.password);
             let helper = r#"!f() { test "$1" = get && printf 'username=%s\npassword=%s\n' "$PYZPACK_GIT_USER" "$PYZPACK_GIT_PASSWORD"; }; f"#;
-            settings.push(("", format!("credential.https://{authority}.helper={helper}")));
+            let key = format!("credential.https://{authority}.helper");
+            // The empty one puts aside the user's own, which would be given the login to store.
+            settings.extend([(key.clone(), String::new()), (key, helper.to_owned())]);
         }
         let first: usize = base
             .get(std::ffi::OsStr::new("GIT_CONFIG_COUNT"))
@@ -267,8 +209,6 @@ impl GitSource {
             .unwrap_or(0);
         let mut count = first;
         for (key, value) in &settings {
-            let (key, value) =
-                if key.is_empty() { value.split_once('=').unwrap_or(("", "")) } else { (*key, value.as_str()) };
             set(&format!("GIT_CONFIG_KEY_{count}"), key);
             set(&format!("GIT_CONFIG_VALUE_{count}"), value);
             count += 1;
@@ -297,20 +237,38 @@ struct Runner<'a> {
 
 impl Runner<'_> {
     fn run(&self, directory: &Path, arguments: &[OsString]) -> Result<Ended, GitError> {
+        self.run_with(directory, arguments, Vec::new())
+    }
+
+    fn run_with(&self, directory: &Path, arguments: &[OsString], input: Vec<u8>) -> Result<Ended, GitError> {
         let mut secrets = Secrets::default();
+        if let Some((_, query)) = self.source.url.split_once('?') {
+            secrets.add(query);
+        }
         if let Some(login) = &self.source.login {
             secrets.add(if login.password.is_empty() { &login.user } else { &login.password });
         }
         Child::new(self.git, &self.environment, directory, TIMEOUT)
             .args(arguments)
+            .input(input)
             .capture_stdout()
             .secrets(&secrets)
             .run()
-            .map_err(|source| GitError::Run { url: self.source.url.clone(), source })
+            .map_err(|source| GitError::Run { url: self.source.shown(), source })
     }
 
     fn demand(&self, action: &'static str, directory: &Path, arguments: &[OsString]) -> Result<Vec<u8>, GitError> {
-        let ended = self.run(directory, arguments)?;
+        self.demand_with(action, directory, arguments, Vec::new())
+    }
+
+    fn demand_with(
+        &self,
+        action: &'static str,
+        directory: &Path,
+        arguments: &[OsString],
+        input: Vec<u8>,
+    ) -> Result<Vec<u8>, GitError> {
+        let ended = self.run_with(directory, arguments, input)?;
         if ended.success() {
             return Ok(ended.stdout);
         }
@@ -325,30 +283,108 @@ impl Runner<'_> {
         ]
         .iter()
         .any(|sign| messages.contains(sign));
-        let (url, status) = (self.source.url.clone(), ended.describe_status());
+        let (url, status) = (self.source.shown(), ended.describe_status());
         Err(GitError::Failed { action, url, status, messages, network })
     }
 
-    /// The commit of a tag, a commit or a branch of the remote, in this order.
+    /// The commit of a whole commit's digits, a tag, a branch of the remote, or an abbreviated commit, in this order.
     fn resolve(&self, repository: &Path, revision: &str) -> Result<String, GitError> {
-        for name in [format!("refs/tags/{revision}"), format!("refs/remotes/origin/{revision}"), revision.to_owned()] {
-            let name = format!("{name}^{{commit}}");
-            let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name].map(OsString::from);
-            let ended = self.run(repository, &arguments)?;
-            let commit = String::from_utf8_lossy(&ended.stdout).trim().to_owned();
-            if ended.success() && commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let whole = matches!(revision.len(), 40 | 64) && is_hexadecimal(revision);
+        let names = if whole {
+            // No branch or tag is taken for it, whatever its name.
+            vec![revision.to_owned()]
+        } else {
+            vec![format!("refs/tags/{revision}"), format!("refs/remotes/origin/{revision}"), revision.to_owned()]
+        };
+        for name in names {
+            if let Some(commit) = self.commit_of(repository, &name)? {
                 return Ok(commit);
             }
         }
-        // A commit that no branch or tag holds (a pull request's) can be asked for by itself.
-        if revision.len() >= 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        // What no branch or tag holds (a pull request's) can be asked for by itself.
+        if whole || revision.starts_with("refs/") {
             let arguments = ["fetch", "--quiet", "origin", revision].map(OsString::from);
-            if self.run(repository, &arguments)?.success() {
-                return Ok(revision.to_owned());
+            if self.run(repository, &arguments)?.success()
+                && let Some(commit) = self.commit_of(repository, if whole { revision } else { "FETCH_HEAD" })?
+            {
+                return Ok(commit);
             }
         }
-        Err(GitError::Revision { url: self.source.url.clone(), revision: revision.to_owned() })
+        Err(GitError::Revision { url: self.source.shown(), revision: revision.to_owned() })
     }
+
+    fn commit_of(&self, repository: &Path, name: &str) -> Result<Option<String>, GitError> {
+        let name = format!("{name}^{{commit}}");
+        let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name].map(OsString::from);
+        let ended = self.run(repository, &arguments)?;
+        let commit = String::from_utf8_lossy(&ended.stdout).trim().to_owned();
+        Ok((ended.success() && commit.len() >= 40 && is_hexadecimal(&commit)).then_some(commit))
+    }
+
+    fn commit_time(&self, repository: &Path, commit: &str) -> Result<u64, GitError> {
+        let arguments: Vec<OsString> = COMMIT_TIME.iter().copied().chain([commit]).map(OsString::from).collect();
+        let shown = self.demand("show", repository, &arguments)?;
+        let text = String::from_utf8_lossy(&shown).trim().to_owned();
+        text.parse().map_err(|_| GitError::Failed {
+            action: "tell the time of the commit of",
+            url: self.source.shown(),
+            status: "exit status 0".to_owned(),
+            messages: text,
+            network: false,
+        })
+    }
+
+    /// Takes out what depends on where and when was cloned and not on the commit: remote, branches, tags that the commit
+    /// does not come after, notes of what was fetched.
+    fn forget_the_remote(&self, repository: &Path, commit: &str) -> Result<(), GitError> {
+        let not_merged = format!("--no-merged={commit}");
+        let mut deletions = Vec::new();
+        for wanted in [&["refs/heads"][..], &["refs/tags", &not_merged]] {
+            let command = ["for-each-ref", "--format=delete %(refname)"];
+            let arguments: Vec<OsString> = command.iter().chain(wanted).map(OsString::from).collect();
+            deletions.extend(self.demand("list the branches and tags of", repository, &arguments)?);
+        }
+        let arguments = ["update-ref", "--no-deref", "--stdin"].map(OsString::from);
+        self.demand_with("forget the branches and tags of", repository, &arguments, deletions)?;
+        self.demand("forget", repository, &["remote", "remove", "origin"].map(OsString::from))?;
+        for left in ["FETCH_HEAD", "ORIG_HEAD", "logs"] {
+            let path = repository.join(".git").join(left);
+            // They need not be there, and a log that stays does no harm.
+            let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        }
+        Ok(())
+    }
+}
+
+/// Asks for a commit's time, in seconds since 1970.
+const COMMIT_TIME: &[&str] = &["show", "--no-patch", "--no-show-signature", "--format=%ct", "--end-of-options"];
+
+/// When the commit was made that is checked out in the repository around `directory`, in seconds since 1970.
+/// `environment` is a resolver's.
+///
+/// # Errors
+/// There is no git, no repository, or no commit in it.
+pub fn commit_time(
+    git: Option<&Path>,
+    directory: &Path,
+    environment: &BTreeMap<OsString, OsString>,
+) -> Result<u64, GitError> {
+    let shown = directory.display().to_string();
+    let git = git.ok_or_else(|| GitError::NoGit { url: shown.clone() })?;
+    let environment = without_configuration(environment);
+    let ended = Child::new(git, &environment, directory, TIMEOUT)
+        .args(["--no-optional-locks", "-c", "safe.directory=*", "-c", "core.fsmonitor=false"])
+        .args(COMMIT_TIME)
+        .arg("HEAD")
+        .capture_stdout()
+        .run()
+        .map_err(|source| GitError::Run { url: shown, source })?;
+    let time = String::from_utf8_lossy(&ended.stdout).trim().parse().ok();
+    time.ok_or_else(|| GitError::NoCommit { directory: directory.to_owned() })
+}
+
+fn is_hexadecimal(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod clamp;
 pub mod detect;
 pub mod git;
+mod git_error;
 pub mod input;
 pub mod loose;
 pub mod pipfile;

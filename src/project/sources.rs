@@ -243,8 +243,28 @@ fn copy_entry(tree: &Path, path: &Path, into: &Path) -> Result<(), SourcesError>
     }
 }
 
+/// What of a repository's own directory is not copied: hooks never run in a copy, objects are shared, submodules are
+/// copied as files, and of remotes and what was fetched when the commit knows nothing.
+const NOT_COPIED: &[&str] = &["FETCH_HEAD", "ORIG_HEAD", "hooks", "logs", "modules", "objects"];
+
+/// Settings of a repository (git-config(1), `core`) that say how its files and objects are kept.
+const KEPT_SETTINGS: &[&str] = &[
+    "autocrlf",
+    "bare",
+    "eol",
+    "filemode",
+    "ignorecase",
+    "logallrefupdates",
+    "precomposeunicode",
+    "repositoryformatversion",
+    "safecrlf",
+    "symlinks",
+];
+
 /// Copies a repository's own directory without its objects, which are read where they are (gitrepository-layout(5):
 /// objects/info/alternates); a `.git` file, of a work tree or a submodule, is made to name its place absolutely.
+///
+/// Of its settings those are copied that say how files are kept: the others may hold credentials and name programs.
 fn copy_repository(from: &Path, to: &Path) -> io::Result<()> {
     let Ok(metadata) = from.symlink_metadata() else { return Ok(()) };
     if metadata.is_file() {
@@ -257,8 +277,8 @@ fn copy_repository(from: &Path, to: &Path) -> io::Result<()> {
         return Ok(());
     }
     let skipped = |entry: &DirEntry| {
-        // Hooks never run in a copy; objects are shared; locks belong to a process that works on the original.
-        entry.depth() == 1 && [OsStr::new("objects"), OsStr::new("hooks")].contains(&entry.file_name())
+        entry.depth() == 1 && NOT_COPIED.iter().any(|name| entry.file_name() == OsStr::new(name))
+            // A lock belongs to a process that works on the original.
             || entry.path().extension().is_some_and(|extension| extension == "lock")
     };
     fs_err::create_dir_all(to)?;
@@ -267,6 +287,8 @@ fn copy_repository(from: &Path, to: &Path) -> io::Result<()> {
         let target = to.join(entry.path().strip_prefix(from).unwrap_or(entry.path()));
         if entry.file_type().is_dir() {
             fs_err::create_dir_all(target)?;
+        } else if entry.file_type().is_file() && entry.depth() == 1 && is_configuration(&entry) {
+            fs_err::write(target, kept_settings(&fs_err::read_to_string(entry.path())?))?;
         } else if entry.file_type().is_file() {
             fs_err::copy(entry.path(), target)?;
         }
@@ -277,6 +299,43 @@ fn copy_repository(from: &Path, to: &Path) -> io::Result<()> {
     let mut alternates = objects.as_os_str().as_encoded_bytes().to_vec();
     alternates.push(b'\n');
     fs_err::write(to.join("objects/info/alternates"), alternates)
+}
+
+fn is_configuration(entry: &DirEntry) -> bool {
+    ["config", "config.worktree"].iter().any(|name| entry.file_name() == OsStr::new(name))
+}
+
+/// The lines of a repository's configuration that are kept: of `[core]` those of [`KEPT_SETTINGS`], of `[extensions]` all,
+/// since git refuses a repository whose extensions it is not told.
+fn kept_settings(text: &str) -> String {
+    let mut section = String::new();
+    let mut kept = String::new();
+    let mut goes_on = false;
+    for line in text.lines().map(str::trim) {
+        let continues = std::mem::replace(&mut goes_on, line.ends_with('\\'));
+        // A value of several lines is none of these, whatever its lines look like.
+        if continues || goes_on || line.starts_with([';', '#']) {
+            continue;
+        }
+        // A setting may follow its section's header in the same line.
+        let (header, setting) = match line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((name, rest)) => (Some(name.trim().to_ascii_lowercase()), rest.trim()),
+            None => (None, line),
+        };
+        if let Some(header) = header {
+            section = header;
+        }
+        let key = setting.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let wanted = match section.as_str() {
+            "core" => KEPT_SETTINGS.contains(&key.as_str()),
+            "extensions" => !key.is_empty(),
+            _ => false,
+        };
+        if wanted {
+            kept.extend(["[", &section, "]\n\t", setting, "\n"]);
+        }
+    }
+    kept
 }
 
 /// git, looking at a tree without changing it.
@@ -352,4 +411,21 @@ fn path_of_bytes(bytes: &[u8]) -> PathBuf {
 #[cfg(not(unix))]
 fn path_of_bytes(bytes: &[u8]) -> PathBuf {
     String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_of_a_configuration_how_files_are_kept() {
+        let text = "[core]\n\trepositoryformatversion = 1\n\tfileMode = true\n\tfsmonitor = run me\n\
+                    \tsshCommand = run \\\n\tbare = me\n\
+                    [extensions]\n\tobjectformat = sha256\n; [core]\n\
+                    [remote \"origin\"]\n\turl = https://u:secret@host.example/x\n\
+                    [http \"https://host.example/\"]\n\textraheader = AUTHORIZATION: basic secret\n[CORE] symlinks = false\n";
+        let kept = "[core]\n\trepositoryformatversion = 1\n[core]\n\tfileMode = true\n\
+                    [extensions]\n\tobjectformat = sha256\n[core]\n\tsymlinks = false\n";
+        assert_eq!(kept_settings(text), kept);
+    }
 }

@@ -158,6 +158,8 @@ pub fn build_environment(surroundings: &Surroundings, place: &BuildPlace<'_>) ->
         }
     }
     set("HOME", place.home.as_os_str());
+    // A repository that happens to be around the temporary directory is none of the source's.
+    set("GIT_CEILING_DIRECTORIES", place.root.as_os_str());
     set("TMPDIR", place.temporary.as_os_str());
     set("TMP", place.temporary.as_os_str());
     set("TEMP", place.temporary.as_os_str());

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::build::BuildSystem;
 use super::build_error::{BuildError, HookFailure, Outcome};
 use super::collect::Workshop;
+use super::source_facts::BuildSystem;
 use super::telling::{advise, telling_end};
 use crate::digest::Sha256Digest;
 use crate::process::{Child, ProcessError};

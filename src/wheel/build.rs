@@ -3,18 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use pep440_rs::Version;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::backend::{BUILD, Backend};
 use super::build_error::BuildError;
 use super::built::{Entry, Ingredients, Kept};
 use super::collect::{CollectError, CollectedWheel, Origin, Workshop};
 use super::locked::{LockedRequirements, Unlocked, Unmet};
-use super::metadata::Headers;
+use super::source_facts::{BuildSystem, Identity};
+use super::traces::find_path;
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::process::ScratchDir;
@@ -425,45 +424,6 @@ fn version_of(filename: &str) -> &str {
     filename.split('-').nth(1).unwrap_or_default()
 }
 
-/// Name and version of a distribution that is not built yet, where something tells them without running it.
-struct Identity {
-    name: Option<PackageName>,
-    version: Option<Version>,
-}
-
-impl Identity {
-    /// What is known, else what pyproject.toml and the PKG-INFO of a source distribution say. Of pyproject.toml the
-    /// version does not count: a directory has the same build requirements whatever its version.
-    fn read(project: &Path, known: Known<'_>) -> Self {
-        #[derive(Deserialize)]
-        struct Named {
-            name: Option<String>,
-        }
-        #[derive(Deserialize)]
-        struct Tool {
-            poetry: Option<Named>,
-        }
-        #[derive(Deserialize)]
-        struct Pyproject {
-            project: Option<Named>,
-            tool: Option<Tool>,
-        }
-        let pyproject = || {
-            let text = fs_err::read_to_string(project.join("pyproject.toml")).ok()?;
-            let read: Pyproject = toml::from_str(&text).ok()?;
-            read.project.and_then(|project| project.name).or_else(|| read.tool?.poetry?.name)?.parse().ok()
-        };
-        let headers = fs_err::read(project.join("PKG-INFO")).ok().and_then(|text| Headers::parse(&text).ok());
-        let header = |field| headers.as_ref().and_then(|headers| headers.all(field).next());
-        let name = known.name.cloned().or_else(pyproject);
-        let version = known.version.or_else(|| header("Version"));
-        Self {
-            name: name.or_else(|| header("Name").and_then(|name| name.parse().ok())),
-            version: version.and_then(|version| version.parse().ok()),
-        }
-    }
-}
-
 impl Source<'_> {
     /// The source as messages name it.
     fn label(&self) -> String {
@@ -475,84 +435,6 @@ impl Source<'_> {
             }
             Self::Sdist { path, .. } => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             Self::Git { url, .. } => crate::redact::recorded_url(url),
-        }
-    }
-}
-
-/// The entries of a wheel that hold this path. What is no zip file holds none; the strict reader refuses it later.
-fn find_path(wheel: &Path, room: &Path) -> io::Result<Vec<String>> {
-    let Ok(mut archive) = zip::ZipArchive::new(io::BufReader::new(fs_err::File::open(wheel)?)) else {
-        return Ok(Vec::new());
-    };
-    let wanted = room.as_os_str().as_encoded_bytes();
-    let mut found = Vec::new();
-    for index in 0..archive.len() {
-        let Ok(mut entry) = archive.by_index(index) else { continue };
-        if holds(&mut entry, wanted)? {
-            found.extend(entry.name().map(std::borrow::Cow::into_owned));
-        }
-    }
-    Ok(found)
-}
-
-/// Whether `wanted` occurs in what `reader` gives, piece by piece; a piece begins with the end of the one before.
-fn holds(reader: &mut impl Read, wanted: &[u8]) -> io::Result<bool> {
-    let mut piece = vec![0; 64 * 1024 + wanted.len()];
-    let mut kept = 0;
-    loop {
-        let read = reader.read(&mut piece[kept..])?;
-        let filled = kept + read;
-        if piece[..filled].windows(wanted.len()).any(|window| window == wanted) {
-            return Ok(true);
-        }
-        if read == 0 {
-            return Ok(false);
-        }
-        let tail = filled.min(wanted.len().saturating_sub(1));
-        piece.copy_within(filled - tail..filled, 0);
-        kept = tail;
-    }
-}
-
-/// `[build-system]` of pyproject.toml (PEP 518).
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) struct BuildSystem {
-    pub(super) requires: Vec<String>,
-    #[serde(default = "legacy_backend")]
-    pub(super) build_backend: String,
-    pub(super) backend_path: Option<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Pyproject {
-    build_system: Option<BuildSystem>,
-}
-
-/// What a project without `[build-system]` is built with (PEP 517).
-const LEGACY_BACKEND: &str = "setuptools.build_meta:__legacy__";
-const LEGACY_REQUIRES: &str = "setuptools>=40.8.0";
-
-fn legacy_backend() -> String {
-    LEGACY_BACKEND.to_owned()
-}
-
-impl BuildSystem {
-    fn read(project: &Path, label: &str) -> Result<Self, BuildError> {
-        let legacy =
-            || Self { requires: vec![LEGACY_REQUIRES.to_owned()], build_backend: legacy_backend(), backend_path: None };
-        let fail = |reason: String| BuildError::Pyproject { label: label.to_owned(), reason };
-        match fs_err::read_to_string(project.join("pyproject.toml")) {
-            Ok(text) => {
-                let read: Pyproject = toml::from_str(&text).map_err(|error| fail(error.message().to_owned()))?;
-                Ok(read.build_system.unwrap_or_else(legacy))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let buildable = ["setup.py", "setup.cfg"].iter().any(|name| project.join(name).is_file());
-                if buildable { Ok(legacy()) } else { Err(BuildError::NoProject { label: label.to_owned() }) }
-            }
-            Err(error) => Err(fail(error.to_string())),
         }
     }
 }

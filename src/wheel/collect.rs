@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
 use super::build::{BuildRequirement, Known, Prepared, Source};
 use super::build_error::BuildError;
 use super::fetch::{Client, Download, Fetched, Progress};
@@ -294,7 +296,9 @@ impl Workshop<'_> {
                 }
             });
         }
-        begun.into_iter().map(Begun::finish).collect()
+        // In parallel, each in a directory of its own; the first failure in their order is told.
+        let finished: Vec<_> = begun.into_par_iter().map(Begun::finish).collect();
+        finished.into_iter().collect()
     }
 
     /// Fetches files, or takes them where they are, without looking into them; each with its digest.

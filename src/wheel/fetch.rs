@@ -222,7 +222,7 @@ impl Course<'_, '_> {
     fn receive(&mut self, from: u64) -> Result<(), Failure> {
         let range = format!("bytes={from}-");
         let mut headers = vec![("Accept-Encoding", "identity")];
-        let validator = self.validator.take();
+        let validator = self.validator.clone();
         if from > 0 {
             headers.push(("Range", &range));
             headers.extend(validator.as_deref().map(|validator| ("If-Range", validator)));

@@ -19,7 +19,9 @@ mod metadata;
 pub(crate) mod partial;
 mod record;
 mod repack;
+mod source_facts;
 mod telling;
+mod traces;
 mod verify;
 
 pub use collect::{CollectedWheel, Workshop};

@@ -65,3 +65,23 @@ fn normalise(name: &str) -> String {
     }
     normalised
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What PDM 2.29, 2.17 and 2.15 reckon for 19 edits of `pyproject.toml`; `testdata/locks/README.md` has the recipe.
+    #[test]
+    fn reckons_as_pdm_does() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/content-hashes/pdm.json");
+        let cases: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        assert_eq!(cases.len(), 19);
+        for case in cases {
+            let pyproject: Table = case["pyproject"].as_str().unwrap().parse().unwrap();
+            let found = content_hashes(&pyproject).map(|digest| digest.to_string());
+            for (found, version) in found.iter().zip(["2.29", "2.17", "2.15"]) {
+                assert_eq!(found, case[version].as_str().unwrap(), "{version}: {}", case["edit"]);
+            }
+        }
+    }
+}

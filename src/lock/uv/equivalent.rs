@@ -44,9 +44,11 @@ pub(super) fn are_equivalent(
     let mut pythons = sample_pythons(of(Variable::PythonVersion).chain(of(Variable::PythonFullVersion)));
     pythons.retain(|python| requires_python.is_none_or(|allowed| specifiers_contain(allowed, python)));
     let mut platforms = PLATFORMS.to_vec();
-    platforms.extend(of(Variable::OsName).map(|name| (name, "other", "other")));
-    platforms.extend(of(Variable::SysPlatform).map(|name| ("posix", name, "other")));
-    platforms.extend(of(Variable::PlatformSystem).map(|name| ("posix", "other", name)));
+    // A known value goes together with what it goes with, and nothing else.
+    let is_new = |name: &&str| !PLATFORMS.iter().any(|(os, sys, system)| [os, sys, system].contains(&name));
+    platforms.extend(of(Variable::OsName).filter(is_new).map(|name| (name, "other", "other")));
+    platforms.extend(of(Variable::SysPlatform).filter(is_new).map(|name| ("posix", name, "other")));
+    platforms.extend(of(Variable::PlatformSystem).filter(is_new).map(|name| ("posix", "other", name)));
     let (machines, releases) = (values(Variable::PlatformMachine), values(Variable::PlatformRelease));
     let (implementations, names) =
         (values(Variable::PlatformPythonImplementation), values(Variable::ImplementationName));

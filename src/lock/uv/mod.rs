@@ -8,6 +8,7 @@ mod conflict;
 mod equivalent;
 mod graph;
 mod requirement;
+mod settings;
 mod source;
 mod stale;
 mod wire;

@@ -11,13 +11,17 @@ use pep440_rs::{Version, VersionSpecifiers};
 use toml::{Table, Value};
 
 use super::requirement::{Required, Sources};
+use super::settings::{change_of_project, change_of_workspace};
 use super::source::{local_directory, without_dots};
-use super::wire::{MetadataTable, PackageTable, RequirementTable, UvLock};
+use super::wire::{EdgeTable, MetadataTable, PackageTable, RequirementTable, UvLock};
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::{Marker, MarkerError, Requirement};
 
 /// The first revision that records extras and groups without requirements.
 const RECORDS_EMPTY: u64 = 1;
+
+/// The first revision of which a lock may record no requirements, only what was chosen for them.
+const MAY_RECORD_NOTHING: u64 = 4;
 
 /// What changed since the project in `project` was locked: the first thing that did. `entry` is none where there is no
 /// `[project]`; `directory` is the lock's.
@@ -43,7 +47,15 @@ pub(super) fn find_change(
             .then(|| comparison.change_of_python(table, lock.requires_python.as_deref()))
             .flatten();
         let recorded = entry.metadata.as_ref();
+        if recorded.is_none() && lock.revision >= MAY_RECORD_NOTHING {
+            let change = change.or_else(|| change_of_project(lock, &document, entry));
+            return change
+                .or_else(|| change_of_version(table, entry))
+                .or_else(|| change_of_edges(&document, entry))
+                .or_else(|| comparison.change_of_manifest(lock, root));
+        }
         let change = change
+            .or_else(|| change_of_project(lock, &document, entry))
             .or_else(|| change_of_version(table, entry))
             .or_else(|| comparison.change_of_requirements(lock.revision, table, recorded));
         let none = BTreeMap::new();
@@ -58,6 +70,46 @@ pub(super) fn find_change(
             .or_else(|| comparison.change_of_manifest(lock, root));
     }
     None
+}
+
+/// Of a lock that records no requirements, names are all that can be compared: those that are required everywhere lead
+/// somewhere, and nothing leads to others.
+fn change_of_edges(document: &Table, entry: &PackageTable) -> Option<String> {
+    let project = document.get("project")?.as_table()?;
+    let change = |list: &[&str], edges: &[EdgeTable], place: &str| {
+        let required: Vec<Requirement> = list.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?;
+        let is_other = |name: &&PackageName| **name != entry.name;
+        let locked: BTreeSet<&PackageName> = edges.iter().map(|edge| &edge.name).filter(is_other).collect();
+        let names: BTreeSet<&PackageName> = required.iter().map(|one| &one.name).filter(is_other).collect();
+        let missing =
+            required.iter().find(|one| one.marker.is_none() && is_other(&&one.name) && !locked.contains(&one.name));
+        // An extra of the project itself is written out.
+        let is_whole = required.iter().all(|one| one.name != entry.name);
+        match (missing, locked.difference(&names).next().filter(|_| is_whole)) {
+            (Some(missing), _) => Some(format!("`{missing}` is required now, and was not locked{place}")),
+            (None, Some(gone)) => Some(format!("`{gone}` was locked, and is not required any more{place}")),
+            (None, None) => None,
+        }
+    };
+    if is_dynamic(project, "dependencies") || is_dynamic(project, "optional-dependencies") {
+        return None;
+    }
+    let none = Vec::new();
+    let found = change(&texts(project.get("dependencies"))?, &entry.dependencies, "");
+    if found.is_some() {
+        return found;
+    }
+    for (extra, list) in project.get("optional-dependencies").and_then(Value::as_table).into_iter().flatten() {
+        let edges = entry.optional_dependencies.get(&extra.parse().ok()?).unwrap_or(&none);
+        let found = change(&texts(Some(list))?, edges, &format!(" (extra `{extra}`)"));
+        if found.is_some() {
+            return found;
+        }
+    }
+    read_groups(document)?.iter().find_map(|(group, list)| {
+        let list: Vec<&str> = list.iter().map(String::as_str).collect();
+        change(&list, entry.dev_dependencies.get(group).unwrap_or(&none), &format!(" (group `{group}`)"))
+    })
 }
 
 /// What cannot be read is refused where the project is read.
@@ -175,7 +227,8 @@ impl Comparison<'_> {
         let overrides: Vec<_> = list("override-dependencies")?.into_iter().map(|text| (text, None)).collect();
         let recorded = lock.manifest.overrides.iter().map(|value| value.clone().try_into::<RequirementTable>().ok());
         let recorded: Vec<RequirementTable> = recorded.collect::<Option<_>>()?;
-        self.compare(&overrides, &recorded, " (override)")
+        let change = self.compare(&overrides, &recorded, " (override)");
+        change.or_else(|| change_of_workspace(lock, root, self.requires_python.as_ref()))
     }
 
     /// Compares requirements, each with the extra that it belongs to, as sets.

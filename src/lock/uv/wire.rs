@@ -15,10 +15,16 @@ pub(super) struct UvLock {
     #[serde(default)]
     pub(super) revision: u64,
     pub(super) requires_python: Option<String>,
-    /// `[tool.uv] environments`: what it was resolved for. `required-markers` ask for wheels while it is locked, and
-    /// `resolution-markers` tell the forks of the resolution apart: neither restricts.
+    /// `[tool.uv] environments`: what it was resolved for, and all that it is for. The file's `resolution-markers` only
+    /// tell the forks of the resolution apart.
     #[serde(default)]
     pub(super) supported_markers: Vec<String>,
+    /// `[tool.uv] required-environments`: what it had to find wheels for, which restricts nothing.
+    #[serde(default)]
+    pub(super) required_markers: Vec<String>,
+    /// The resolver's.
+    #[serde(default)]
+    pub(super) options: toml::Table,
     #[serde(default)]
     pub(super) conflicts: Vec<Vec<ConflictItem>>,
     #[serde(default)]
@@ -76,6 +82,8 @@ pub(super) struct PackageTable {
     #[serde(default, alias = "dependency-groups")]
     pub(super) dev_dependencies: BTreeMap<GroupName, Vec<EdgeTable>>,
     pub(super) metadata: Option<MetadataTable>,
+    /// `[tool.uv] default-groups`: what a development environment has. Nothing of it is packed unless it is asked for.
+    pub(super) default_groups: Option<toml::Value>,
 }
 
 /// Where a package comes from: one of them is set.

@@ -52,7 +52,7 @@ pub fn inputs_digest(inputs: &Inputs) -> Result<Sha256Digest, Error> {
         };
         sources.insert(described.to_string());
     }
-    let files = inputs.files.iter().map(|(_, file)| file);
+    let files = inputs.requirements_files();
     let hashed = |list: &[crate::project::requirements::HashedRequirement]| {
         let all = list.iter().map(|one| {
             let hashes: BTreeSet<String> = one.hashes.iter().map(ToString::to_string).collect();
@@ -162,6 +162,10 @@ pub(super) const CHANGED: &str = "what it was made for has changed since";
 /// Whether the inputs are of one of the kinds that are locked by themselves: projects, a script, requirements files.
 fn are_comparable(inputs: &Inputs) -> bool {
     let all = |fits: fn(&SourceKind) -> bool| inputs.sources.iter().all(fits);
+    // What was found beside a lock is compared with it, and not locked again.
+    if inputs.requirements_files().count() != inputs.files.len() {
+        return false;
+    }
     if !inputs.files.is_empty() {
         return all(|source| matches!(source, SourceKind::Modules { .. }));
     }
@@ -198,7 +202,7 @@ pub(super) fn find_difference(inputs: &Inputs, lock: &EarlierLock) -> Option<Str
         SourceKind::Script { script, .. } => &script.dependencies,
         _ => &[],
     }));
-    requirements.extend(inputs.files.iter().flat_map(|(_, file)| &file.requirements).map(|one| &one.requirement));
+    requirements.extend(inputs.requirements_files().flat_map(|file| &file.requirements).map(|one| &one.requirement));
     requirements
         .into_iter()
         .filter(|requirement| !own.contains(&requirement.name))

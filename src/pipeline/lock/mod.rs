@@ -103,7 +103,7 @@ pub struct WrittenLock {
 pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observer) -> Result<WrittenLock, Error> {
     let build = &settings.build;
     observer.begin(Stage::Setup, "reading the inputs");
-    let inputs = Inputs::read_to_lock(build)?;
+    let inputs = Inputs::read_to_lock(build, world)?;
     let path = lock_path(settings, &inputs)?;
     check_target(&path)?;
     let interpreter = inputs.find_interpreter(build, world)?;
@@ -123,7 +123,7 @@ pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observ
 /// [`LockError::Stale`] where it has to be made anew; what else is wrong with the inputs.
 pub fn check(settings: &LockSettings, world: &Surroundings) -> Result<PathBuf, Error> {
     let build = &settings.build;
-    let inputs = Inputs::read_to_lock(build)?;
+    let inputs = Inputs::read_to_lock(build, world)?;
     let path = lock_path(settings, &inputs)?;
     let stale = |reason: String| -> Error {
         let universal = if settings.coverage == Coverage::Universal { " --universal" } else { "" };

@@ -189,7 +189,7 @@ pub(super) fn read_scopes(
             _ => {}
         }
     }
-    for (_, file) in &inputs.files {
+    for file in inputs.requirements_files() {
         for hashed in &file.requirements {
             hashes.allow(&hashed.requirement.name, &hashed.hashes);
             scopes.add(Membership::Base, StaticProject::lines(std::slice::from_ref(&hashed.requirement), projects));
@@ -198,7 +198,7 @@ pub(super) fn read_scopes(
             .constraints
             .extend(file.constraints.iter().map(|one| one.requirement.text_with_credentials().to_owned()));
     }
-    for constraint in inputs.files.iter().flat_map(|(_, file)| &file.constraints) {
+    for constraint in inputs.requirements_files().flat_map(|file| &file.constraints) {
         hashes.restrict(&constraint.requirement.name, &constraint.hashes);
     }
     Ok((scopes, hashes))
