@@ -162,7 +162,11 @@ pub(super) const CHANGED: &str = "what it was made for has changed since";
 /// Whether the inputs are of one of the kinds that are locked by themselves: projects, a script, requirements files.
 fn are_comparable(inputs: &Inputs) -> bool {
     let all = |fits: fn(&SourceKind) -> bool| inputs.sources.iter().all(fits);
-    if inputs.requirements_files().next().is_some() {
+    // What was found beside a lock is compared with it, and not locked again.
+    if inputs.requirements_files().count() != inputs.files.len() {
+        return false;
+    }
+    if !inputs.requirements_files().next().is_none() {
         return all(|source| matches!(source, SourceKind::Modules { .. }));
     }
     all(|source| matches!(source, SourceKind::Project(_))) || all(|source| matches!(source, SourceKind::Script { .. }))
