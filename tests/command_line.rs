@@ -241,7 +241,8 @@ fn plan_of_a_project_builds_nothing() {
     place.write(PROJECT);
     // A backend that would leave a trace.
     place.write(&[("backend.py", "raise SystemExit('the backend ran')\n")]);
-    let text = "resolve  what the wheels require (by uv or pip where the wheels leave a choice; there is no lock)\n\
+    let text = "         a project with packaging metadata: pyproject.toml\n         there is no lock\n\
+                resolve  what the wheels require (by uv or pip where the wheels leave a choice; there is no lock)\n\
                 fetch    nothing (--offline)\n\
                 build    this project to a wheel, in an isolated environment (it is a source)\n\
                 pack     all files, layout zip (asked for)\n\

@@ -32,7 +32,7 @@ fn inputs_that_name_nothing() {
             (
                 &["build"],
                 2,
-                "error: `DIR` is not a Python project: it has no pyproject.toml, setup.py or setup.cfg\n\
+                "error: `DIR` is not a Python project: it has no pyproject.toml with a project, setup.py, setup.cfg, requirements.txt, Pipfile or lock\n\
                  hint: run it in a project's directory, or name what to pack: `pyzpack build httpie -c http`, \
                  `pyzpack build -r requirements.txt -e app:main`\n",
             ),

@@ -303,6 +303,14 @@ impl Lock {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
+    /// What it is, in words.
+    pub fn described(&self) -> String {
+        match self.format {
+            LockFormat::Requirements => "the requirements file".to_owned(),
+            _ => format!("`{}`", self.filename()),
+        }
+    }
+
     /// Every sha256 in it.
     pub fn digests(&self) -> BTreeSet<Sha256Digest> {
         let hashes = self.packages.iter().flat_map(|package| match &package.source {

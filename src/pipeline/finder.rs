@@ -151,6 +151,14 @@ impl<'a> Finder<'a> {
         Ok(best.and_then(|name| found.remove(&name)).map(artifact))
     }
 
+    /// A file at hand of a package, of which the lock names digests alone, that has none of them.
+    pub(super) fn find_other(&self, one: &Selected<'_>) -> Option<(String, Sha256Digest)> {
+        let fitting = self.at_hand.keys().map(String::as_str).filter(|name| is_of(name, one.package));
+        let name = self.best(fitting).filter(|_| one.choice == Choice::Digests)?;
+        let found = Sha256Digest::of_reader(std::fs::File::open(&self.at_hand[name]).ok()?).ok()?;
+        Some((name.to_owned(), found))
+    }
+
     /// A wheel at hand of a package that the lock has as a source.
     pub(super) fn find_built(&self, package: &LockedPackage) -> Option<(String, PathBuf)> {
         let names = self.at_hand.keys().map(String::as_str);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::application::{Overridden, facts_of};
 use crate::error::Error;
-use crate::lock::{Choice, Lock, LockError, LockedSource, Selected, Wanted};
+use crate::lock::{Choice, FileHash, Lock, LockError, LockFormat, LockedSource, Selected, Wanted};
 use crate::names::{ExtraName, PackageName};
 use crate::python::Interpreter;
 use crate::python::default_index;
@@ -16,7 +16,7 @@ use crate::surroundings::Surroundings;
 use crate::target::{
     Closure, ClosureError, Demand, DistributionFacts, Requirement, Requirer, Target, close, specifiers_contain,
 };
-use crate::wheel::collect as workshop;
+use crate::wheel::collect::{self as workshop, CollectError};
 use crate::wheel::locked::LockedRequirements;
 use crate::wheel::{CollectedWheel, Origin, VerifiedWheel};
 
@@ -200,6 +200,12 @@ impl Collector<'_> {
             };
             let Demand { requirement, required_by } = demand.as_ref();
             match required_by {
+                // A file that lists everything with hashes leaves nothing out on purpose.
+                Requirer::Distribution { .. }
+                    if lock.format == LockFormat::Requirements && matches!(error, ClosureError::Missing { .. }) =>
+                {
+                    return Err(CollectError::Unhashed(requirement.name.to_string()).into());
+                }
                 Requirer::Distribution { name, .. } if !given.contains(name) => {
                     overridden.insert(name, requirement);
                     let facts = candidates.get_mut(name).into_iter().flatten();
@@ -218,8 +224,15 @@ impl Collector<'_> {
 /// Where an entry's file is.
 fn locate(lock: &Lock, one: &Selected<'_>, finder: &Finder<'_>) -> Result<Resolved, Error> {
     let package = one.package;
-    let absent = || LockError::NotAtHand { path: lock.path.clone(), entry: package.entry() };
-    let artifact = finder.place(one)?.ok_or_else(absent).map_err(Box::new)?;
+    let Some(artifact) = finder.place(one)? else {
+        if let (Some((file, found)), LockedSource::Digests { digests, .. }) = (finder.find_other(one), &package.source)
+        {
+            let allowed: Vec<String> = digests.iter().filter_map(FileHash::sha256).map(|one| one.to_string()).collect();
+            let (by, allowed) = (lock.described(), allowed.join(" or "));
+            return Err(CollectError::NotAllowed { by, file, allowed, found }.into());
+        }
+        return Err(Box::new(LockError::NotAtHand { path: lock.path.clone(), entry: package.entry() }).into());
+    };
     let version = package.version.as_ref().map(ToString::to_string);
     Ok(Resolved { name: package.name.clone(), version, artifact })
 }

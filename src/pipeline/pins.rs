@@ -87,7 +87,7 @@ pub(super) fn check(filename: &str, allowed: &[Sha256Digest], found: Sha256Diges
         return Ok(());
     }
     let allowed = allowed.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
-    Err(CollectError::NotAllowed { file: filename.to_owned(), allowed, found })
+    Err(CollectError::NotAllowed { by: "the requirements file".to_owned(), file: filename.to_owned(), allowed, found })
 }
 
 /// What could be another one tomorrow.

@@ -145,9 +145,11 @@ pub enum CollectError {
         /// The digest that it has.
         found: Sha256Digest,
     },
-    /// A file that the requirements files do not allow.
-    #[error("wrong hash of `{file}`: the requirements file allows sha256 {allowed}; it has {found}")]
+    /// A file that the requirements files, or a lock without file names, do not allow.
+    #[error("wrong hash of `{file}`: {by} allows sha256 {allowed}; it has {found}")]
     NotAllowed {
+        /// What says so: "the requirements file".
+        by: String,
         /// The file.
         file: String,
         /// The digests that are allowed.
