@@ -165,7 +165,12 @@ mod tests {
         let names =
             || std::fs::read_dir(&directory).unwrap().flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
         assert_eq!(names(), vec![OsString::from("a.whl.part")]);
-        let mut resumed = Partial::resume(&target).unwrap();
+        // A process that another test just starts has the lock until it runs its program.
+        let mut tries = std::iter::repeat_with(|| {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            Partial::resume(&target)
+        });
+        let mut resumed = tries.by_ref().take(200).flatten().next().unwrap();
         resumed.write(b"two").unwrap();
         assert_eq!((resumed.length(), resumed.sha256()), (6, Sha256Digest::of(b"onetwo")));
         resumed.persist().unwrap();
