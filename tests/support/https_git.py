@@ -1,4 +1,6 @@
-"""Serves the repositories below a directory over https on loopback, to one user: `https_git.py DIRECTORY CERTIFICATE KEY`.
+"""Serves the repositories below a directory over https on loopback, to one user.
+
+Usage: `https_git.py DIRECTORY CERTIFICATE KEY`.
 
 The port is written to standard output. Every request is passed to `git http-backend` (CGI); each of one without the
 login `user:pass/word` is answered 401.

@@ -166,7 +166,7 @@ fn are_comparable(inputs: &Inputs) -> bool {
     if inputs.requirements_files().count() != inputs.files.len() {
         return false;
     }
-    if !inputs.requirements_files().next().is_none() {
+    if inputs.requirements_files().next().is_some() {
         return all(|source| matches!(source, SourceKind::Modules { .. }));
     }
     all(|source| matches!(source, SourceKind::Project(_))) || all(|source| matches!(source, SourceKind::Script { .. }))
