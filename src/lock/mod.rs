@@ -322,9 +322,24 @@ impl Lock {
         hashes.filter_map(FileHash::sha256).collect()
     }
 
+    /// What makes it anew; the lock of a script is named after it.
+    fn command(&self) -> String {
+        let name = self.filename();
+        let script = |stem: &str| Some(format!("{stem}.py")).filter(|name| self.path.with_file_name(name).is_file());
+        let named = match self.format {
+            LockFormat::Uv => name.strip_suffix(".py.lock").and_then(script).map(|name| format!(" --script {name}")),
+            LockFormat::Pylock => {
+                let stem = name.strip_prefix("pylock.").and_then(|name| name.strip_suffix(".toml"));
+                stem.and_then(script).map(|name| format!(" {name}"))
+            }
+            _ => None,
+        };
+        format!("{}{}", self.format.command(), named.unwrap_or_default())
+    }
+
     /// That it says something else than the project, and what makes it anew.
     pub fn stale(&self, reason: impl Into<String>) -> LockError {
-        LockError::Stale { path: self.path.clone(), reason: reason.into(), command: self.format.command().to_owned() }
+        LockError::Stale { path: self.path.clone(), reason: reason.into(), command: self.command() }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::lock::{Context, Lock, LockFormat, check_agreement};
 use crate::names::{ExtraName, PackageName};
-use crate::project::detect::{DetectError, Detected, Kind, Named, Role, Stated, detect, script_lock};
+use crate::project::detect::{DetectError, Detected, Kind, Named, Role, Stated, detect, script_locks};
 use crate::project::input::{Input, InputError};
 use crate::project::loose::{LooseApplication, collect_application, collect_module, loose_file};
 use crate::project::pipfile::read_pipfile;
@@ -193,8 +193,9 @@ impl Inputs {
                 let script = Script::read(&path)?;
                 let module = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 let file = loose_file(&path, format!("{module}.py"), script.bytes.clone())?;
-                if let (Some(lock), true) = (script_lock(&path), self.locks.is_empty()) {
-                    self.locks.push((lock, "found beside the script".to_owned()));
+                if self.locks.is_empty() {
+                    let found = script_locks(&path).into_iter();
+                    self.locks.extend(found.map(|lock| (lock, "found beside the script".to_owned())));
                 }
                 SourceKind::Script { path, module, script: Box::new(script), file }
             }
