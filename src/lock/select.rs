@@ -10,7 +10,7 @@ use super::{
     MarkedPackage, Membership, PackageIndex, uv,
 };
 use crate::names::{ExtraName, GroupName, PackageName};
-use crate::target::{Activation, Marker, Target, Variable, WheelFilename};
+use crate::target::{Activation, Marker, Target, Variable, WheelFilename, is_sdist_name};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -209,9 +209,6 @@ impl Lock {
     }
 }
 
-/// What source distributions are packed as that can be unpacked (PEP 625, and what was before it).
-pub(super) const SDIST_ENDINGS: [&str; 3] = [".tar.gz", ".tgz", ".zip"];
-
 /// The wheel that fits best, else the source distribution: by the best tag (PEP 425), then the build tag (PEP 427), then
 /// the lock's order.
 fn choose_file<'a>(files: &'a [LockedFile], target: &Target) -> Result<Choice<'a>, EntryFault> {
@@ -224,10 +221,7 @@ fn choose_file<'a>(files: &'a [LockedFile], target: &Target) -> Result<Choice<'a
     if let Some((_, best)) = files.iter().filter_map(fit).min_by(|(one, _), (other, _)| one.cmp(other)) {
         return Ok(Choice::Wheel(best));
     }
-    // Old distributions have files of other kinds (.egg, .exe, .rpm), which are neither.
-    let is_sdist =
-        |file: &&LockedFile| SDIST_ENDINGS.iter().any(|end| file.filename.to_ascii_lowercase().ends_with(end));
-    if let Some(sdist) = files.iter().find(is_sdist) {
+    if let Some(sdist) = files.iter().find(|file| is_sdist_name(&file.filename)) {
         return Ok(Choice::Sdist(sdist));
     }
     let is_wheel = |file: &&LockedFile| file.filename.ends_with(".whl");

@@ -24,7 +24,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 
 use crate::names::ExtraName;
 pub use closure::{Closure, ClosureError, Demand, DistributionFacts, Requirer, SelectedDistribution, close};
-pub use filename::{BuildOrder, WheelFilename, WheelFilenameError};
+pub use filename::{BuildOrder, WheelFilename, WheelFilenameError, is_any_sdist_name, is_sdist_name, sdist_versions};
 pub use marker::{Activation, Assumed, EvaluationError, Marker, MarkerEnvironment, MarkerError, Operator, Variable};
 pub use platform::{Libc, Machine, Platform, PlatformError};
 pub use pythons::{PythonRefusal, Pythons, supported_pythons};
