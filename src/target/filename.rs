@@ -72,16 +72,11 @@ impl WheelFilename {
     pub fn as_str(&self) -> &str {
         &self.text
     }
-
-    /// What orders wheels that are alike but for the build tag; none is the lowest (PEP 427).
-    pub fn build_order(&self) -> Option<BuildOrder> {
-        self.build.as_deref().map(BuildOrder::of)
-    }
 }
 
 /// A build tag as it is ordered (PEP 427): its number first, then the rest as text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BuildOrder {
+pub(super) struct BuildOrder {
     // Numbers of any size compare by length and then by text.
     digits: usize,
     number: String,
@@ -90,7 +85,7 @@ pub struct BuildOrder {
 
 impl BuildOrder {
     /// The order of this build tag.
-    pub fn of(build: &str) -> Self {
+    pub(super) fn of(build: &str) -> Self {
         let digits = build.bytes().take_while(u8::is_ascii_digit).count();
         let (number, rest) = build.split_at(digits);
         let number = number.trim_start_matches('0');
