@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::bounds::{Bounds, subdirectory as inside};
+use super::entries::check_url;
 use super::{
     Context, Document, Edge, EntryFault, FileHash, FileLocation, LockedFile, LockedPackage, LockedSource, Membership,
     PackageIndex, Root,
@@ -76,9 +77,7 @@ pub(super) fn archive(
     let (shown, filename) = match &location {
         FileLocation::Url(url) => {
             let shown = redact_url(url).into_owned();
-            if !urls::scheme(url).is_some_and(|scheme| scheme == "https" || scheme == "http") {
-                return Err(EntryFault::Scheme(shown));
-            }
+            check_url(url)?;
             (shown, urls::file_name(url))
         }
         FileLocation::Path(path) => {

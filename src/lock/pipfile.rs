@@ -6,6 +6,7 @@
 //! whole is a lock of another Pipfile than the one beside it.
 
 mod hash;
+mod unique;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::bounds::subdirectory;
+use super::entries::check_url;
 use super::listing::{Listing, archive, is_file_name, local_path, package, parse_hash};
 use super::{
     Context, Document, EntryFault, FileHash, FileLocation, Lock, LockError, LockFormat, LockedPackage, LockedSource,
@@ -25,6 +27,7 @@ use crate::project::pipfile::MARKER_KEYS;
 use crate::redact::redact_url;
 use crate::target::Marker;
 use crate::urls;
+use unique::Unique;
 
 /// The one version of the format that there is a tool for.
 const SPEC: u64 = 6;
@@ -75,6 +78,7 @@ struct Entry {
 
 pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock, LockError> {
     let malformed = |reason: String| LockError::malformed(document.path, reason);
+    serde_json::from_str::<Unique>(document.text).map_err(|error| malformed(error.to_string()))?;
     let mut sections: BTreeMap<String, Value> =
         serde_json::from_str(document.text).map_err(|error| malformed(error.to_string()))?;
     let meta = sections.remove("_meta").ok_or_else(|| malformed("it has no `_meta`".to_owned()))?;
@@ -243,12 +247,8 @@ impl Entry {
             }
         };
         let Some(source) = source else { return Ok(None) };
-        match urls::scheme(&source.url) {
-            Some(scheme) if scheme != "https" && scheme != "http" => {
-                Err(EntryFault::Scheme(redact_url(&source.url).into_owned()))
-            }
-            _ => Ok(Some(source.url.clone())),
-        }
+        // What a variable stands for, nobody here knows.
+        if source.url.starts_with('$') { Ok(Some(source.url.clone())) } else { check_url(&source.url).map(Some) }
     }
 
     fn git(&self, written: &str) -> Result<LockedSource, EntryFault> {

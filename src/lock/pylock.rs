@@ -13,6 +13,7 @@ use std::str::FromStr;
 use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 
 use super::bounds::{Bounds, subdirectory};
+use super::entries::check_url;
 use super::fields::{Fields, parse_toml};
 use super::select::SDIST_ENDINGS;
 use super::{
@@ -295,11 +296,8 @@ fn locate(
     fields: &Fields<'_>,
 ) -> Result<FileLocation, EntryFault> {
     let path = path.map(|path| bounds.resolve(path)).transpose()?;
-    let url = url.map(|url| match urls::scheme(url).as_deref() {
-        Some("http" | "https") => Ok(url.to_owned()),
-        _ => Err(EntryFault::Scheme(redact_url(url).into_owned())),
-    });
-    match (path, url.transpose()?) {
+    let url = url.map(check_url).transpose()?;
+    match (path, url) {
         (Some(path), None) => Ok(FileLocation::Path(path)),
         (Some(path), Some(_)) if path.is_file() => Ok(FileLocation::Path(path)),
         (_, Some(url)) => Ok(FileLocation::Url(url)),

@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::wire::{FileTable, PackageTable, SourceTable};
+use crate::lock::entries::check_url;
 use crate::lock::{EntryFault, FileHash, FileLocation, LockedFile, LockedSource};
 use crate::project::git::{GitError, GitSource};
 use crate::redact::redact_url;
@@ -114,10 +115,7 @@ fn read_hash(file: &FileTable) -> Result<FileHash, EntryFault> {
 }
 
 fn read_url(url: &str) -> Result<FileLocation, EntryFault> {
-    match urls::scheme(url).as_deref() {
-        Some("http" | "https") => Ok(FileLocation::Url(url.to_owned())),
-        _ => Err(EntryFault::Scheme(redact_url(url).into_owned())),
-    }
+    Ok(FileLocation::Url(check_url(url)?))
 }
 
 /// `https://HOST/PATH?subdirectory=DIR&rev=REV#COMMIT`.
@@ -157,7 +155,10 @@ fn read_subdirectory(text: &str) -> Result<PathBuf, EntryFault> {
 /// What `text` means from `directory`, which it may not leave.
 pub(super) fn inside(directory: &Path, text: &str) -> Result<PathBuf, EntryFault> {
     let place = without_dots(&directory.join(text));
-    if place.starts_with(directory) { Ok(place) } else { Err(EntryFault::Outside(text.to_owned())) }
+    // A symbolic link may lead out.
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let stays = place.starts_with(directory) && (!place.exists() || real(&place).starts_with(real(directory)));
+    if stays { Ok(place) } else { Err(EntryFault::Outside(text.to_owned())) }
 }
 
 /// An absolute path without `.` and `..`, by its text alone.
