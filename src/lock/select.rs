@@ -9,6 +9,7 @@ use super::{
     Edge, EntryFault, FileHash, Lock, LockError, LockFormat, LockedBuild, LockedFile, LockedPackage, LockedSource,
     MarkedPackage, Membership, PackageIndex, uv,
 };
+use crate::digest::Sha256Digest;
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::{Activation, Marker, Target, Variable, WheelFilename};
 
@@ -187,7 +188,11 @@ impl Lock {
     fn choose<'a>(&'a self, package: &'a LockedPackage, target: &Target) -> Result<Choice<'a>, LockError> {
         let refuse = |fault| LockError::entry(&self.path, package.entry(), fault);
         let choice = match &package.source {
-            LockedSource::Files { files, .. } => choose_file(files, target).map_err(refuse)?,
+            LockedSource::Files { files, .. } => {
+                let choice = choose_file(files, target).map_err(refuse)?;
+                check_identity(package, files, &choice).map_err(refuse)?;
+                choice
+            }
             LockedSource::Archive { file, .. } => choose_file(std::slice::from_ref(file), target).map_err(refuse)?,
             LockedSource::Digests { digests, .. } => {
                 let usable = digests.iter().any(|hash| matches!(hash, FileHash::Sha256(_)));
@@ -233,6 +238,22 @@ fn choose_file<'a>(files: &'a [LockedFile], target: &Target) -> Result<Choice<'a
     let is_wheel = |file: &&LockedFile| file.filename.ends_with(".whl");
     let wheels = files.iter().filter(is_wheel).map(|file| file.filename.clone()).collect();
     Err(EntryFault::NothingFits { target: target.to_string(), wheels })
+}
+
+/// Refuses a file of another distribution or version, and one that stands in the entry with several digests.
+fn check_identity(package: &LockedPackage, files: &[LockedFile], choice: &Choice<'_>) -> Result<(), EntryFault> {
+    let (Choice::Wheel(file) | Choice::Sdist(file)) = choice else { return Ok(()) };
+    if !package.owns(&file.filename) {
+        return Err(EntryFault::Field(format!("`{}` is a file of another distribution or version", file.filename)));
+    }
+    let digests: BTreeSet<Sha256Digest> =
+        files.iter().filter(|one| one.filename == file.filename).filter_map(|one| one.hash.sha256()).collect();
+    if digests.len() > 1 {
+        let listed: Vec<String> = digests.iter().map(ToString::to_string).collect();
+        let reason = format!("`{}` is there with several sha256 hashes: {}", file.filename, listed.join(", "));
+        return Err(EntryFault::Field(reason));
+    }
+    Ok(())
 }
 
 /// Follows the edges from the roots.
@@ -328,6 +349,25 @@ impl LockedPackage {
     /// The entry as messages name it: `httpie 3.2.4`.
     pub fn entry(&self) -> String {
         self.version.as_ref().map_or_else(|| self.name.to_string(), |version| format!("{} {version}", self.name))
+    }
+
+    /// Whether a file's name is that of a wheel or a source distribution of this version. A wheel may have a local version
+    /// that the entry leaves out, as uv has it.
+    pub fn owns(&self, filename: &str) -> bool {
+        let is_version = |found: &Version| {
+            self.version.as_ref().is_none_or(|version| found == version || found.clone().without_local() == *version)
+        };
+        if let Ok(wheel) = filename.parse::<WheelFilename>() {
+            return wheel.name == self.name && is_version(&wheel.version);
+        }
+        let stem = [".tar.gz", ".zip", ".tar.bz2", ".tgz"].iter().find_map(|end| filename.strip_suffix(end));
+        let Some(stem) = stem else { return false };
+        // PEP 625, and names from before it, in which the name may hold dashes.
+        stem.match_indices('-').any(|(at, _)| {
+            let (name, version) = (stem[..at].parse::<PackageName>(), stem[at + 1..].parse::<Version>());
+            name.as_ref() == Ok(&self.name)
+                && self.version.as_ref().is_none_or(|_| version.as_ref().is_ok_and(is_version))
+        })
     }
 
     /// What tells it from other entries of its name: version, kind of source, number in the lock.

@@ -124,7 +124,7 @@ impl<'a> Finder<'a> {
         let mut add = |filename: String, location, sha256, size| {
             found.entry(filename.clone()).or_insert(RemoteFile { filename, location, sha256, size });
         };
-        for (name, path) in self.at_hand.iter().filter(|(name, _)| is_of(name, package)) {
+        for (name, path) in self.at_hand.iter().filter(|(name, _)| package.owns(name)) {
             let read = |source| LockError::Read { path: path.clone(), source };
             let file = std::fs::File::open(path).map_err(read).map_err(Box::new)?;
             let digest = Sha256Digest::of_reader(file).map_err(read).map_err(Box::new)?;
@@ -135,13 +135,13 @@ impl<'a> Finder<'a> {
         for digest in digests.iter().filter_map(FileHash::sha256) {
             for entry in std::fs::read_dir(self.cache_directory(&digest)).into_iter().flatten().flatten() {
                 let Ok(name) = entry.file_name().into_string() else { continue };
-                if is_of(&name, package) && self.cached(&digest, &name).is_some() {
+                if package.owns(&name) && self.cached(&digest, &name).is_some() {
                     add(name, Location::Path(entry.path()), Some(digest), None);
                 }
             }
         }
         let listed = self.listings.get(&package.name).into_iter().flatten();
-        for file in listed.filter(|file| is_of(&file.filename, package)) {
+        for file in listed.filter(|file| package.owns(&file.filename)) {
             let allowed = file.sha256.is_none_or(|digest| digests.contains(&FileHash::Sha256(digest)));
             if let (true, Some(location)) = (allowed, Location::from_url(&file.url)) {
                 add(file.filename.clone(), location, file.sha256, file.size);
@@ -153,7 +153,7 @@ impl<'a> Finder<'a> {
 
     /// A file at hand of a package, of which the lock names digests alone, that has none of them.
     pub(super) fn find_other(&self, one: &Selected<'_>) -> Option<(String, Sha256Digest)> {
-        let fitting = self.at_hand.keys().map(String::as_str).filter(|name| is_of(name, one.package));
+        let fitting = self.at_hand.keys().map(String::as_str).filter(|name| one.package.owns(name));
         let name = self.best(fitting).filter(|_| one.choice == Choice::Digests)?;
         let found = Sha256Digest::of_reader(std::fs::File::open(&self.at_hand[name]).ok()?).ok()?;
         Some((name.to_owned(), found))
@@ -162,7 +162,7 @@ impl<'a> Finder<'a> {
     /// A wheel at hand of a package that the lock has as a source.
     pub(super) fn find_built(&self, package: &LockedPackage) -> Option<(String, PathBuf)> {
         let names = self.at_hand.keys().map(String::as_str);
-        let best = self.best(names.filter(|name| name.ends_with(".whl") && is_of(name, package)))?;
+        let best = self.best(names.filter(|name| name.ends_with(".whl") && package.owns(name)))?;
         Some((best.to_owned(), self.at_hand[best].clone()))
     }
 
@@ -195,20 +195,6 @@ impl<'a> Finder<'a> {
         let found = Sha256Digest::of_reader(std::fs::File::open(&path).ok()?).ok()?;
         (found == *digest).then_some(path)
     }
-}
-
-/// Whether a file's name is that of a wheel or a source distribution of this version.
-fn is_of(filename: &str, package: &LockedPackage) -> bool {
-    if let Ok(wheel) = filename.parse::<WheelFilename>() {
-        return wheel.name == package.name && package.version.as_ref().is_none_or(|version| *version == wheel.version);
-    }
-    let stem = [".tar.gz", ".zip", ".tar.bz2", ".tgz"].iter().find_map(|end| filename.strip_suffix(end));
-    let Some(stem) = stem else { return false };
-    // PEP 625, and names from before it, in which the name may hold dashes.
-    stem.match_indices('-').any(|(at, _)| {
-        let (name, version) = (stem[..at].parse(), stem[at + 1..].parse());
-        name == Ok(package.name.clone()) && package.version.as_ref().is_none_or(|locked| version.as_ref() == Ok(locked))
-    })
 }
 
 /// The artifact that a file is.
