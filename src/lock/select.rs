@@ -1,6 +1,5 @@
 //! What of a lock a target takes: the entries that are needed there, one a name, and of each the file that fits best.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::Version;
@@ -11,7 +10,7 @@ use super::{
 };
 use crate::digest::Sha256Digest;
 use crate::names::{ExtraName, GroupName, PackageName};
-use crate::target::{Activation, Marker, Target, Variable, WheelFilename};
+use crate::target::{Activation, Marker, Target, Variable, is_sdist_name};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -190,7 +189,7 @@ impl Lock {
         let choice = match &package.source {
             LockedSource::Files { files, .. } => {
                 let choice = choose_file(files, target).map_err(refuse)?;
-                check_identity(package, files, &choice).map_err(refuse)?;
+                check_digest(files, &choice).map_err(refuse)?;
                 choice
             }
             LockedSource::Archive { file, .. } => choose_file(std::slice::from_ref(file), target).map_err(refuse)?,
@@ -214,25 +213,12 @@ impl Lock {
     }
 }
 
-/// What source distributions are packed as that can be unpacked (PEP 625, and what was before it).
-pub(super) const SDIST_ENDINGS: [&str; 3] = [".tar.gz", ".tgz", ".zip"];
-
-/// The wheel that fits best, else the source distribution: by the best tag (PEP 425), then the build tag (PEP 427), then
-/// the lock's order.
+/// The wheel that fits best, of equals the lock's first; else the source distribution.
 fn choose_file<'a>(files: &'a [LockedFile], target: &Target) -> Result<Choice<'a>, EntryFault> {
-    let fit = |file: &'a LockedFile| {
-        let name: WheelFilename = file.filename.parse().ok()?;
-        let rank = target.tags.best_rank(&name.tags)?;
-        Some(((rank, Reverse(name.build_order())), file))
-    };
-    // Of equals `min_by` takes the first.
-    if let Some((_, best)) = files.iter().filter_map(fit).min_by(|(one, _), (other, _)| one.cmp(other)) {
+    if let Some(best) = target.tags.best_wheel(files, |file| &file.filename) {
         return Ok(Choice::Wheel(best));
     }
-    // Old distributions have files of other kinds (.egg, .exe, .rpm), which are neither.
-    let is_sdist =
-        |file: &&LockedFile| SDIST_ENDINGS.iter().any(|end| file.filename.to_ascii_lowercase().ends_with(end));
-    if let Some(sdist) = files.iter().find(is_sdist) {
+    if let Some(sdist) = files.iter().find(|file| is_sdist_name(&file.filename)) {
         return Ok(Choice::Sdist(sdist));
     }
     let is_wheel = |file: &&LockedFile| file.filename.ends_with(".whl");
@@ -240,14 +226,11 @@ fn choose_file<'a>(files: &'a [LockedFile], target: &Target) -> Result<Choice<'a
     Err(EntryFault::NothingFits { target: target.to_string(), wheels })
 }
 
-/// Refuses a file of another distribution or version, and one that stands in the entry with several digests.
-fn check_identity(package: &LockedPackage, files: &[LockedFile], choice: &Choice<'_>) -> Result<(), EntryFault> {
+/// Refuses a file that stands in its entry with several digests.
+fn check_digest(files: &[LockedFile], choice: &Choice<'_>) -> Result<(), EntryFault> {
     let (Choice::Wheel(file) | Choice::Sdist(file)) = choice else { return Ok(()) };
-    if !package.owns(&file.filename) {
-        return Err(EntryFault::Field(format!("`{}` is a file of another distribution or version", file.filename)));
-    }
-    let digests: BTreeSet<Sha256Digest> =
-        files.iter().filter(|one| one.filename == file.filename).filter_map(|one| one.hash.sha256()).collect();
+    let same = files.iter().filter(|one| one.filename == file.filename);
+    let digests: BTreeSet<Sha256Digest> = same.filter_map(|one| one.hash.sha256()).collect();
     if digests.len() > 1 {
         let listed: Vec<String> = digests.iter().map(ToString::to_string).collect();
         let reason = format!("`{}` is there with several sha256 hashes: {}", file.filename, listed.join(", "));
@@ -349,25 +332,6 @@ impl LockedPackage {
     /// The entry as messages name it: `httpie 3.2.4`.
     pub fn entry(&self) -> String {
         self.version.as_ref().map_or_else(|| self.name.to_string(), |version| format!("{} {version}", self.name))
-    }
-
-    /// Whether a file's name is that of a wheel or a source distribution of this version. A wheel may have a local version
-    /// that the entry leaves out, as uv has it.
-    pub fn owns(&self, filename: &str) -> bool {
-        let is_version = |found: &Version| {
-            self.version.as_ref().is_none_or(|version| found == version || found.clone().without_local() == *version)
-        };
-        if let Ok(wheel) = filename.parse::<WheelFilename>() {
-            return wheel.name == self.name && is_version(&wheel.version);
-        }
-        let stem = [".tar.gz", ".zip", ".tar.bz2", ".tgz"].iter().find_map(|end| filename.strip_suffix(end));
-        let Some(stem) = stem else { return false };
-        // PEP 625, and names from before it, in which the name may hold dashes.
-        stem.match_indices('-').any(|(at, _)| {
-            let (name, version) = (stem[..at].parse::<PackageName>(), stem[at + 1..].parse::<Version>());
-            name.as_ref() == Ok(&self.name)
-                && self.version.as_ref().is_none_or(|_| version.as_ref().is_ok_and(is_version))
-        })
     }
 
     /// What tells it from other entries of its name: version, kind of source, number in the lock.

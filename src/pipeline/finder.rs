@@ -1,7 +1,6 @@
 //! Where the files of a lock are: in a directory of `--find-links`, in the cache, where the lock says, or where an index
 //! says.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +9,7 @@ use crate::error::Error;
 use crate::lock::{Choice, FileHash, FileLocation, LockError, LockedFile, LockedPackage, LockedSource, Selected};
 use crate::names::PackageName;
 use crate::resolve::{Artifact, Location, RemoteFile};
-use crate::target::{Target, WheelFilename};
+use crate::target::{Target, WheelFilename, sdist_versions};
 use crate::wheel::collect::CollectError;
 use crate::wheel::fetch::Client;
 use crate::wheel::index::IndexFile;
@@ -124,7 +123,7 @@ impl<'a> Finder<'a> {
         let mut add = |filename: String, location, sha256, size| {
             found.entry(filename.clone()).or_insert(RemoteFile { filename, location, sha256, size });
         };
-        for (name, path) in self.at_hand.iter().filter(|(name, _)| package.owns(name)) {
+        for (name, path) in self.at_hand.iter().filter(|(name, _)| is_of(name, package)) {
             let read = |source| LockError::Read { path: path.clone(), source };
             let file = std::fs::File::open(path).map_err(read).map_err(Box::new)?;
             let digest = Sha256Digest::of_reader(file).map_err(read).map_err(Box::new)?;
@@ -135,13 +134,13 @@ impl<'a> Finder<'a> {
         for digest in digests.iter().filter_map(FileHash::sha256) {
             for entry in std::fs::read_dir(self.cache_directory(&digest)).into_iter().flatten().flatten() {
                 let Ok(name) = entry.file_name().into_string() else { continue };
-                if package.owns(&name) && self.cached(&digest, &name).is_some() {
+                if is_of(&name, package) && self.cached(&digest, &name).is_some() {
                     add(name, Location::Path(entry.path()), Some(digest), None);
                 }
             }
         }
         let listed = self.listings.get(&package.name).into_iter().flatten();
-        for file in listed.filter(|file| package.owns(&file.filename)) {
+        for file in listed.filter(|file| is_of(&file.filename, package)) {
             let allowed = file.sha256.is_none_or(|digest| digests.contains(&FileHash::Sha256(digest)));
             if let (true, Some(location)) = (allowed, Location::from_url(&file.url)) {
                 add(file.filename.clone(), location, file.sha256, file.size);
@@ -153,7 +152,7 @@ impl<'a> Finder<'a> {
 
     /// A file at hand of a package, of which the lock names digests alone, that has none of them.
     pub(super) fn find_other(&self, one: &Selected<'_>) -> Option<(String, Sha256Digest)> {
-        let fitting = self.at_hand.keys().map(String::as_str).filter(|name| one.package.owns(name));
+        let fitting = self.at_hand.keys().map(String::as_str).filter(|name| is_of(name, one.package));
         let name = self.best(fitting).filter(|_| one.choice == Choice::Digests)?;
         let found = Sha256Digest::of_reader(std::fs::File::open(&self.at_hand[name]).ok()?).ok()?;
         Some((name.to_owned(), found))
@@ -162,22 +161,15 @@ impl<'a> Finder<'a> {
     /// A wheel at hand of a package that the lock has as a source.
     pub(super) fn find_built(&self, package: &LockedPackage) -> Option<(String, PathBuf)> {
         let names = self.at_hand.keys().map(String::as_str);
-        let best = self.best(names.filter(|name| name.ends_with(".whl") && package.owns(name)))?;
+        let best = self.best(names.filter(|name| name.ends_with(".whl") && is_of(name, package)))?;
         Some((best.to_owned(), self.at_hand[best].clone()))
     }
 
-    /// Of the names of one version's files the one that fits best; a source distribution where no wheel does.
+    /// Of the names of one version's files, sorted, the one that fits best; a source distribution where no wheel does.
     fn best<'n>(&self, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-        let rank = |name: &str| match name.parse::<WheelFilename>() {
-            Ok(wheel) => {
-                let rank = self.target.tags.best_rank(&wheel.tags)?;
-                Some((0, rank, Reverse(wheel.build_order())))
-            }
-            Err(_) if name.ends_with(".whl") => None,
-            Err(_) => Some((1, 0, Reverse(None))),
-        };
-        let ranked = names.filter_map(|name| Some((rank(name)?, name)));
-        ranked.min().map(|(_, name)| name)
+        let names: Vec<&str> = names.collect();
+        let wheel = self.target.tags.best_wheel(names.iter().copied(), |name| name);
+        wheel.or_else(|| names.into_iter().find(|name| !name.ends_with(".whl")))
     }
 
     /// Whether the cache has such a file; its bytes are not looked at.
@@ -195,6 +187,16 @@ impl<'a> Finder<'a> {
         let found = Sha256Digest::of_reader(std::fs::File::open(&path).ok()?).ok()?;
         (found == *digest).then_some(path)
     }
+}
+
+/// Whether a file's name is that of a wheel or a source distribution of this version.
+fn is_of(filename: &str, package: &LockedPackage) -> bool {
+    if let Ok(wheel) = filename.parse::<WheelFilename>() {
+        return wheel.name == package.name && package.version.as_ref().is_none_or(|version| *version == wheel.version);
+    }
+    let is_locked =
+        |version: &str| package.version.as_ref().is_none_or(|locked| version.parse().as_ref() == Ok(locked));
+    sdist_versions(filename, &package.name).any(is_locked)
 }
 
 /// The artifact that a file is.
