@@ -20,10 +20,11 @@ pub(super) enum Purpose {
 }
 
 pub(super) fn run(matches: &ArgMatches, purpose: Purpose) -> Status {
-    let Session { world, settings: mut resolved, terminal } = match Session::begin(matches, settings::resolve) {
-        Ok(session) => session,
-        Err(status) => return status,
-    };
+    let Session { world, settings: mut resolved, terminal } =
+        match Session::begin(matches, settings::resolve, |resolved| &resolved.settings) {
+            Ok(session) => session,
+            Err(status) => return status,
+        };
     if let Some(jobs) = resolved.jobs {
         // It fails only where a pool was made before, and none was.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global();

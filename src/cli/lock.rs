@@ -12,10 +12,11 @@ use super::session::Session;
 use super::{print_bytes, report, settings};
 
 pub(super) fn run(matches: &ArgMatches) -> Status {
-    let Session { world, settings, terminal } = match Session::begin(matches, settings::resolve_lock) {
-        Ok(session) => session,
-        Err(status) => return status,
-    };
+    let Session { world, settings, terminal } =
+        match Session::begin(matches, settings::resolve_lock, |settings| &settings.build) {
+            Ok(session) => session,
+            Err(status) => return status,
+        };
     let as_json = matches.get_flag("json");
     if matches.get_flag("check") {
         check_lock(&settings, &world, as_json)

@@ -3,7 +3,9 @@
 
 use clap::ArgMatches;
 
-use crate::process::interrupt;
+use crate::pipeline::Observer;
+use crate::process::{interrupt, offline};
+use crate::settings::BuildSettings;
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
 
@@ -18,10 +20,12 @@ pub(super) struct Session<S> {
 }
 
 impl<S> Session<S> {
-    /// Begins. What does not work is told, and its status is the error.
+    /// Begins, with what `resolve` makes of the arguments, among it the settings of a build. What does not work is told,
+    /// and its status is the error.
     pub(super) fn begin<E: Explain>(
         matches: &ArgMatches,
         resolve: impl FnOnce(&ArgMatches, &Surroundings) -> Result<S, E>,
+        of_build: impl FnOnce(&S) -> &BuildSettings,
     ) -> Result<Self, Status> {
         let loudness = match (matches.get_flag("quiet"), matches.get_flag("verbose")) {
             (true, _) => Loudness::Quiet,
@@ -31,9 +35,22 @@ impl<S> Session<S> {
         let world = world::read().map_err(|error| report::fail(&error))?;
         let settings = resolve(matches, &world).map_err(|error| report::fail(&error))?;
         let terminal = Terminal::new(loudness);
+        hold_offline(of_build(&settings), &terminal);
         let bar = terminal.bar();
         interrupt::install(move || bar.finish_and_clear())
             .map_err(|error| report::fail_io("answer signals", &error))?;
         Ok(Self { world, settings, terminal })
+    }
+}
+
+/// Has the system refuse internet sockets where `--offline` was asked for, before any thread or child is started.
+fn hold_offline(settings: &BuildSettings, terminal: &Terminal) {
+    if settings.offline
+        && let Err(reason) = offline::refuse_internet()
+    {
+        terminal.warn(&format!(
+            "the system does not enforce --offline ({reason}): a build backend's programs other than Python could reach \
+             the network"
+        ));
     }
 }

@@ -292,9 +292,7 @@ impl Collector<'_> {
     fn build(&self, source: &Source<'_>, from: BuiltFrom, unpinned: &mut Unpinned) -> Result<VerifiedWheel, Error> {
         self.allow_building(vec![from.uri.clone()])?;
         let built = self.workshop.build(source, Known::default(), &[]).map_err(Box::new)?;
-        if let workshop::Origin::Built { build_requirements, .. } = &built.origin {
-            unpinned.add_build_requirements(build_requirements);
-        }
+        unpinned.add_build_requirements(&built.origin);
         self.repack(&built, from)
     }
 
@@ -346,7 +344,7 @@ impl Collector<'_> {
         let mut checked = Vec::new();
         let mut wheel_inputs = Vec::new();
         for wheel in collected {
-            let workshop::Origin::Built { source, sha256, build_requirements, .. } = &wheel.origin else {
+            let workshop::Origin::Built { source, sha256, .. } = &wheel.origin else {
                 let origin = given(&wheel.origin);
                 wheel_inputs.push(WheelInput { path: wheel.path, expected: wheel.sha256, origin });
                 continue;
@@ -357,7 +355,7 @@ impl Collector<'_> {
                 (Some(_), None) => return Err(CollectError::Unhashed(wheel.name.to_string()).into()),
                 (None, _) => {}
             }
-            unpinned.add_build_requirements(build_requirements);
+            unpinned.add_build_requirements(&wheel.origin);
             let from = BuiltFrom { uri: source.clone(), sha256: *sha256 };
             checked.push(self.repack(&wheel, from)?);
         }

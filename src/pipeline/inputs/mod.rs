@@ -25,6 +25,7 @@ use crate::surroundings::Surroundings;
 use crate::target::Requirement;
 
 pub use locks::FoundLock;
+pub(super) use requirements::DirectRequirements;
 
 /// Everything that is to be packed, as far as reading files tells.
 #[derive(Debug)]
