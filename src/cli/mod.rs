@@ -9,6 +9,7 @@ mod observer;
 mod options;
 mod plan;
 mod report;
+mod session;
 mod settings;
 mod world;
 
