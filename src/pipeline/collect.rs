@@ -19,7 +19,7 @@ use crate::python::Interpreter;
 use crate::python::environment::resolver_environment;
 use crate::python::venv::Venv;
 use crate::redact::recorded_url;
-use crate::resolve::local_requirement;
+use crate::resolve::{Told, local_requirement};
 use crate::settings::{BuildSettings, SourcePolicy, UnpinnedPolicy};
 use crate::surroundings::Surroundings;
 use crate::target::{Closure, Requirement, RequirementSource, Target};
@@ -108,6 +108,8 @@ pub(super) fn collect(
         Ok(install_wheel(path, venv)?)
     };
     let own_tags: Vec<String> = interpreter.target.tags.iter().map(|tag| tag.to_string()).collect();
+    let say = |line: &str| observer.detail(line);
+    let told = Told::to(&say);
     let collector = Collector {
         settings,
         world,
@@ -125,6 +127,7 @@ pub(super) fn collect(
             epoch: settings.epoch.seconds(),
             build_timeout: settings.build_timeout,
             resolve_timeout: RESOLVE_TIMEOUT,
+            told: &told,
             limits: sdist::Limits { bytes: settings.limits.unpacked, ..sdist::Limits::default() },
             build_lock,
             install: &install,

@@ -8,6 +8,7 @@ use crate::process::ScratchDir;
 use crate::project::sdist;
 use crate::python::Interpreter;
 use crate::python::venv::Venv;
+use crate::resolve::Told;
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 use crate::target::Target;
@@ -18,6 +19,7 @@ use crate::wheel::install::install_wheel;
 use crate::wheel::locked::BuildLock;
 use crate::wheel::{Origin, WheelInput, verify_wheel};
 
+use super::Observer;
 use super::collect::RESOLVE_TIMEOUT;
 use super::inputs::Inputs;
 
@@ -28,6 +30,7 @@ pub(super) fn with_workshop<T>(
     inputs: &Inputs,
     interpreter: &Interpreter,
     scratch: &ScratchDir,
+    observer: &dyn Observer,
     work: impl FnOnce(&Workshop<'_>, &Target) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let platform = settings.platform.as_deref().map(str::parse).transpose()?;
@@ -41,6 +44,7 @@ pub(super) fn with_workshop<T>(
         Ok(install_wheel(path, venv)?)
     };
     let tags: Vec<String> = interpreter.target.tags.iter().map(|tag| tag.to_string()).collect();
+    let say = |line: &str| observer.detail(line);
     let workshop = Workshop {
         surroundings: world,
         scratch,
@@ -52,6 +56,7 @@ pub(super) fn with_workshop<T>(
         epoch: settings.epoch.seconds(),
         build_timeout: settings.build_timeout,
         resolve_timeout: RESOLVE_TIMEOUT,
+        told: &Told::to(&say),
         limits: sdist::Limits { bytes: settings.limits.unpacked, ..sdist::Limits::default() },
         build_lock: BuildLock::default(),
         install: &install,

@@ -109,7 +109,7 @@ pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observ
     let interpreter = inputs.find_interpreter(build, world)?;
     let earlier = EarlierLock::read(&path).unwrap_or_default();
     let scratch = ScratchDir::create(&world.temporary)?;
-    with_workshop(build, world, &inputs, &interpreter, &scratch, |workshop, target| {
+    with_workshop(build, world, &inputs, &interpreter, &scratch, observer, |workshop, target| {
         let locker =
             Locker { settings, world, observer, inputs: &inputs, path: &path, workshop, target, earlier: &earlier };
         let (draft, resolver) = locker.draft()?;
@@ -373,6 +373,7 @@ impl Locker<'_> {
             offline: build.offline,
             directory: self.directory(),
             timeout: RESOLVE_TIMEOUT,
+            told: self.workshop.told,
         };
         let preferred = self.preferred(&self.earlier.packages);
         let wanted = PinRequest { request, extent, preferred: &preferred, settled };
