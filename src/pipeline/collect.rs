@@ -262,7 +262,7 @@ impl Collector<'_> {
             }
             SourceKind::Git(git) => {
                 self.observer.begin(Stage::Build, &format!("fetching {}", git.url));
-                let into = self.scratch.subdirectory("git")?.join("source");
+                let into = self.scratch.subdirectory("git")?.join(git.name());
                 let temporary = self.scratch.subdirectory("git-tmp")?;
                 let environment = resolver_environment(self.world, &temporary, None);
                 let program = self.world.find_program("git");

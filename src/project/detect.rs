@@ -3,10 +3,11 @@
 //!
 //! Nothing is guessed: where several scripts, or several locks, could be meant, that is an error which lists them.
 //! A single script (PEP 723) is packed only when it is named, with the lock beside it if there is one
-//! ([`script_lock`]).
+//! ([`script_locks`]).
 
 mod workspace;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::pyproject::has_packaging_metadata;
@@ -144,7 +145,9 @@ impl Explain for DetectError {
             Self::ReservedScript(_) => "give it another name, `main.py` for one".to_owned(),
             Self::SeveralLocks(locks) => {
                 let first = locks.first().map(|path| path.display().to_string()).unwrap_or_default();
-                format!("choose one with `--lock FILE`, as in `--lock {first}`")
+                format!(
+                    "choose one with `--lock FILE`, as in `--lock {first}`, or for good as `lock` in [tool.pyzpack]"
+                )
             }
             Self::UnlockedPipfile(_) => "run `pipenv lock`, or name requirements with `-r FILE`".to_owned(),
             Self::Requirements(error) => return error.hint(),
@@ -202,11 +205,11 @@ pub fn detect_lock(directory: &Path) -> Result<Option<PathBuf>, DetectError> {
     Ok(locks.pop())
 }
 
-/// The lock of a single script: uv writes `SCRIPT.py.lock` beside it.
-pub fn script_lock(script: &Path) -> Option<PathBuf> {
-    let mut name = script.file_name()?.to_owned();
-    name.push(".lock");
-    Some(script.with_file_name(name)).filter(|path| path.is_file())
+/// The locks of a single script: beside it uv writes `SCRIPT.py.lock`, and pyzpack `pylock.SCRIPT.toml`.
+pub fn script_locks(script: &Path) -> Vec<PathBuf> {
+    let part = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let names = [format!("{}.lock", part(script.file_name())), format!("pylock.{}.toml", part(script.file_stem()))];
+    names.map(|name| script.with_file_name(name)).into_iter().filter(|path| path.is_file()).collect()
 }
 
 /// What states requirements besides metadata and lock; a complete requirements file becomes the lock where there is none.
@@ -268,7 +271,9 @@ fn detect_stated(
             if requirements.is_none() {
                 reasons.push(format!("{rye_is_input}; it is followed as requirements"));
             }
-            reasons.push(format!("what is needed is in `{name}`, which pins not everything: there is no lock"));
+            reasons.push(format!(
+                "what is needed is in `{name}`, which does not pin everything with a hash: there is no lock"
+            ));
             return Ok(vec![Stated { path: path.clone(), role }]);
         }
         reasons.push(format!("`{name}` is not read: it is no lock, and the project's metadata say what it needs"));
@@ -420,7 +425,7 @@ mod tests {
                 "starts main",
                 "Followed requirements.txt",
                 "an application without packaging metadata, which starts `main`: `main.py` is there",
-                "what is needed is in `requirements.txt`, which pins not everything: there is no lock",
+                "what is needed is in `requirements.txt`, which does not pin everything with a hash: there is no lock",
             ],
         );
         expect(
@@ -461,7 +466,7 @@ mod tests {
                 "Followed requirements.lock",
                 "an application without packaging metadata, which starts `app`: `app.py` is there",
                 "`requirements.lock` is no lock: rye writes it without hashes; it is followed as requirements",
-                "what is needed is in `requirements.lock`, which pins not everything: there is no lock",
+                "what is needed is in `requirements.lock`, which does not pin everything with a hash: there is no lock",
             ],
         );
     }
@@ -475,7 +480,7 @@ mod tests {
         );
         refuse(
             &[PROJECT, ("uv.lock", ""), ("poetry.lock", "")],
-            "several locks: uv.lock, poetry.lock; choose one with `--lock FILE`, as in `--lock uv.lock`",
+            "several locks: uv.lock, poetry.lock; choose one with `--lock FILE`, as in `--lock uv.lock`, or for good as `lock` in [tool.pyzpack]",
         );
         let both = [requirements, ("main.py", ""), ("app.py", "")];
         let named = Named { module: Some("x"), ..Named::default() };
@@ -557,8 +562,12 @@ mod tests {
 
     #[test]
     fn a_script_has_the_lock_beside_it() {
-        let place = place(&[("a.py", ""), ("a.py.lock", ""), ("b.py", "")]);
-        assert_eq!(script_lock(&place.path().join("a.py")), Some(place.path().join("a.py.lock")));
-        assert_eq!(script_lock(&place.path().join("b.py")), None);
+        let place = place(&[("a.py", ""), ("a.py.lock", ""), ("b.py", ""), ("pylock.b.toml", ""), ("pylock.toml", "")]);
+        let locks = |name: &str| script_locks(&place.path().join(name));
+        assert_eq!(locks("a.py"), [place.path().join("a.py.lock")]);
+        assert_eq!(locks("b.py"), [place.path().join("pylock.b.toml")]);
+        assert!(locks("c.py").is_empty());
+        std::fs::write(place.path().join("pylock.a.toml"), "").unwrap();
+        assert_eq!(locks("a.py"), [place.path().join("a.py.lock"), place.path().join("pylock.a.toml")]);
     }
 }

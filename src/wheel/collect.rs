@@ -159,7 +159,7 @@ pub enum CollectError {
     #[error("the requirements files require hashes, and there is none to check of: {0}")]
     Unhashed(String),
     /// There is no lock, and everything must be pinned.
-    #[error("--locked needs a lock, and there is none: nothing pins {0}")]
+    #[error("--locked needs a lock, and there is none: no hash pins {0}")]
     NoLock(String),
     /// Something is not pinned, and everything must be.
     #[error("not pinned, and --locked refuses that: {0}")]

@@ -23,6 +23,7 @@ use crate::lock::{Draft, EarlierLock, EarlierPackage, LockError, LockFormat};
 use crate::names::PackageName;
 use crate::output::{OutputError, check_target};
 use crate::process::{PendingFile, ScratchDir};
+use crate::project::detect::{DetectError, detect_lock, script_locks};
 use crate::project::git::GitSource;
 use crate::python::environment::resolver_environment;
 use crate::resolve::{Extent, PinRequest, Pinned, Pinning, Preferred, Request, ResolveError, TargetOverride, pin};
@@ -125,8 +126,30 @@ pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observ
         let (inputs, path, target, earlier) = (&inputs, path.as_path(), &target, &earlier);
         let locker = Locker { settings, world, observer, inputs, path, workshop, target, earlier };
         let (draft, resolver) = locker.draft()?;
-        write(&draft, locker.directory(), settings, target, resolver)
+        let written = write(&draft, locker.directory(), settings, target, resolver)?;
+        tell_others(&written.path, &inputs, observer);
+        Ok(written)
     })
+}
+
+/// Tells of locks beside the new one: a build takes none of several that is not named.
+fn tell_others(path: &Path, inputs: &Inputs, observer: &dyn Observer) {
+    let beside = match inputs.sources.first() {
+        Some(SourceKind::Script { path, .. }) => script_locks(path),
+        _ => match path.parent().map(detect_lock) {
+            Some(Err(DetectError::SeveralLocks(locks))) => locks,
+            _ => return,
+        },
+    };
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let own = name(path);
+    let others: Vec<String> = beside.iter().map(|other| name(other)).filter(|other| *other != own).collect();
+    // A lock of another name is no build's until it is named.
+    if others.is_empty() || beside.iter().all(|other| name(other) != own) {
+        return;
+    }
+    let others = others.join("`, `");
+    observer.warn(&format!("`{others}` was not read, and is a lock too: build with `--lock {own}`"));
 }
 
 /// Tells whether the lock that `settings` would write is there and still right; nothing is resolved or written.
@@ -139,7 +162,13 @@ pub fn check(settings: &LockSettings, world: &Surroundings) -> Result<PathBuf, E
     let path = lock_path(settings, &inputs)?;
     let stale = |reason: String| -> Error {
         let universal = if settings.coverage == Coverage::Universal { " --universal" } else { "" };
-        let command = format!("pyzpack lock{universal}");
+        let script = match inputs.sources.first() {
+            Some(SourceKind::Script { path, .. }) => {
+                format!(" {}", path.strip_prefix(&build.directory).unwrap_or(path).display())
+            }
+            _ => String::new(),
+        };
+        let command = format!("pyzpack lock{universal}{script}");
         Box::new(LockError::Stale { path: path.clone(), reason, command }).into()
     };
     let Some(lock) = EarlierLock::read(&path) else {
@@ -304,7 +333,7 @@ impl Locker<'_> {
 
     fn build_commit(&self, git: &GitSource) -> Result<(VerifiedWheel, BuildSource), Error> {
         self.observer.begin(Stage::Build, &format!("fetching {}", git.url));
-        let into = self.workshop.scratch.subdirectory("git")?.join("source");
+        let into = self.workshop.scratch.subdirectory("git")?.join(git.name());
         let temporary = self.workshop.scratch.subdirectory("git-tmp")?;
         let environment = resolver_environment(self.world, &temporary, None);
         let program = self.world.find_program("git");
