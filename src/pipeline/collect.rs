@@ -13,10 +13,10 @@ use crate::evidence::{RecipeFile, RecipeInput};
 use crate::lock::Lock;
 use crate::names::{ExtraName, PackageName};
 use crate::process::ScratchDir;
+use crate::project::git::Checkout;
 use crate::project::requirements::digest_in_url;
 use crate::project::sdist;
 use crate::python::Interpreter;
-use crate::python::environment::resolver_environment;
 use crate::python::venv::Venv;
 use crate::redact::recorded_url;
 use crate::resolve::local_requirement;
@@ -37,6 +37,7 @@ use crate::wheel::{
 use super::inputs::{Inputs, SourceKind};
 use super::locked::Locked;
 use super::pins::{AllowedHashes, Unpinned, check, is_commit};
+use super::repositories::{check_out, find_epoch};
 use super::{Observer, Stage};
 
 /// How long choosing versions may take.
@@ -65,6 +66,8 @@ pub struct Collected {
     pub overridden: Overridden,
     /// What it runs on.
     pub target: Target,
+    /// The time of every entry.
+    pub epoch: Epoch,
     /// The inputs, as the recipe has them.
     pub recipe_inputs: Vec<RecipeInput>,
     /// What chose the versions.
@@ -100,6 +103,8 @@ pub(super) fn collect(
     };
     let index = &inputs.index;
     let scratch = ScratchDir::create(&world.temporary)?;
+    let checkouts = check_out(inputs, settings, world, &scratch, observer)?;
+    let epoch = find_epoch(inputs, &checkouts, settings, world, observer)?;
     let urls: Vec<String> = index.index_url.iter().chain(&index.extra_index_urls).cloned().collect();
     let client = Client::new(Access::read(world, &urls), settings.offline);
     let install = |path: &Path, expected: Option<&Sha256Digest>, venv: &Venv| {
@@ -114,6 +119,7 @@ pub(super) fn collect(
         observer,
         scratch: &scratch,
         target: &target,
+        epoch,
         workshop: Workshop {
             surroundings: world,
             scratch: &scratch,
@@ -122,7 +128,7 @@ pub(super) fn collect(
             index,
             client: &client,
             offline: settings.offline,
-            epoch: settings.epoch.seconds(),
+            epoch: epoch.seconds(),
             build_timeout: settings.build_timeout,
             resolve_timeout: RESOLVE_TIMEOUT,
             limits: sdist::Limits { bytes: settings.limits.unpacked, ..sdist::Limits::default() },
@@ -131,7 +137,7 @@ pub(super) fn collect(
             collected: CollectedBefore::default(),
         },
     };
-    let mut gathered = collector.gather(inputs)?;
+    let mut gathered = collector.gather(inputs, &checkouts)?;
     let requirements = collector.requirements(inputs, &gathered);
     let settled = match &locked {
         Some(locked) => collector.collect_locked(&mut gathered, requirements, locked)?,
@@ -161,6 +167,7 @@ pub(super) fn collect(
         roots,
         overridden,
         target,
+        epoch,
         recipe_inputs: gathered.recipe_inputs,
         resolver,
         unpinned,
@@ -174,6 +181,12 @@ pub(super) struct Settled {
     pub(super) roots: Vec<Requirement>,
     pub(super) overridden: Overridden,
     pub(super) resolver: String,
+}
+
+/// What of the inputs is had already, each in their order.
+struct Checked<'a> {
+    wheels: std::vec::IntoIter<VerifiedWheel>,
+    checkouts: std::slice::Iter<'a, Checkout>,
 }
 
 /// What the inputs gave by themselves.
@@ -217,12 +230,13 @@ pub(super) struct Collector<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) scratch: &'a ScratchDir,
     pub(super) target: &'a Target,
+    epoch: Epoch,
     pub(super) workshop: Workshop<'a>,
 }
 
 impl Collector<'_> {
     /// Builds and checks what was named.
-    fn gather(&self, inputs: &Inputs) -> Result<Gathered, Error> {
+    fn gather(&self, inputs: &Inputs, checkouts: &[Checkout]) -> Result<Gathered, Error> {
         let mut gathered = Gathered { name: inputs.fallback_name(), ..Gathered::default() };
         let wheels = inputs.sources.iter().filter_map(|source| match source {
             SourceKind::Wheel(path) => Some(WheelInput { path: path.clone(), expected: None, origin: Origin::Local }),
@@ -232,9 +246,12 @@ impl Collector<'_> {
         if !wheels.is_empty() {
             self.observer.begin(Stage::Verify, &format!("checking {}", count(wheels.len(), "wheel")));
         }
-        let mut named_wheels = verify_wheels(&wheels, &self.settings.limits)?.into_iter();
+        let mut checked = Checked {
+            wheels: verify_wheels(&wheels, &self.settings.limits)?.into_iter(),
+            checkouts: checkouts.iter(),
+        };
         for (index, source) in inputs.sources.iter().enumerate() {
-            let (name, is_distribution) = self.gather_one(inputs, source, &mut named_wheels, &mut gathered)?;
+            let (name, is_distribution) = self.gather_one(inputs, source, &mut checked, &mut gathered)?;
             if index == 0 {
                 gathered.name = name;
                 gathered.first_is_distribution = is_distribution;
@@ -251,7 +268,7 @@ impl Collector<'_> {
         &self,
         inputs: &Inputs,
         source: &SourceKind,
-        named_wheels: &mut impl Iterator<Item = VerifiedWheel>,
+        checked: &mut Checked<'_>,
         gathered: &mut Gathered,
     ) -> Result<(String, bool), Error> {
         let wheel = match source {
@@ -273,7 +290,7 @@ impl Collector<'_> {
                 return Ok((module.clone(), false));
             }
             SourceKind::Wheel(path) => {
-                let wheel = named_wheels.next().expect("every wheel that is named was checked");
+                let wheel = checked.wheels.next().expect("every wheel that is named was checked");
                 check_file(inputs, path, &wheel.filename.to_string(), wheel.sha256)?;
                 let file = RecipeFile { filename: wheel.filename.to_string(), sha256: wheel.sha256 };
                 gathered.recipe_inputs.push(RecipeInput::File(file));
@@ -295,12 +312,7 @@ impl Collector<'_> {
                 self.build(&source, from, &mut gathered.unpinned)?
             }
             SourceKind::Git(git) => {
-                self.observer.begin(Stage::Build, &format!("fetching {}", git.url));
-                let into = self.scratch.subdirectory("git")?.join("source");
-                let temporary = self.scratch.subdirectory("git-tmp")?;
-                let environment = resolver_environment(self.world, &temporary, None);
-                let program = self.world.find_program("git");
-                let checkout = git.checkout(program.as_deref(), &into, &environment, self.settings.offline)?;
+                let checkout = checked.checkouts.next().expect("every repository that is named was fetched");
                 let input = RecipeInput::Git {
                     uri: recorded_url(&git.url),
                     commit: checkout.commit.clone(),
@@ -364,8 +376,7 @@ impl Collector<'_> {
                 .warn(&format!("`{wheel}` depends on TMPDIR: its backend wrote the path of the build into `{entry}`"));
         }
         let directory = self.scratch.subdirectory("canonical")?;
-        let epoch: Epoch = self.settings.epoch;
-        Ok(repack(&built.path, from, &directory, epoch, &self.settings.limits)?)
+        Ok(repack(&built.path, from, &directory, self.epoch, &self.settings.limits)?)
     }
 
     /// Checks what was fetched, found or built; `given` is the origin of what was not built.

@@ -9,6 +9,7 @@ pub mod lock;
 mod locked;
 mod outline;
 mod pins;
+mod repositories;
 mod resolved;
 mod start;
 mod workshop;
@@ -147,7 +148,7 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
         named: collected.named.clone(),
         roots: collected.roots.clone(),
         overridden: collected.overridden.clone(),
-        epoch: settings.epoch,
+        epoch: collected.epoch,
         shebang: settings.shebang.clone(),
         layout: settings.layout,
         compression: settings.compression,

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use crate::archive::Epoch;
 use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::process::ScratchDir;
 use crate::project::sdist;
 use crate::python::Interpreter;
 use crate::python::venv::Venv;
-use crate::settings::BuildSettings;
+use crate::settings::{BuildSettings, EpochChoice};
 use crate::surroundings::Surroundings;
 use crate::target::Target;
 use crate::wheel::access::Access;
@@ -33,6 +34,11 @@ pub(super) fn with_workshop<T>(
     let platform = settings.platform.as_deref().map(str::parse).transpose()?;
     let target = interpreter.target.overridden(settings.target_python, platform.as_ref());
     let index = &inputs.index;
+    // A lock holds no time.
+    let epoch = match settings.epoch {
+        EpochChoice::At(epoch) => epoch,
+        EpochChoice::Commit => Epoch::default(),
+    };
     let urls: Vec<String> = index.index_url.iter().chain(&index.extra_index_urls).cloned().collect();
     let client = Client::new(Access::read(world, &urls), settings.offline);
     let install = |path: &Path, expected: Option<&Sha256Digest>, venv: &Venv| {
@@ -49,7 +55,7 @@ pub(super) fn with_workshop<T>(
         index,
         client: &client,
         offline: settings.offline,
-        epoch: settings.epoch.seconds(),
+        epoch: epoch.seconds(),
         build_timeout: settings.build_timeout,
         resolve_timeout: RESOLVE_TIMEOUT,
         limits: sdist::Limits { bytes: settings.limits.unpacked, ..sdist::Limits::default() },
