@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pep440_rs::VersionSpecifiers;
+use serde::Serialize;
 
 use crate::application::{LooseFile, Overridden, WheelSet};
 use crate::archive::{ArchivePath, Epoch};
@@ -25,8 +26,8 @@ use crate::surroundings::Surroundings;
 use crate::target::{Closure, Requirement, RequirementSource, Target};
 use crate::urls::path_of_file_url;
 use crate::wheel::access::Access;
-use crate::wheel::build::{Known, Source};
-use crate::wheel::collect::{self as workshop, CollectError, CollectedBefore, Workshop};
+use crate::wheel::build::{BuildRequirement, Known, Source};
+use crate::wheel::collect::{self as workshop, CollectError, CollectedBefore, Made, Workshop};
 use crate::wheel::fetch::Client;
 use crate::wheel::install::install_wheel;
 use crate::wheel::locked::{BuildLock, Unlocked};
@@ -74,6 +75,8 @@ pub struct Collected {
     pub resolver: String,
     /// What another day could choose otherwise.
     pub unpinned: Unpinned,
+    /// What was built, and with what, by name.
+    pub builds: Vec<BuildFacts>,
     /// Keeps fetched and built wheels until the archive is written.
     _scratch: ScratchDir,
 }
@@ -146,6 +149,9 @@ pub(super) fn collect(
     let Settled { wheels, roots, overridden, resolver } = settled;
     let named = gathered.named.clone();
     let wheels = WheelSet::new(wheels)?;
+    let mut builds = gathered.builds;
+    builds.retain(|build| wheels.get(&build.name).is_some());
+    builds.sort_by(|left, right| left.name.cmp(&right.name));
     let mut unpinned = gathered.unpinned;
     unpinned.distributions.retain(|name| wheels.get(name).is_some());
     let first = gathered.named.first().and_then(|name| wheels.get(name)).filter(|_| gathered.first_is_distribution);
@@ -171,8 +177,32 @@ pub(super) fn collect(
         recipe_inputs: gathered.recipe_inputs,
         resolver,
         unpinned,
+        builds,
         _scratch: scratch,
     })
+}
+
+/// A wheel that was built, and what with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BuildFacts {
+    /// The distribution.
+    pub name: PackageName,
+    /// Its version.
+    pub version: String,
+    /// The wheel's file name.
+    pub filename: String,
+    /// The digest of the wheel as it was packed anew.
+    pub sha256: Sha256Digest,
+    /// What it was built from, as the manifest has it.
+    pub source: String,
+    /// The digest of that, where it is a file.
+    pub source_sha256: Option<Sha256Digest>,
+    /// Whether anything ran for it.
+    pub made: Made,
+    /// Whether a lock named all that it was built with.
+    pub locked: bool,
+    /// What it was built with, as far as that is known: nothing is of a wheel that was built elsewhere.
+    pub requirements: Vec<BuildRequirement>,
 }
 
 /// The wheels that are packed, and why.
@@ -202,6 +232,7 @@ pub(super) struct Gathered {
     requires_python: Option<VersionSpecifiers>,
     recipe_inputs: Vec<RecipeInput>,
     pub(super) unpinned: Unpinned,
+    builds: Vec<BuildFacts>,
 }
 
 /// What is needed, once for the resolver and once for following it here.
@@ -246,10 +277,8 @@ impl Collector<'_> {
         if !wheels.is_empty() {
             self.observer.begin(Stage::Verify, &format!("checking {}", count(wheels.len(), "wheel")));
         }
-        let mut checked = Checked {
-            wheels: verify_wheels(&wheels, &self.settings.limits)?.into_iter(),
-            checkouts: checkouts.iter(),
-        };
+        let mut checked =
+            Checked { wheels: verify_wheels(&wheels, &self.settings.limits)?.into_iter(), checkouts: checkouts.iter() };
         for (index, source) in inputs.sources.iter().enumerate() {
             let (name, is_distribution) = self.gather_one(inputs, source, &mut checked, &mut gathered)?;
             if index == 0 {
@@ -298,18 +327,18 @@ impl Collector<'_> {
             }
             SourceKind::Project(project) => {
                 self.observer.begin(Stage::Build, &format!("building {}", project.root.display()));
-                let source = Source::Directory { root: &project.root, project: Path::new("") };
+                let source = Source::Project(&project.root);
                 gathered.recipe_inputs.push(RecipeInput::Requirement(".".to_owned()));
-                self.build(&source, BuiltFrom { uri: ".".to_owned(), sha256: None }, &mut gathered.unpinned)?
+                self.build(&source, BuiltFrom { uri: ".".to_owned(), sha256: None }, gathered)?
             }
             SourceKind::Sdist(path) => {
                 let file = describe_file(path)?;
                 check_file(inputs, path, &file.filename, file.sha256)?;
                 self.observer.begin(Stage::Build, &format!("building {}", file.filename));
-                let source = Source::Sdist { path, sha256: Some(file.sha256) };
+                let source = Source::Sdist { path, sha256: Some(file.sha256), subdirectory: None };
                 let from = BuiltFrom { uri: file.filename.clone(), sha256: Some(file.sha256) };
                 gathered.recipe_inputs.push(RecipeInput::File(file));
-                self.build(&source, from, &mut gathered.unpinned)?
+                self.build(&source, from, gathered)?
             }
             SourceKind::Git(git) => {
                 let checkout = checked.checkouts.next().expect("every repository that is named was fetched");
@@ -326,7 +355,7 @@ impl Collector<'_> {
                     gathered.unpinned.repositories.insert(git.url.clone());
                 }
                 let from = BuiltFrom { uri: git.pinned(&checkout.commit), sha256: None };
-                self.build(&source, from, &mut gathered.unpinned)?
+                self.build(&source, from, gathered)?
             }
         };
         let name = wheel.metadata.name.clone();
@@ -335,13 +364,10 @@ impl Collector<'_> {
         Ok((name.to_string(), true))
     }
 
-    fn build(&self, source: &Source<'_>, from: BuiltFrom, unpinned: &mut Unpinned) -> Result<VerifiedWheel, Error> {
+    fn build(&self, source: &Source<'_>, from: BuiltFrom, gathered: &mut Gathered) -> Result<VerifiedWheel, Error> {
         self.allow_building(vec![from.uri.clone()])?;
         let built = self.workshop.build(source, Known::default(), &[]).map_err(Box::new)?;
-        if let workshop::Origin::Built { build_requirements, .. } = &built.origin {
-            unpinned.add_build_requirements(build_requirements);
-        }
-        self.repack(&built, from)
+        self.take_built(&built, from, gathered)
     }
 
     /// Refuses to go on where something is not pinned and everything must be.
@@ -367,16 +393,44 @@ impl Collector<'_> {
         }
     }
 
-    fn repack(&self, built: &CollectedWheel, from: BuiltFrom) -> Result<VerifiedWheel, Error> {
-        if let workshop::Origin::Built { path_dependent, .. } = &built.origin
-            && let Some(entry) = path_dependent.first()
-        {
-            let wheel = &built.filename;
-            self.observer
-                .warn(&format!("`{wheel}` depends on TMPDIR: its backend wrote the path of the build into `{entry}`"));
+    /// Packs a wheel anew that was built, and keeps what it was built with.
+    fn take_built(
+        &self,
+        built: &CollectedWheel,
+        from: BuiltFrom,
+        gathered: &mut Gathered,
+    ) -> Result<VerifiedWheel, Error> {
+        let workshop::Origin::Built { build_requirements, locked, made, path_dependent, .. } = &built.origin else {
+            unreachable!("only what was built is packed anew");
+        };
+        let filename = &built.filename;
+        if let Some(entry) = path_dependent.first() {
+            let reason = "its backend wrote the path of the build into";
+            self.observer.warn(&format!("`{filename}` depends on TMPDIR: {reason} `{entry}`"));
         }
+        match made {
+            Made::Now => {}
+            Made::Before => self.observer.detail(&format!("`{filename}` was built before: the cache has it")),
+            Made::Elsewhere => {
+                self.observer.detail(&format!("`{filename}` was built elsewhere, and stands for {}", from.uri))
+            }
+        }
+        gathered.unpinned.add_build_requirements(build_requirements);
         let directory = self.scratch.subdirectory("canonical")?;
-        Ok(repack(&built.path, from, &directory, self.epoch, &self.settings.limits)?)
+        let (source, source_sha256) = (from.uri.clone(), from.sha256);
+        let wheel = repack(&built.path, from, &directory, self.epoch, &self.settings.limits)?;
+        gathered.builds.push(BuildFacts {
+            name: wheel.metadata.name.clone(),
+            version: wheel.metadata.version.to_string(),
+            filename: wheel.filename.to_string(),
+            sha256: wheel.sha256,
+            source,
+            source_sha256,
+            made: *made,
+            locked: *locked,
+            requirements: build_requirements.clone(),
+        });
+        Ok(wheel)
     }
 
     /// Checks what was fetched, found or built; `given` is the origin of what was not built.
@@ -385,13 +439,13 @@ impl Collector<'_> {
         collected: Vec<CollectedWheel>,
         hashes: &AllowedHashes,
         given: impl Fn(&workshop::Origin) -> Origin,
-        unpinned: &mut Unpinned,
+        gathered: &mut Gathered,
     ) -> Result<Vec<VerifiedWheel>, Error> {
         self.observer.begin(Stage::Verify, &format!("checking {}", count(collected.len(), "wheel")));
         let mut checked = Vec::new();
         let mut wheel_inputs = Vec::new();
         for wheel in collected {
-            let workshop::Origin::Built { source, sha256, build_requirements, .. } = &wheel.origin else {
+            let workshop::Origin::Built { source, sha256, .. } = &wheel.origin else {
                 let origin = given(&wheel.origin);
                 wheel_inputs.push(WheelInput { path: wheel.path, expected: wheel.sha256, origin });
                 continue;
@@ -402,9 +456,8 @@ impl Collector<'_> {
                 (Some(_), None) => return Err(CollectError::Unhashed(wheel.name.to_string()).into()),
                 (None, _) => {}
             }
-            unpinned.add_build_requirements(build_requirements);
             let from = BuiltFrom { uri: source.clone(), sha256: *sha256 };
-            checked.push(self.repack(&wheel, from)?);
+            checked.push(self.take_built(&wheel, from, gathered)?);
         }
         let verified = verify_wheels(&wheel_inputs, &self.settings.limits)?;
         for wheel in &verified {

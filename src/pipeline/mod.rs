@@ -25,7 +25,7 @@ use crate::python::Interpreter;
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 
-pub use collect::Collected;
+pub use collect::{BuildFacts, Collected};
 pub use inputs::{FoundLock, Inputs, SourceKind};
 pub use outline::{OutlinedEntry, OutlinedStep, outline_lock};
 pub use pins::Unpinned;

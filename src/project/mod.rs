@@ -9,6 +9,7 @@ pub mod input;
 pub mod loose;
 pub mod pipfile;
 pub mod pyproject;
+pub mod reach;
 pub mod requirements;
 pub mod script;
 pub mod sdist;

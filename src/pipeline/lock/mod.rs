@@ -246,7 +246,7 @@ impl Locker<'_> {
                     let name = match &known {
                         Some(known) => known.name.clone(),
                         None => {
-                            let source = Source::Directory { root: &project.root, project: Path::new("") };
+                            let source = Source::Project(&project.root);
                             let wheel = self.build(&source, &project.root.display().to_string())?;
                             let name = wheel.metadata.name.clone();
                             wheels.push(wheel);
@@ -261,7 +261,10 @@ impl Locker<'_> {
                     continue;
                 }
                 SourceKind::Sdist(path) => {
-                    let wheel = self.build(&Source::Sdist { path, sha256: None }, &path.display().to_string())?;
+                    let wheel = self.build(
+                        &Source::Sdist { path, sha256: None, subdirectory: None },
+                        &path.display().to_string(),
+                    )?;
                     let (name, version) = (wheel.metadata.name.clone(), Some(wheel.metadata.version.to_string()));
                     wheels.push(wheel);
                     ToBuild { name, version, source: BuildSource::Sdist(path.clone()) }
