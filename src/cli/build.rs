@@ -10,7 +10,7 @@ use crate::status::Status;
 use crate::surroundings::Surroundings;
 
 use super::observer::{Loudness, Terminal};
-use super::{plan, print_bytes, report, settings, world};
+use super::{hold_offline, plan, print_bytes, report, settings, world};
 
 /// What the options of a build are given for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub(super) fn run(matches: &ArgMatches, purpose: Purpose) -> Status {
         Err(error) => return report::fail(&error),
     };
     let terminal = Terminal::new(loudness);
+    hold_offline(&resolved.settings, &terminal);
     let bar = terminal.bar();
     if let Err(error) = interrupt::install(move || bar.finish_and_clear()) {
         return report::fail_io("answer signals", &error);
@@ -126,6 +127,7 @@ pub(super) fn describe(planned: &Planned) -> Value {
         "runs_on": application.runs_on,
         "notes": application.notes,
         "resolver": planned.collected.resolver,
+        "lock": manifest.recipe.lock,
         "unpinned": {
             "distributions": unpinned.distributions,
             "build_requirements": unpinned.build_requirements,

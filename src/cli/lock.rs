@@ -9,7 +9,7 @@ use crate::status::Status;
 use crate::surroundings::Surroundings;
 
 use super::observer::{Loudness, Terminal};
-use super::{print_bytes, report, settings, world};
+use super::{hold_offline, print_bytes, report, settings, world};
 
 pub(super) fn run(matches: &ArgMatches) -> Status {
     let loudness = match (matches.get_flag("quiet"), matches.get_flag("verbose")) {
@@ -26,6 +26,7 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
         Err(error) => return report::fail(&error),
     };
     let terminal = Terminal::new(loudness);
+    hold_offline(&settings.build, &terminal);
     let bar = terminal.bar();
     if let Err(error) = interrupt::install(move || bar.finish_and_clear()) {
         return report::fail_io("answer signals", &error);

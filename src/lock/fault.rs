@@ -210,6 +210,11 @@ impl LockError {
         Self::Entry { path: path.to_owned(), entry: entry.into(), fault: Box::new(fault) }
     }
 
+    /// That it says something else than what it was made from, and what makes it anew.
+    pub(crate) fn stale(path: &Path, reason: impl Into<String>, command: impl Into<String>) -> Self {
+        Self::Stale { path: path.to_owned(), reason: reason.into(), command: command.into() }
+    }
+
     /// A fault of the whole file.
     pub(super) fn malformed(path: &Path, reason: impl Into<String>) -> Self {
         Self::Malformed { path: path.to_owned(), reason: reason.into() }

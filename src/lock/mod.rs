@@ -6,6 +6,7 @@
 mod agreement;
 mod bounds;
 mod constraint;
+mod document;
 mod draft;
 mod earlier;
 mod entries;
@@ -14,6 +15,7 @@ mod fields;
 mod listing;
 mod pdm;
 mod pipfile;
+mod places;
 mod poetry;
 mod pylock;
 mod python_json;
@@ -24,6 +26,7 @@ mod uv;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use document::Document;
 use pep440_rs::{Version, VersionSpecifiers};
 
 use crate::digest::Sha256Digest;
@@ -285,7 +288,7 @@ impl Lock {
         })?;
         let text = str::from_utf8(&bytes).map_err(|_| LockError::malformed(path, "it is not UTF-8"))?;
         let sha256 = Sha256Digest::of(&bytes);
-        let document = Document { path, text, sha256 };
+        let document = Document { format, path, text, sha256 };
         match format {
             LockFormat::Pylock => pylock::read(&document, context),
             LockFormat::Uv => uv::read(&document, context),
@@ -324,7 +327,9 @@ impl Lock {
 
     /// That it says something else than the project, and what makes it anew.
     pub fn stale(&self, reason: impl Into<String>) -> LockError {
-        LockError::Stale { path: self.path.clone(), reason: reason.into(), command: self.format.command().to_owned() }
+        // One that names no environments is for all of them.
+        let universal = self.format == LockFormat::Pylock && self.environments.is_empty();
+        LockError::stale(&self.path, reason, if universal { "pyzpack lock --universal" } else { self.format.command() })
     }
 }
 
@@ -350,11 +355,4 @@ impl FileHash {
             Self::Weak(_) | Self::Missing => None,
         }
     }
-}
-
-/// A lock file's text.
-struct Document<'a> {
-    path: &'a Path,
-    text: &'a str,
-    sha256: Sha256Digest,
 }

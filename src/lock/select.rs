@@ -1,6 +1,5 @@
 //! What of a lock a target takes: the entries that are needed there, one a name, and of each the file that fits best.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::Version;
@@ -10,7 +9,7 @@ use super::{
     MarkedPackage, Membership, PackageIndex, uv,
 };
 use crate::names::{ExtraName, GroupName, PackageName};
-use crate::target::{Activation, Marker, Target, Variable, WheelFilename};
+use crate::target::{Activation, Marker, Target, Variable, is_sdist_name};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -209,25 +208,12 @@ impl Lock {
     }
 }
 
-/// What source distributions are packed as that can be unpacked (PEP 625, and what was before it).
-pub(super) const SDIST_ENDINGS: [&str; 3] = [".tar.gz", ".tgz", ".zip"];
-
-/// The wheel that fits best, else the source distribution: by the best tag (PEP 425), then the build tag (PEP 427), then
-/// the lock's order.
+/// The wheel that fits best, of equals the lock's first; else the source distribution.
 fn choose_file<'a>(files: &'a [LockedFile], target: &Target) -> Result<Choice<'a>, EntryFault> {
-    let fit = |file: &'a LockedFile| {
-        let name: WheelFilename = file.filename.parse().ok()?;
-        let rank = target.tags.best_rank(&name.tags)?;
-        Some(((rank, Reverse(name.build_order())), file))
-    };
-    // Of equals `min_by` takes the first.
-    if let Some((_, best)) = files.iter().filter_map(fit).min_by(|(one, _), (other, _)| one.cmp(other)) {
+    if let Some(best) = target.tags.best_wheel(files, |file| &file.filename) {
         return Ok(Choice::Wheel(best));
     }
-    // Old distributions have files of other kinds (.egg, .exe, .rpm), which are neither.
-    let is_sdist =
-        |file: &&LockedFile| SDIST_ENDINGS.iter().any(|end| file.filename.to_ascii_lowercase().ends_with(end));
-    if let Some(sdist) = files.iter().find(is_sdist) {
+    if let Some(sdist) = files.iter().find(|file| is_sdist_name(&file.filename)) {
         return Ok(Choice::Sdist(sdist));
     }
     let is_wheel = |file: &&LockedFile| file.filename.ends_with(".whl");

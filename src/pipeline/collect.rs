@@ -16,29 +16,23 @@ use crate::names::{ExtraName, PackageName};
 use crate::process::ScratchDir;
 use crate::project::git::Checkout;
 use crate::project::requirements::digest_in_url;
-use crate::project::sdist;
 use crate::python::Interpreter;
-use crate::python::venv::Venv;
 use crate::redact::recorded_url;
 use crate::resolve::local_requirement;
 use crate::settings::{BuildSettings, SourcePolicy, UnpinnedPolicy};
 use crate::surroundings::Surroundings;
 use crate::target::{Closure, Requirement, RequirementSource, Target};
 use crate::urls::path_of_file_url;
-use crate::wheel::access::Access;
 use crate::wheel::build::{BuildRequirement, Known, Source};
-use crate::wheel::collect::{self as workshop, CollectError, CollectedBefore, Made, Workshop};
-use crate::wheel::fetch::Client;
-use crate::wheel::install::install_wheel;
+use crate::wheel::collect::{self as workshop, CollectError, Made, Workshop};
 use crate::wheel::locked::{BuildLock, Unlocked};
-use crate::wheel::{
-    BuiltFrom, CollectedWheel, Origin, VerifiedWheel, WheelError, WheelInput, repack, verify_wheel, verify_wheels,
-};
+use crate::wheel::{BuiltFrom, CollectedWheel, Origin, VerifiedWheel, WheelError, WheelInput, repack, verify_wheels};
 
 use super::inputs::{Inputs, SourceKind};
 use super::locked::Locked;
 use super::pins::{AllowedHashes, Unpinned, check, is_commit};
 use super::repositories::{check_out, find_epoch};
+use super::workshop::{Commission, choose_target, with_workshop};
 use super::{Observer, Stage};
 
 /// How long choosing versions may take.
@@ -89,8 +83,7 @@ pub(super) fn collect(
     interpreter: &Interpreter,
     observer: &dyn Observer,
 ) -> Result<Collected, Error> {
-    let platform = settings.platform.as_deref().map(str::parse).transpose()?;
-    let target = interpreter.target.overridden(settings.target_python, platform.as_ref());
+    let target = choose_target(settings, interpreter)?;
     // A lock that cannot be used is refused before anything is built or fetched.
     if let Some(lock) = lock {
         inputs.check_stated(lock, &target)?;
@@ -104,48 +97,20 @@ pub(super) fn collect(
             UnpinnedPolicy::Tell => Unlocked::Resolve,
         },
     };
-    let index = &inputs.index;
     let scratch = ScratchDir::create(&world.temporary)?;
     let checkouts = check_out(inputs, settings, world, &scratch, observer)?;
     let epoch = find_epoch(inputs, &checkouts, settings, world, observer)?;
-    let urls: Vec<String> = index.index_url.iter().chain(&index.extra_index_urls).cloned().collect();
-    let client = Client::new(Access::read(world, &urls), settings.offline);
-    let install = |path: &Path, expected: Option<&Sha256Digest>, venv: &Venv| {
-        let input = WheelInput { path: path.to_owned(), expected: expected.copied(), origin: Origin::Local };
-        verify_wheel(&input, &settings.limits)?;
-        Ok(install_wheel(path, venv)?)
-    };
-    let own_tags: Vec<String> = interpreter.target.tags.iter().map(|tag| tag.to_string()).collect();
-    let collector = Collector {
-        settings,
-        world,
-        observer,
-        scratch: &scratch,
-        target: &target,
-        epoch,
-        workshop: Workshop {
-            surroundings: world,
-            scratch: &scratch,
-            interpreter,
-            tags: &own_tags,
-            index,
-            client: &client,
-            offline: settings.offline,
-            epoch: epoch.seconds(),
-            build_timeout: settings.build_timeout,
-            resolve_timeout: RESOLVE_TIMEOUT,
-            limits: sdist::Limits { bytes: settings.limits.unpacked, ..sdist::Limits::default() },
-            build_lock,
-            install: &install,
-            collected: CollectedBefore::default(),
-        },
-    };
-    let mut gathered = collector.gather(inputs, &checkouts)?;
-    let requirements = collector.requirements(inputs, &gathered);
-    let settled = match &locked {
-        Some(locked) => collector.collect_locked(&mut gathered, requirements, locked)?,
-        None => collector.collect_resolved(inputs, &mut gathered, requirements)?,
-    };
+    let commission = Commission { settings, world, inputs, interpreter, scratch: &scratch, epoch, build_lock };
+    let (gathered, settled) = with_workshop(commission, |workshop| {
+        let collector = Collector { settings, world, observer, scratch: &scratch, target: &target, epoch, workshop };
+        let mut gathered = collector.gather(inputs, &checkouts)?;
+        let requirements = collector.requirements(inputs, &gathered);
+        let settled = match &locked {
+            Some(locked) => collector.collect_locked(&mut gathered, requirements, locked)?,
+            None => collector.collect_resolved(inputs, &mut gathered, requirements)?,
+        };
+        Ok((gathered, settled))
+    })?;
     let Settled { wheels, roots, overridden, resolver } = settled;
     let named = gathered.named.clone();
     let wheels = WheelSet::new(wheels)?;
@@ -262,7 +227,7 @@ pub(super) struct Collector<'a> {
     pub(super) scratch: &'a ScratchDir,
     pub(super) target: &'a Target,
     epoch: Epoch,
-    pub(super) workshop: Workshop<'a>,
+    pub(super) workshop: &'a Workshop<'a>,
 }
 
 impl Collector<'_> {
@@ -412,10 +377,10 @@ impl Collector<'_> {
             Made::Now => {}
             Made::Before => self.observer.detail(&format!("`{filename}` was built before: the cache has it")),
             Made::Elsewhere => {
-                self.observer.detail(&format!("`{filename}` was built elsewhere, and stands for {}", from.uri))
+                self.observer.detail(&format!("`{filename}` was built elsewhere, and stands for {}", from.uri));
             }
         }
-        gathered.unpinned.add_build_requirements(build_requirements);
+        gathered.unpinned.add_build_requirements(&built.origin);
         let directory = self.scratch.subdirectory("canonical")?;
         let (source, source_sha256) = (from.uri.clone(), from.sha256);
         let wheel = repack(&built.path, from, &directory, self.epoch, &self.settings.limits)?;

@@ -23,7 +23,7 @@ use crate::wheel::{CollectedWheel, Origin, VerifiedWheel};
 use super::Stage;
 use super::collect::{Collector, Gathered, Requirements, Settled, count};
 use super::finder::Finder;
-use super::inputs::Inputs;
+use super::inputs::{DirectRequirements, Inputs};
 
 /// What of a lock the target takes, and what sources are built with.
 pub(super) struct Locked<'a> {
@@ -60,12 +60,26 @@ impl<'a> Locked<'a> {
         }
         let finder = Finder::new(&interpreter.target, &world.cache, &inputs.index.find_links);
         for build in &lock.builds {
-            let packages = lock.select_build(build, &interpreter.target).map_err(Box::new)?;
+            let packages = match lock.select_build(build, &interpreter.target) {
+                Ok(packages) => packages,
+                // A lock for many platforms builds some things elsewhere alone.
+                Err(_) if !locked.may_build(&build.name, direct.as_ref()) => continue,
+                Err(error) => return Err(Box::new(error).into()),
+            };
             let packages = packages.iter().map(|one| locate(lock, one, &finder)).collect::<Result<_, _>>()?;
             let (name, version, requires) = (build.name.clone(), build.version.clone(), build.requires.clone());
             locked.builds.push(LockedRequirements { name, version, requires, packages });
         }
         Ok(locked)
+    }
+
+    /// Whether a distribution may have to be built: it is an input, or taken as a source, or built to build others.
+    fn may_build(&self, name: &PackageName, direct: Option<&DirectRequirements>) -> bool {
+        let taken = self.selected.iter().find(|one| one.package.name == *name);
+        let builds = self.lock.builds.iter().flat_map(|build| &build.packages);
+        direct.is_none_or(|direct| direct.given.contains(name))
+            || taken.is_some_and(|one| !matches!(one.choice, Choice::Wheel(_)))
+            || builds.into_iter().any(|marked| marked.package.name == *name)
     }
 
     /// Refuses a lock without an entry that meets a requirement of what is packed; `given` are the inputs' own names.

@@ -4,6 +4,7 @@
 pub mod child;
 pub mod interrupt;
 mod keeper;
+pub mod offline;
 pub mod pending;
 pub mod scratch;
 pub(crate) mod stopwatch;

@@ -1,5 +1,8 @@
 """Refuses internet sockets to every Python that starts under --offline.
 
+The kernel refuses them too, where it can. This says why they were refused, holds where it cannot, and asks for no
+address, which a daemon could look up that is not held to anything.
+
 It is written as `sitecustomize.py` into a directory that PYTHONPATH names, so that the children of a resolver or of a
 build backend are held to it too. An audit hook sees a socket before the system call is made (PEP 578, Python 3.8).
 """

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::build_error::{BuildError, HookFailure, Outcome};
 use super::collect::Workshop;
 use super::source_facts::BuildSystem;
-use super::telling::{advise, telling_end};
+use super::telling::{advise, advise_offline, telling_end};
 use crate::digest::Sha256Digest;
 use crate::process::{Child, ProcessError};
 use crate::project::clamp::EARLIEST;
@@ -132,7 +132,8 @@ impl<'a> Backend<'a> {
         let (label, backend) = (self.label.to_owned(), self.system.build_backend.clone());
         if let Some(outcome) = outcome {
             let (exception, end) = telling_end(&messages);
-            let (advice, log) = (advise(&messages), self.keep_log(&log));
+            let advice = if self.workshop.offline { advise_offline(&messages) } else { advise(&messages) };
+            let log = self.keep_log(&log);
             return Err(Box::new(HookFailure { label, hook, backend, outcome, exception, end, advice, log }).into());
         }
         let text = fs_err::read(&answered).map_err(|source| self.write(source))?;

@@ -192,9 +192,20 @@ const MISSING: &[Missing] = &[
     ),
 ];
 
+const GIVE_IT: &str = "build without --offline, or give the build what it wanted to fetch";
+
+/// What programs say that are refused a socket, by its name or number, or that cannot ask for an address without one.
+const NO_SOCKET: [&str; 5] = [
+    "Network is unreachable",
+    "ENETUNREACH",
+    "(os error 101)",
+    "Temporary failure in name resolution",
+    "Could not resolve host",
+];
+
 /// Other texts of logs, and what to do where they occur.
 const ADVICE: &[(&str, &str)] = &[
-    ("runs with --offline: no internet socket", "build without --offline, or give the build what it wanted to fetch"),
+    ("runs with --offline: no internet socket", GIVE_IT),
     (
         "setuptools-scm was unable to detect version",
         "set SETUPTOOLS_SCM_PRETEND_VERSION, or build from a git work tree",
@@ -227,6 +238,11 @@ pub(crate) fn advise(log: &str) -> Option<String> {
         return Some((*advice).to_owned());
     }
     missing_header(log).or_else(|| missing_library(log)).or_else(|| missing_dependency(log))
+}
+
+/// What to do about a build that failed under `--offline`, where its log says nothing else of what was missing.
+pub(crate) fn advise_offline(log: &str) -> Option<String> {
+    advise(log).or_else(|| NO_SOCKET.iter().any(|sign| log.contains(sign)).then(|| GIVE_IT.to_owned()))
 }
 
 /// Whether a log has the sign of something missing. One that is a header's name alone is a sign only in a line that says
@@ -432,5 +448,20 @@ mod tests {
         ] {
             assert_eq!(advise(log), None, "{log}");
         }
+    }
+
+    #[test]
+    fn takes_a_refused_socket_for_what_it_is_offline_alone() {
+        for log in [
+            "OSError: [Errno 101] Network is unreachable",
+            "error: failed to connect (os error 101)",
+            "socket.gaierror: [Errno -3] Temporary failure in name resolution",
+            "curl: (6) Could not resolve host: a.example",
+        ] {
+            assert_eq!((advise_offline(log).as_deref(), advise(log)), (Some(GIVE_IT), None), "{log}");
+        }
+        let compiler = "OSError: [Errno 101] Network is unreachable\ncc: not found";
+        assert_eq!(advise_offline(compiler), advise(compiler));
+        assert_eq!(advise_offline("ValueError: no"), None);
     }
 }

@@ -6,9 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-AUTHOR = {
-    f"GIT_{who}_{what}": "tests@host.example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
-}
+AUTHOR = {f"GIT_{who}_{what}": "tests@host.example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 # An even second, as a zip has them.
 COMMITTED = 1_600_000_000
 

@@ -221,7 +221,12 @@ def test_credentials_are_nowhere(place: Place, https: tuple[str, dict[str, str]]
     assert done.returncode == (0 if backend == "plain_backend" else 1), done.stderr
     secret = re.compile(rb"pass(/|%2[Ff])word")
     assert not secret.search((done.stdout + done.stderr).encode())
-    kept = [output, *place.pyzpack.cache.rglob("*"), *place.pyzpack.temporary.rglob("*"), *(place.root / "home").rglob("*")]
+    kept = [
+        output,
+        *place.pyzpack.cache.rglob("*"),
+        *place.pyzpack.temporary.rglob("*"),
+        *(place.root / "home").rglob("*"),
+    ]
     for path in kept:
         if path.is_file():
             assert not secret.search(path.read_bytes()), path
@@ -248,7 +253,9 @@ def test_offline_takes_no_server(place: Place) -> None:
 def make_scm_project(directory: Path, root: str | None) -> Path:
     """A project of which setuptools-scm takes the version from the tags of the repository around it."""
     directory.mkdir(parents=True)
-    (directory / "scm.py").write_text("def main():\n    from importlib.metadata import version\n    print(version('scm'))\n")
+    (directory / "scm.py").write_text(
+        "def main():\n    from importlib.metadata import version\n    print(version('scm'))\n"
+    )
     table = f'root = "{root}"\n' if root else ""
     (directory / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["setuptools", "setuptools-scm"]\nbuild-backend = "setuptools.build_meta"\n'

@@ -295,3 +295,26 @@ def test_another_target_is_chosen_without_its_python(pyzpack: Pyzpack, world: Wo
     pyz = build(pyzpack, world, "--lock", "pylock.toml", *target, "win_amd64")
     names = [wheel["filename"] for wheel in manifest_of(pyz)["wheels"]]
     assert names[:2] == [native[1].name, "foreign-1.0-py3-none-any.whl"]
+
+
+def test_a_build_set_that_does_not_fit_counts_where_it_is_needed(pyzpack: Pyzpack, world: World) -> None:
+    served = world.index.directory
+    helper = make_wheel(served, "helper", "1.0", files={"helper.py": ""}, tag="cp313-cp313-win_amd64")
+    digest = hashlib.sha256(helper.read_bytes()).hexdigest()
+
+    def write(name: str) -> None:
+        lock = world.write()
+        lock.write_text(
+            f"{lock.read_text()}\n[tool.pyzpack]\nlock-version = 1\n[[tool.pyzpack.builds]]\n"
+            f'name = "{name}"\nrequires = ["helper"]\npackages = [{{ name = "helper", version = "1.0" }}]\n'
+            '[[tool.pyzpack.build-packages]]\nname = "helper"\nversion = "1.0"\n'
+            f'wheels = [{{ url = "{world.base}/files/{helper.name}", hashes = {{ sha256 = "{digest}" }} }}]\n'
+        )
+
+    write("foreign")
+    build(pyzpack, world, "--lock", "pylock.toml")
+    write("tool")
+    world.index.requests.clear()
+    message = refuse(pyzpack, world, "--lock", "pylock.toml").splitlines()[0]
+    assert message.startswith(f"error: `{world.project}/pylock.toml`, helper 1.0: no wheel fits ")
+    assert message.endswith(f", and there is no source distribution; there are {helper.name}")

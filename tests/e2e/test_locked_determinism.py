@@ -1,4 +1,4 @@
-"""A project with a lock, build requirements included, built under the conditions of test_determinism.py: the same bytes.
+"""A project with a lock, build requirements included, under the conditions of test_determinism.py: the same bytes.
 
 Besides the project: a pure wheel, a native one, an sdist that setuptools builds, a commit, and an extra. What is here
 alone is where the locked files come from: a cold cache, a warm one, one with what was built, a directory with a wheel
@@ -177,9 +177,7 @@ def situation(workspace: Path, pyzpack: Pyzpack, tmp_path: Path):
         USER="tester",
     )
     environment["PATH"] = f"{TOOLS}:/usr/bin:/bin"
-    situation = LockedSituation(
-        tmp_path / "workspace", pyzpack.python, tmp_path / "output/determined.pyz", environment
-    )
+    situation = LockedSituation(tmp_path / "workspace", pyzpack.python, tmp_path / "output/determined.pyz", environment)
     with situation.undo:
         yield situation
 

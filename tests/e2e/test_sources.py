@@ -1,4 +1,4 @@
-"""What sources are: the time of a commit, a directory of an archive, a member of a workspace, what was built with what."""
+"""Sources: a commit's time, a directory of an archive, a member of a workspace, what was built with what."""
 
 from __future__ import annotations
 

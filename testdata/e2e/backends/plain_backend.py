@@ -12,8 +12,10 @@ import shutil
 import tarfile
 import zipfile
 
-BACKENDS = {kind + "_backend.py" for kind in ("plain", "recording", "sleeping", "failing", "dynamic", "looking")}
-IGNORED = BACKENDS | {"setup.cfg"}
+BACKENDS = {
+    kind + "_backend.py" for kind in ("plain", "recording", "sleeping", "failing", "dynamic", "reaching", "looking")
+}
+IGNORED = BACKENDS | {"setup.cfg", "probes.json"}
 
 
 def read_project():
