@@ -5,7 +5,7 @@
 //! A single script (PEP 723) is packed only when it is named, with the lock beside it if there is one
 //! ([`script_locks`]).
 
-mod workspace;
+pub(super) mod workspace;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -117,7 +117,12 @@ pub enum Artifact {
     /// A wheel.
     Wheel(RemoteFile),
     /// A source distribution.
-    Sdist(RemoteFile),
+    Sdist {
+        /// The file.
+        file: RemoteFile,
+        /// The project's directory in it.
+        subdirectory: Option<PathBuf>,
+    },
     /// A commit in a git repository.
     Git {
         /// The repository, without `git+`.
