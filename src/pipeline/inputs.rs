@@ -10,7 +10,7 @@ use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::lock::{Context, Lock, LockFormat, check_agreement};
 use crate::names::{ExtraName, PackageName};
-use crate::project::detect::{DetectError, Detected, Kind, Named, Role, Stated, detect, script_lock};
+use crate::project::detect::{DetectError, Detected, Kind, Named, Role, Stated, detect, script_locks};
 use crate::project::input::{Input, InputError};
 use crate::project::loose::{LooseApplication, collect_application, collect_module, loose_file};
 use crate::project::pipfile::read_pipfile;
@@ -45,6 +45,8 @@ pub struct Inputs {
     /// What was decided by convention, and why: a clause each.
     pub reasons: Vec<String>,
     purpose: Purpose,
+    /// The lock that is named: none that is found counts beside it.
+    named_lock: Option<PathBuf>,
     /// The locks that could be meant, each with why.
     locks: Vec<(PathBuf, String)>,
     /// What states requirements beside a lock, and has to agree with it.
@@ -144,6 +146,7 @@ impl Inputs {
             detected_files: Vec::new(),
             entry: settings.entry.clone(),
             reasons: Vec::new(),
+            named_lock: None,
             locks: Vec::new(),
             stated: Vec::new(),
             group_requirements: Vec::new(),
@@ -180,6 +183,7 @@ impl Inputs {
         {
             self.locks.push((path.clone(), "everything in it is pinned and has a hash".to_owned()));
         }
+        self.named_lock = self.locks.first().map(|(path, _)| path.clone());
     }
 
     fn add(&mut self, input: Input, settings: &BuildSettings, world: &Surroundings) -> Result<(), Error> {
@@ -193,8 +197,9 @@ impl Inputs {
                 let script = Script::read(&path)?;
                 let module = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 let file = loose_file(&path, format!("{module}.py"), script.bytes.clone())?;
-                if let (Some(lock), true) = (script_lock(&path), self.locks.is_empty()) {
-                    self.locks.push((lock, "found beside the script".to_owned()));
+                if self.named_lock.is_none() {
+                    let found = script_locks(&path).into_iter();
+                    self.locks.extend(found.map(|lock| (lock, "found beside the script".to_owned())));
                 }
                 SourceKind::Script { path, module, script: Box::new(script), file }
             }
@@ -212,11 +217,7 @@ impl Inputs {
             EntryChoice::Object(object) => object.module.split('.').next(),
             EntryChoice::ConsoleScript(_) | EntryChoice::OnlyScript => None,
         };
-        let named = Named {
-            lock: self.locks.first().map(|(path, _)| path.as_path()),
-            requirements: &settings.requirement_files,
-            module,
-        };
+        let named = Named { lock: self.named_lock.as_deref(), requirements: &settings.requirement_files, module };
         let Detected { kind, lock, stated, reasons } = detect(root, named)?;
         if let Some(lock) = lock.filter(|lock| self.locks.iter().all(|(known, _)| known != lock)) {
             let why = if lock.parent() == Some(root) { "found in the directory" } else { "found in its workspace" };
