@@ -261,6 +261,10 @@ impl Collector<'_> {
                 self.build(&source, from, &mut gathered.unpinned)?
             }
             SourceKind::Git(git) => {
+                let is_pinned = git.revision.as_deref().is_some_and(is_commit);
+                if !is_pinned && self.settings.unpinned == UnpinnedPolicy::Refuse {
+                    return Err(CollectError::NoCommit(git.url.clone()).into());
+                }
                 self.observer.begin(Stage::Build, &format!("fetching {}", git.url));
                 let into = self.scratch.subdirectory("git")?.join("source");
                 let temporary = self.scratch.subdirectory("git-tmp")?;
@@ -276,7 +280,7 @@ impl Collector<'_> {
                 self.observer.begin(Stage::Build, &format!("building {}", git.url));
                 let project = checkout.project.strip_prefix(&checkout.root).unwrap_or(Path::new(""));
                 let source = Source::Directory { root: &checkout.root, project };
-                if !git.revision.as_deref().is_some_and(is_commit) {
+                if !is_pinned {
                     gathered.unpinned.repositories.insert(git.url.clone());
                 }
                 let from = BuiltFrom { uri: git.pinned(&checkout.commit), sha256: None };
