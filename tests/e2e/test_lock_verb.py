@@ -360,9 +360,7 @@ def test_a_build_from_it_needs_no_resolver(pyzpack, tmp_path, links):
     with serve(links) as index:
         lock(pyzpack, project, "--index-url", index.url)
         make_wheel(links, "helper", "9.0", files={"helper.py": "raise SystemExit('not the one that is locked')\n"})
-        done = pyzpack.run(
-            *["build", project, "--locked", "--python", pyzpack.python, "-o", output], **PIP_ONLY
-        )
+        done = pyzpack.run(*["build", project, "--locked", "--python", pyzpack.python, "-o", output], **PIP_ONLY)
     assert done.returncode == 0, done.stderr
     assert "not pinned" not in done.stderr
     ran = subprocess.run([pyzpack.python, output], capture_output=True, text=True, env=pyzpack.environment())
