@@ -56,6 +56,7 @@ fn run(case: &Case<'_>, python: &Interpreter, path: &str) -> Result<Resolution, 
         offline: case.offline,
         directory: directory.path(),
         timeout: Duration::from_mins(2),
+        told: &support::UNTOLD,
     };
     resolve(&request, &surroundings, &surroundings.temporary)
 }

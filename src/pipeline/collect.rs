@@ -92,7 +92,7 @@ pub(super) fn collect(
         },
     };
     let scratch = ScratchDir::create(&world.temporary)?;
-    let commission = Commission { settings, world, inputs, interpreter, scratch: &scratch, build_lock };
+    let commission = Commission { settings, world, inputs, interpreter, scratch: &scratch, build_lock, observer };
     let (gathered, settled) = with_workshop(commission, |workshop| {
         let collector = Collector { settings, world, observer, scratch: &scratch, target: &target, workshop };
         let mut gathered = collector.gather(inputs)?;

@@ -22,10 +22,12 @@ use crate::target::{ClosureError, PythonMinor, Target};
 use crate::urls;
 
 mod closed;
+mod configuration;
 mod pin;
 mod pip;
 mod uv;
 
+pub use configuration::Told;
 pub use pin::{Extent, PinRequest, Pinned, PinnedSource, Pinning, Preferred, pin};
 
 /// Where distributions are looked for.
@@ -69,6 +71,8 @@ pub struct Request<'a> {
     pub directory: &'a Path,
     /// The time limit.
     pub timeout: Duration,
+    /// Who hears what a resolver is configured by.
+    pub told: &'a Told<'a>,
 }
 
 impl Request<'_> {
@@ -356,6 +360,7 @@ pub fn resolve(request: &Request<'_>, surroundings: &Surroundings, scratch: &Pat
 /// One run of a resolver: its files, its environment and what it must not tell.
 struct Session<'a> {
     request: &'a Request<'a>,
+    surroundings: &'a Surroundings,
     /// A private directory of this run.
     place: PathBuf,
     environment: BTreeMap<OsString, OsString>,
@@ -363,7 +368,7 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn open(request: &'a Request<'a>, surroundings: &Surroundings, place: &Path) -> io::Result<Self> {
+    fn open(request: &'a Request<'a>, surroundings: &'a Surroundings, place: &Path) -> io::Result<Self> {
         let temporary = place.join("tmp");
         fs_err::create_dir_all(&temporary)?;
         // uv and pip keep theirs below it, and would make it as the umask says; that it cannot be made is theirs to tell.
@@ -381,7 +386,7 @@ impl<'a> Session<'a> {
         for text in texts.chain(&index.index_url) {
             secrets.add_urls_of(text);
         }
-        Ok(Self { request, place: place.to_owned(), environment, secrets })
+        Ok(Self { request, surroundings, place: place.to_owned(), environment, secrets })
     }
 
     /// The requirements, as they may be shown.

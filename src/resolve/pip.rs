@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::configuration;
 use super::pin::one_file_each;
 use super::uv::is_plain;
 use super::{Artifact, Location, Pinned, RemoteFile, ResolveError, Resolved, Session};
@@ -63,6 +64,7 @@ fn report(session: &Session<'_>) -> Result<Vec<Reported>, ResolveError> {
     check_target(session)?;
     let environment = with_index(session);
     let python = find_python_with_pip(session, &environment)?;
+    request.told.tell("pip", || configuration::of_pip(request, session.surroundings, REMOVED));
     let report = session.place.join("report.json");
     // Started in a directory of its own: with `-m` the current directory's modules would come before Python's.
     let mut child = Child::new(&python, &environment, &session.place, request.timeout)

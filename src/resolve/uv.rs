@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::configuration;
 use super::pin::preferences;
 use super::{
     Artifact, Extent, Location, PinRequest, Pinned, PinnedSource, RemoteFile, ResolveError, Resolved, Session,
@@ -66,6 +67,7 @@ fn compile(uv: &Path, session: &Session<'_>, extent: Extent<'_>) -> Result<Optio
     let request = session.request;
     let output = session.place.join(ANSWER);
     let environment = with_index(session);
+    request.told.tell("uv", || configuration::of_uv(request, session.surroundings));
     let mut child = Child::new(uv, &environment, request.directory, request.timeout)
         .args(["pip", "compile", "--format", "pylock.toml", "--no-header", "--no-annotate", "--no-progress"])
         .args(["--color", "never", "--no-python-downloads", "--quiet"])

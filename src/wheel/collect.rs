@@ -21,7 +21,7 @@ use crate::python::Interpreter;
 use crate::python::venv::Venv;
 use crate::redact::{recorded_url, redact_url};
 use crate::resolve::{
-    Artifact, IndexOptions, Location, RemoteFile, Request, ResolveError, Resolved, TargetOverride, resolve,
+    Artifact, IndexOptions, Location, RemoteFile, Request, ResolveError, Resolved, TargetOverride, Told, resolve,
 };
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
@@ -52,6 +52,8 @@ pub struct Workshop<'a> {
     pub build_timeout: Duration,
     /// How long one resolution may take.
     pub resolve_timeout: Duration,
+    /// Who hears what a resolver is configured by.
+    pub told: &'a Told<'a>,
     /// How much a source distribution may unpack to.
     pub limits: Limits,
     /// What a lock says that sources are built with.
@@ -256,6 +258,7 @@ impl Workshop<'_> {
             offline: self.offline,
             directory: wanted.directory,
             timeout: self.resolve_timeout,
+            told: self.told,
         };
         let packages = resolve(&request, self.surroundings, self.scratch.path())?.packages;
         self.materialise(packages, progress, trail)

@@ -149,6 +149,7 @@ impl BuildLocker<'_> {
             offline: self.workshop.offline,
             directory: self.directory,
             timeout: self.workshop.resolve_timeout,
+            told: self.workshop.told,
         };
         let pin_for = |extent| {
             let wanted = PinRequest { request, extent, preferred: self.preferred, settled: &[] };

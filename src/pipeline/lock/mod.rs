@@ -119,6 +119,7 @@ pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observ
         interpreter: &interpreter,
         scratch: &scratch,
         build_lock,
+        observer,
     };
     with_workshop(commission, |workshop| {
         let (inputs, path, target, earlier) = (&inputs, path.as_path(), &target, &earlier);
@@ -382,6 +383,7 @@ impl Locker<'_> {
             offline: build.offline,
             directory: self.directory(),
             timeout: RESOLVE_TIMEOUT,
+            told: self.workshop.told,
         };
         let preferred = self.preferred(&self.earlier.packages);
         let wanted = PinRequest { request, extent, preferred: &preferred, settled };
