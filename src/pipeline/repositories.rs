@@ -10,10 +10,12 @@ use crate::project::changes::changed_files;
 use crate::project::git::{Checkout, commit_time};
 use crate::project::input::InputError;
 use crate::python::environment::resolver_environment;
-use crate::settings::{BuildSettings, EpochChoice};
+use crate::settings::{BuildSettings, EpochChoice, UnpinnedPolicy};
 use crate::surroundings::Surroundings;
+use crate::wheel::collect::CollectError;
 
 use super::inputs::{Inputs, SourceKind};
+use super::pins::is_commit;
 use super::{Observer, Stage};
 
 /// How many changed files a warning names.
@@ -30,6 +32,9 @@ pub(super) fn check_out(
     let mut checkouts = Vec::new();
     for source in &inputs.sources {
         let SourceKind::Git(git) = source else { continue };
+        if !git.revision.as_deref().is_some_and(is_commit) && settings.unpinned == UnpinnedPolicy::Refuse {
+            return Err(CollectError::NoCommit(git.url.clone()).into());
+        }
         observer.begin(Stage::Build, &format!("fetching {}", git.url));
         let into = scratch.subdirectory("git")?.join(git.name());
         let temporary = scratch.subdirectory("git-tmp")?;

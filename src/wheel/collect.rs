@@ -20,7 +20,7 @@ use crate::process::ScratchDir;
 use crate::project::sdist::Limits;
 use crate::python::Interpreter;
 use crate::python::venv::Venv;
-use crate::redact::recorded_url;
+use crate::redact::{recorded_url, redact_url};
 use crate::resolve::{
     Artifact, IndexOptions, Location, RemoteFile, Request, ResolveError, Resolved, TargetOverride, Told, resolve,
 };
@@ -174,6 +174,9 @@ pub enum CollectError {
     /// There is no lock, and everything must be pinned.
     #[error("--locked needs a lock, and there is none: no hash pins {0}")]
     NoLock(String),
+    /// A repository of which a branch, a tag or the default is asked for, and everything must be pinned.
+    #[error("--locked needs a whole commit of `{}`: a branch or a tag may be another one tomorrow", redact_url(.0))]
+    NoCommit(String),
     /// Something is not pinned, and everything must be.
     #[error("not pinned, and --locked refuses that: {0}")]
     Unpinned(String),
@@ -216,6 +219,7 @@ impl Explain for CollectError {
             | Self::NotAllowed { .. }
             | Self::Unhashed(_)
             | Self::NoLock(_)
+            | Self::NoCommit(_)
             | Self::Unpinned(_)
             | Self::Unbuilt { .. } => Status::Refused,
             Self::Read { .. } => Status::Machine,
@@ -232,6 +236,9 @@ impl Explain for CollectError {
             }
             Self::Unhashed(_) => {
                 Some("list them with the hashes of their files, as `pip-compile --generate-hashes` does".to_owned())
+            }
+            Self::NoCommit(url) => {
+                Some(format!("name it: `git+{}@COMMIT`, with 40 hexadecimal digits", redact_url(url)))
             }
             Self::NoLock(_) | Self::Unpinned(_) => Some("run `pyzpack lock`, then build again".to_owned()),
             Self::WrongHash { .. } | Self::Unbuilt { .. } | Self::Read { .. } => None,
