@@ -187,13 +187,8 @@ fn builds_an_sdist_of_the_index_with_every_interpreter() {
         let directory = tempfile::tempdir().unwrap();
         let bench = Bench::new(directory.path(), &python, &[]);
         let requirements = ["docopt==0.6.2".to_owned()];
-        let wanted = Wanted {
-            requirements: &requirements,
-            constraints: &[],
-            target: None,
-            tags: &bench.tags,
-            directory: directory.path(),
-        };
+        let wanted =
+            Wanted { requirements: &requirements, constraints: &[], target: None, directory: directory.path() };
         let wheels =
             bench.workshop().collect(&wanted, &|_, _| {}).unwrap_or_else(|error| panic!("{python:?}: {error:?}"));
         assert_eq!(wheels.len(), 1);

@@ -157,7 +157,6 @@ fn builds_again_with_another_interpreter() {
     let mut count = 0;
     for python in interpreters() {
         let mut bench = place.bench(&[]);
-        bench.tags = support::tags(&python);
         bench.interpreter = python;
         assert!(place.runs(&bench), "{:?}", bench.interpreter.executable);
         assert!(!place.runs(&bench));

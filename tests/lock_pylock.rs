@@ -393,7 +393,8 @@ fn refuses_repositories_that_are_not_pinned_or_not_gits() {
     assert_eq!(url, "https://u:secret@git.example/a");
     let of = |reason: &str| format!("`pylock.toml`, a: {reason}");
     let url = "git+https://u:secret@git.example/a";
-    let blank = "cannot be a repository's: a host begins with no `-`, and there are no blanks and no fragment";
+    let host = "cannot be a repository's: a host does not begin with `-`, a URL has no blanks";
+    let fragment = "cannot be a repository's: there is no fragment and no `\\` in one";
     for (right, wrong, message) in [
         ("\"git\"", "\"hg\"", of("a `hg` repository, and only git ones can be fetched")),
         (COMMIT, "main", of("`main` is not a whole commit (40 or 64 hexadecimal digits)")),
@@ -405,8 +406,10 @@ fn refuses_repositories_that_are_not_pinned_or_not_gits() {
             of("`http://****@git.example/a` is neither an https nor an ssh URL of a repository"),
         ),
         (url, "ext::sh -c true", of("`ext::sh -c true` is neither an https nor an ssh URL of a repository")),
-        (url, "ssh://-oProxyCommand=x/a", of(&format!("`ssh://-oProxyCommand=x/a` {blank}"))),
-        (url, "https://git.example/a#b", of(&format!("`https://git.example/a#b` {blank}"))),
+        (url, "ssh://-oProxyCommand=x/a", of(&format!("`ssh://-oProxyCommand=x/a` {host}"))),
+        (url, "https://user@-x/a", of(&format!("`https://****@-x/a` {host}"))),
+        (url, "https://%2Dx/a", of(&format!("`https://%2Dx/a` {host}"))),
+        (url, "https://git.example/a#b", of(&format!("`https://git.example/a#b` {fragment}"))),
         (url, "file:///tmp/a", of("`/tmp/a` is outside of the project")),
         ("\"in\"", "\"in/../../b\"", of("`in/../../b` is outside of the project")),
         ("type = \"git\", ", "", of("`vcs.type` is missing")),

@@ -208,15 +208,11 @@ fn refuses_an_entry_that_cannot_be_trusted() {
             "`ftp://****@h/a-1.0-py3-none-any.whl` is neither an http nor an https URL",
         ),
         (url, "https://files.example/a.exe", "`a.exe` is the name of neither a wheel nor a source distribution"),
-        (
-            url,
-            "https://files.example/b-1.0-py3-none-any.whl",
-            "`b-1.0-py3-none-any.whl` is a wheel of another distribution or version",
-        ),
+        (url, "https://files.example/b-1.0-py3-none-any.whl", "`b-1.0-py3-none-any.whl` is of the name b, expected a"),
         (
             url,
             "https://files.example/a-2.0-py3-none-any.whl",
-            "`a-2.0-py3-none-any.whl` is a wheel of another distribution or version",
+            "`a-2.0-py3-none-any.whl` is of version 2.0, expected 1.0",
         ),
         (
             "https://index.example/simple",
@@ -263,7 +259,7 @@ fn refuses_an_entry_that_cannot_be_trusted() {
         (
             "{ registry = \"https://index.example/simple\" }",
             "{ git = \"https://h/r#main\" }",
-            "`https://h/r#main` is no commit of a git repository: a commit is 40 or 64 hexadecimal digits",
+            "`main` is not a whole commit (40 or 64 hexadecimal digits)",
         ),
         (HASH, "00", "`sha256:00` is not a sha256 hash"),
         ("version = \"1.0\"\nsource = { r", "version = \"new\"\nsource = { r", "`new` is not a version"),

@@ -12,7 +12,7 @@ use pyzpack::resolve::{
 use pyzpack::status::{Explain, Status};
 
 mod support;
-use support::{interpreters, network, surroundings, tags};
+use support::{interpreters, network, surroundings};
 
 /// A PATH with uv on it (`PYZPACK_TEST_UV` names the program, else PATH has it), and one without.
 fn paths() -> Vec<(&'static str, String)> {
@@ -53,7 +53,6 @@ fn run(case: &Case<'_>, python: &Interpreter, path: &str) -> Result<Resolution, 
         index: &case.index,
         interpreter: python,
         target: case.target.as_ref(),
-        tags: &tags(python),
         offline: case.offline,
         directory: directory.path(),
         timeout: Duration::from_mins(2),

@@ -55,11 +55,14 @@ pub(super) fn choose_layout(
         LayoutChoice::Auto => {
             let code = tree.files.keys().map(ArchivePath::as_str).filter(|path| !is_metadata(path));
             let (modules, others): (Vec<_>, Vec<_>) = code.partition(|path| path.ends_with(".py"));
-            let distributions =
-                wheels.iter().len() + usize::from(tree.files.values().any(|file| file.distribution.is_none()));
+            let distributions = wheels.iter().len();
+            let loose = tree.files.values().any(|file| file.distribution.is_none());
             let reserved = tree.files.keys().find(|path| is_reserved(path));
             let reason = match (reserved, others.first()) {
                 _ if distributions > 1 => format!("{distributions} distributions are packed"),
+                _ if distributions == 1 && loose => {
+                    "a distribution is packed beside the program's own modules".to_owned()
+                }
                 (Some(reserved), _) => format!("`{reserved}` is a name of the archive's own"),
                 (None, Some(other)) => format!("`{other}` is not Python source"),
                 _ if modules.len() >= MANY_MODULES => format!("{} modules are packed", modules.len()),

@@ -12,6 +12,7 @@ use crate::pipeline::{
     self, FoundLock, Inputs, Observer, OutlinedEntry, OutlinedStep, Planned, SourceKind, outline_lock,
 };
 use crate::settings::BuildSettings;
+use crate::shown::shown;
 use crate::status::Status;
 use crate::surroundings::Surroundings;
 use crate::wheel::collect::CollectError;
@@ -38,7 +39,7 @@ pub(super) fn run(settings: &BuildSettings, world: &Surroundings, terminal: &Ter
     if as_json {
         print_bytes(format!("{:#}\n", document(&outline, &phases, planned.as_ref(), terminal)).as_bytes())
     } else {
-        print_bytes(text(&outline, &phases, planned.as_ref()).as_bytes())
+        print_bytes(shown(&text(&outline, &phases, planned.as_ref())).as_bytes())
     }
 }
 

@@ -32,6 +32,11 @@ impl Bounds {
         Ok(Self { base, root })
     }
 
+    /// Where relative paths start.
+    pub(super) fn directory(&self) -> &Path {
+        &self.base
+    }
+
     /// The absolute path, without `.` and `..`, that a lock's text stands for.
     ///
     /// # Errors

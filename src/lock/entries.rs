@@ -1,35 +1,133 @@
-//! What readers of poetry.lock and pdm.lock have in common: the project's `pyproject.toml`; files with one hash each,
-//! repositories, archives.
+//! What entries of every format are made of: a distribution, its files, their hashes.
+//!
+//! A file is its entry's own: its name says which distribution and version it is of, and every entry is checked for that
+//! where it is made ([`LockedPackage::new`]), before anything is fetched.
 
-use std::path::{Path, PathBuf};
+use std::fmt::Display;
+use std::path::PathBuf;
 
-use super::bounds::{Bounds, subdirectory};
-use toml::Table;
+use pep440_rs::Version;
 
-use super::fields::parse_toml;
-use super::{Document, EntryFault, FileHash, FileLocation, LockError, LockedFile, LockedSource};
-use crate::digest::Sha256Digest;
+use super::{Context, EntryFault, FileHash, FileLocation, LockedFile, LockedPackage, LockedSource};
+use crate::names::PackageName;
 use crate::redact::redact_url;
+use crate::target::{WheelFilename, is_any_sdist_name, is_sdist_name, sdist_versions};
 use crate::urls;
 
-/// How names of wheels and source distributions end: those that old releases have too.
-const ENDINGS: [&str; 7] = [".whl", ".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".tar.Z"];
+/// Whether the local part of a version (`+cpu`) may stand in a file's name alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LocalPart {
+    /// The entry has it too.
+    Stated,
+    /// The entry may leave it out (uv).
+    Omissible,
+}
 
-/// The project's `pyproject.toml` and its path, where there is one.
-///
-/// # Errors
-/// It cannot be read, or is not TOML.
-pub(super) fn read_pyproject(project: &Path) -> Result<Option<(PathBuf, Table)>, LockError> {
-    let path = project.join("pyproject.toml");
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(LockError::Read { path, source }),
+impl LockedPackage {
+    /// An entry without requirements of its own.
+    ///
+    /// # Errors
+    /// A file whose name is none, or another distribution's or version's.
+    pub(super) fn new(
+        name: PackageName,
+        version: Option<Version>,
+        source: LockedSource,
+        local: LocalPart,
+    ) -> Result<Self, EntryFault> {
+        let files = match &source {
+            LockedSource::Files { files, .. } => files.as_slice(),
+            LockedSource::Archive { file, .. } => std::slice::from_ref(file),
+            _ => &[],
+        };
+        let is_archive = matches!(source, LockedSource::Archive { .. });
+        for LockedFile { filename, .. } in files {
+            // An archive of a repository is called after a branch or a tag.
+            match is_archive && !filename.ends_with(".whl") {
+                true if is_plain(filename) && is_sdist_name(filename) => {}
+                true => return Err(EntryFault::FileName(filename.clone())),
+                false => check_identity(filename, &name, version.as_ref(), local)?,
+            }
+        }
+        let (requires_python, dependencies, optional_dependencies) = Default::default();
+        Ok(Self { name, version, requires_python, source, dependencies, optional_dependencies })
+    }
+
+    /// Whether it is the directory that is packed.
+    pub(super) fn is_project(&self, context: Context<'_>) -> bool {
+        let (LockedSource::Directory { path }, Some(project)) = (&self.source, context.project) else { return false };
+        project.canonicalize().is_ok_and(|project| project == *path)
+    }
+}
+
+/// Refuses the name of a file that is not one of this distribution and version.
+fn check_identity(
+    filename: &str,
+    name: &PackageName,
+    version: Option<&Version>,
+    local: LocalPart,
+) -> Result<(), EntryFault> {
+    let is_none = || EntryFault::FileName(filename.to_owned());
+    let differs = |what: &str, found: &dyn Display, expected: &dyn Display| {
+        EntryFault::Field(format!("`{filename}` is of {what} {found}, expected {expected}"))
     };
-    let text = str::from_utf8(&bytes).map_err(|_| LockError::malformed(&path, "it is not UTF-8"))?;
-    let sha256 = Sha256Digest::of(&bytes);
-    let table = parse_toml(&Document { path: &path, text, sha256 })?;
-    Ok(Some((path, table)))
+    check_filename(filename)?;
+    if filename.ends_with(".whl") {
+        let wheel: WheelFilename = filename.parse().map_err(|_| is_none())?;
+        if wheel.name != *name {
+            return Err(differs("the name", &wheel.name, name));
+        }
+        let bare = || wheel.version.clone().without_local();
+        return match version {
+            Some(version) if wheel.version != *version && (local == LocalPart::Stated || bare() != *version) => {
+                Err(differs("version", &wheel.version, version))
+            }
+            _ => Ok(()),
+        };
+    }
+    let Some(found) = sdist_versions(filename, name).last() else {
+        let (found, _) = filename.rsplit_once('-').ok_or_else(is_none)?;
+        return Err(found.parse::<PackageName>().map_or_else(|_| is_none(), |found| differs("the name", &found, name)));
+    };
+    match version {
+        Some(version) if !sdist_versions(filename, name).any(|text| text.parse().as_ref() == Ok(version)) => {
+            Err(differs("version", &found, version))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what no file of an index is called.
+pub(super) fn check_filename(name: &str) -> Result<(), EntryFault> {
+    let known = is_plain(name) && (name.ends_with(".whl") || is_any_sdist_name(name));
+    if known { Ok(()) } else { Err(EntryFault::FileName(name.to_owned())) }
+}
+
+/// Whether it names a file in a directory, and could not pass for an option.
+fn is_plain(name: &str) -> bool {
+    !name.starts_with(['.', '-']) && !name.contains(['/', '\\']) && !name.contains(char::is_control)
+}
+
+impl LockedFile {
+    /// The file at a place that has its name.
+    ///
+    /// # Errors
+    /// [`EntryFault::FileName`]: it ends in none.
+    pub(super) fn at(location: FileLocation, hash: FileHash, size: Option<u64>) -> Result<Self, EntryFault> {
+        let (shown, filename) = match &location {
+            FileLocation::Url(url) => (redact_url(url).into_owned(), urls::file_name(url)),
+            FileLocation::Path(path) => {
+                (path.display().to_string(), path.file_name().and_then(|name| name.to_str()).map(str::to_owned))
+            }
+            FileLocation::Index => (String::new(), None),
+        };
+        let filename = filename.ok_or(EntryFault::FileName(shown))?;
+        Ok(Self { filename, location, hash, size })
+    }
+
+    /// The same as a source of its own.
+    pub(super) fn alone(self, subdirectory: Option<PathBuf>) -> LockedSource {
+        LockedSource::Archive { file: self, subdirectory }
+    }
 }
 
 /// `sha256:DIGEST`; of another algorithm its name is kept.
@@ -46,100 +144,106 @@ pub(super) fn parse_hash(text: Option<&str>) -> Result<FileHash, EntryFault> {
     }
 }
 
-/// A name that one file of an index may have.
-///
-/// # Errors
-/// [`EntryFault::FileName`].
-pub(super) fn check_filename(name: &str) -> Result<String, EntryFault> {
-    let plain = !name.starts_with(['.', '-']) && !name.contains(['/', '\\']) && !name.contains(char::is_control);
-    if plain && ENDINGS.iter().any(|ending| name.ends_with(ending)) {
-        Ok(name.to_owned())
-    } else {
-        Err(EntryFault::FileName(name.to_owned()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Sha256Digest;
+    use crate::lock::Lock;
+
+    fn checked(filename: &str, version: Option<&str>, local: LocalPart) -> Result<(), String> {
+        let version = version.map(|version| version.parse().unwrap());
+        let result = check_identity(filename, &"foo-bar".parse().unwrap(), version.as_ref(), local);
+        result.map_err(|fault| fault.to_string().replacen(&format!("`{filename}` is "), "", 1))
     }
-}
 
-/// A URL that files are fetched from.
-///
-/// # Errors
-/// [`EntryFault::Scheme`].
-pub(super) fn check_url(url: &str) -> Result<String, EntryFault> {
-    match urls::scheme(url).as_deref() {
-        Some("http" | "https") if !url.contains(char::is_whitespace) => Ok(url.to_owned()),
-        _ => Err(EntryFault::Scheme(redact_url(url).into_owned())),
-    }
-}
-
-/// One file of its own, at a URL.
-///
-/// # Errors
-/// The URL or the file's name cannot be used.
-pub(super) fn archive_at_url(url: &str, hash: FileHash, inside: Option<PathBuf>) -> Result<LockedSource, EntryFault> {
-    let url = check_url(url)?;
-    let name = urls::file_name(&url).unwrap_or_default();
-    let file = LockedFile { filename: check_filename(&name)?, location: FileLocation::Url(url), hash, size: None };
-    Ok(LockedSource::Archive { file, subdirectory: inside })
-}
-
-/// One file of its own, of the project.
-///
-/// # Errors
-/// The path or the file's name cannot be used.
-pub(super) fn archive_at_path(
-    path: &str,
-    bounds: &Bounds,
-    hash: FileHash,
-    inside: Option<PathBuf>,
-) -> Result<LockedSource, EntryFault> {
-    let path = bounds.resolve(path)?;
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let filename = check_filename(name)?;
-    let file = LockedFile { filename, location: FileLocation::Path(path), hash, size: None };
-    Ok(LockedSource::Archive { file, subdirectory: inside })
-}
-
-/// A commit of a git repository.
-///
-/// # Errors
-/// The URL is none that can be fetched, or the commit is not a whole one.
-pub(super) fn git_commit(
-    url: &str,
-    commit: &str,
-    inside: Option<&str>,
-    bounds: &Bounds,
-) -> Result<LockedSource, EntryFault> {
-    if ![40, 64].contains(&commit.len()) || !commit.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return Err(EntryFault::Repository(format!("`{commit}` is not a whole commit (40 or 64 hexadecimal digits)")));
-    }
-    let subdirectory = inside.map_or(Ok(None), subdirectory)?;
-    Ok(LockedSource::Git { url: repository_url(url, bounds)?, commit: commit.to_ascii_lowercase(), subdirectory })
-}
-
-/// A repository's URL, in one of the forms that git inputs have; `user@host:path` is one by ssh.
-fn repository_url(url: &str, bounds: &Bounds) -> Result<String, EntryFault> {
-    let url = url.strip_prefix("git+").unwrap_or(url);
-    let refuse = |reason| EntryFault::Repository(format!("`{}` {reason}", redact_url(url)));
-    let url = match (url.contains("://"), url.split_once(':')) {
-        (false, Some((host, path))) if host.contains('@') && !host.contains('/') => {
-            format!("ssh://{host}/{}", path.trim_start_matches('/'))
+    #[test]
+    fn a_files_name_says_whose_it_is() {
+        for filename in [
+            "foo_bar-1.0-py3-none-any.whl",
+            "Foo.Bar-1-1-cp311-cp311-win_amd64.whl",
+            "foo-bar-1.0.tar.gz",
+            "Foo_Bar-1.0.0.zip",
+            "foo-bar-1.tar.bz2",
+        ] {
+            assert_eq!(checked(filename, Some("1.0"), LocalPart::Stated), Ok(()), "{filename}");
+            assert_eq!(checked(filename, None, LocalPart::Stated), Ok(()), "{filename}");
         }
-        _ => url.to_owned(),
-    };
-    match urls::scheme(&url).as_deref() {
-        Some("https" | "ssh") => {}
-        Some("file") => {
-            let path = urls::path_of_file_url(&url).and_then(|path| path.to_str().map(str::to_owned));
-            let path = path.ok_or_else(|| refuse("is no path of this machine"))?;
-            return Ok(urls::file_url(&bounds.resolve(&path)?));
+        let none = "the name of neither a wheel nor a source distribution";
+        for (filename, refusal) in [
+            ("foo-1.0-py3-none-any.whl", "of the name foo, expected foo-bar"),
+            ("foo_bar-2.0-py3-none-any.whl", "of version 2.0, expected 1.0"),
+            ("foo_bar-1.0+cpu-py3-none-any.whl", "of version 1.0+cpu, expected 1.0"),
+            ("foo_bar-1.0.whl", none),
+            ("foo-1.0.tar.gz", "of the name foo, expected foo-bar"),
+            ("foo-bar-2.0.tar.gz", "of version 2.0, expected 1.0"),
+            ("foo-bar-new.zip", "of version new, expected 1.0"),
+            ("foo_bar.zip", none),
+            ("foo_bar-1.0.exe", none),
+            ("x/foo_bar-1.0.zip", none),
+            ("-foo_bar-1.0.zip", none),
+            (".foo_bar-1.0.zip", none),
+            ("foo_bar-1.0\n.zip", none),
+        ] {
+            assert_eq!(checked(filename, Some("1.0"), LocalPart::Stated), Err(refusal.to_owned()), "{filename}");
         }
-        _ => return Err(refuse("is neither an https nor an ssh URL of a repository")),
+        let local = "foo_bar-1.0+cpu-py3-none-any.whl";
+        assert_eq!(checked(local, Some("1.0"), LocalPart::Omissible), Ok(()));
+        assert!(checked(local, Some("1.0+gpu"), LocalPart::Omissible).is_err());
     }
-    // What git hands to ssh as a user or a host must not read as an option.
-    let after_scheme = url.split_once("://").map_or("", |(_, rest)| rest);
-    let option = after_scheme.starts_with('-') || urls::authority(&url).is_none_or(|host| host.starts_with('-'));
-    if option || url.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '#' | '\\')) {
-        let reason = "cannot be a repository's: a host begins with no `-`, and there are no blanks and no fragment";
-        return Err(refuse(reason));
+
+    #[test]
+    fn every_format_refuses_the_file_of_another_distribution() {
+        let wheel = "requests-2.0-py3-none-any.whl";
+        let entry = "[[package]]\nname = \"requests\"\nversion = \"2.0\"\n";
+        let listed = "files = [{file = \"WHEEL\", hash = \"sha256:HASH\"}]\n";
+        let uv = "version = 1\nrequires-python = \">=3.9\"\n[[package]]\nname = \"app\"\nversion = \"1\"\n\
+                  source = { virtual = \".\" }\n";
+        for (name, text) in [
+            (
+                "pylock.toml",
+                "lock-version = \"1.0\"\ncreated-by = \"x\"\n[[packages]]\nname = \"requests\"\nversion = \"2.0\"\n\
+                 wheels = [{ url = \"https://h/WHEEL\", hashes = { sha256 = \"HASH\" } }]\n"
+                    .to_owned(),
+            ),
+            (
+                "uv.lock",
+                format!(
+                    "{uv}{entry}source = {{ registry = \"https://h/simple\" }}\n\
+                     wheels = [{{ url = \"https://h/WHEEL\", hash = \"sha256:HASH\" }}]\n"
+                ),
+            ),
+            (
+                "poetry.lock",
+                format!(
+                    "{entry}groups = [\"main\"]\n{listed}[metadata]\nlock-version = \"2.1\"\n\
+                     python-versions = \"*\"\ncontent-hash = \"\"\n"
+                ),
+            ),
+            (
+                "pdm.lock",
+                format!(
+                    "[metadata]\nlock_version = \"4.5.0\"\nstrategy = [\"inherit_metadata\", \"cross_platform\"]\n\
+                     {entry}groups = [\"default\"]\n{listed}"
+                ),
+            ),
+            (
+                "Pipfile.lock",
+                "{\"_meta\": {\"pipfile-spec\": 6}, \"default\": {\"requests\": {\"file\": \"https://h/WHEEL\"}}}"
+                    .to_owned(),
+            ),
+            ("requirements.txt", "requests @ https://h/WHEEL --hash=sha256:HASH\n".to_owned()),
+        ] {
+            let place = tempfile::tempdir().unwrap();
+            let path = place.path().join(name);
+            let read = |wheel: &str| {
+                let hash = Sha256Digest::of(b"").to_string();
+                std::fs::write(&path, text.replace("HASH", &hash).replace("WHEEL", wheel)).unwrap();
+                Lock::read(&path, Context { project: None, name: None })
+            };
+            assert!(read(wheel).is_ok(), "{name}: {:?}", read(wheel));
+            let error = read("evil-1.0-py3-none-any.whl").unwrap_err().to_string();
+            let refusal = ": `evil-1.0-py3-none-any.whl` is of the name evil, expected requests";
+            assert!(error.ends_with(refusal) && error.contains("requests"), "{name}: {error}");
+        }
     }
-    Ok(url)
 }

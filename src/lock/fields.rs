@@ -2,8 +2,8 @@
 
 use toml::Value;
 
-use super::{Document, EntryFault, LockError};
-use crate::project::pyproject::locate_fault;
+use super::EntryFault;
+use crate::names::PackageName;
 
 /// A table of a document, and the key that it stands under.
 #[derive(Clone)]
@@ -12,17 +12,21 @@ pub(super) struct Fields<'a> {
     at: String,
 }
 
-/// The whole document as a table.
-pub(super) fn parse_toml(document: &Document<'_>) -> Result<toml::Table, LockError> {
-    document.text.parse().map_err(|error: toml::de::Error| {
-        LockError::malformed(document.path, locate_fault(document.text, error.span(), error.message()))
-    })
-}
-
 impl<'a> Fields<'a> {
     /// The fields of a table that stands by itself.
     pub(super) fn of(table: &'a toml::Table) -> Self {
         Self { table, at: String::new() }
+    }
+
+    /// An entry as messages name it: by name and version, or else by its place.
+    pub(super) fn label(&self) -> String {
+        let named = self.text("name").ok().flatten().and_then(|name| name.parse::<PackageName>().ok());
+        let version = self.parsed("version", str::parse::<pep440_rs::Version>).ok().flatten();
+        match (named, version) {
+            (Some(name), Some(version)) => format!("{name} {version}"),
+            (Some(name), None) => name.to_string(),
+            (None, _) => self.place(),
+        }
     }
 
     /// The key that the table stands under.

@@ -6,6 +6,7 @@
 mod agreement;
 mod bounds;
 mod constraint;
+mod document;
 mod draft;
 mod earlier;
 mod entries;
@@ -14,6 +15,7 @@ mod fields;
 mod listing;
 mod pdm;
 mod pipfile;
+mod places;
 mod poetry;
 mod pylock;
 mod python_json;
@@ -24,6 +26,7 @@ mod uv;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use document::Document;
 use pep440_rs::{Version, VersionSpecifiers};
 
 use crate::digest::Sha256Digest;
@@ -33,8 +36,11 @@ use crate::target::Marker;
 pub use agreement::{Disagreement, check_agreement};
 pub use draft::Draft;
 pub use earlier::{EarlierBuild, EarlierLock, EarlierPackage};
-pub use fault::{EntryFault, LockError};
+pub use fault::{Absence, EntryFault, LockError};
 pub use select::{Choice, Selected, Wanted};
+
+/// The longest lock that is read, in bytes: ten times what is written for ten thousand distributions.
+const LARGEST: u64 = 256 << 20;
 
 /// The formats that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -279,13 +285,22 @@ impl Lock {
     pub fn read(path: &Path, context: Context<'_>) -> Result<Self, LockError> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let format = LockFormat::of_name(name).ok_or_else(|| LockError::UnknownName(path.to_owned()))?;
-        let bytes = std::fs::read(path).map_err(|source| match source.kind() {
+        let cannot_read = |source: std::io::Error| match source.kind() {
             std::io::ErrorKind::NotFound => LockError::NotFound(path.to_owned()),
             _ => LockError::Read { path: path.to_owned(), source },
-        })?;
+        };
+        let metadata = std::fs::metadata(path).map_err(cannot_read)?;
+        // A pipe or a device may never end.
+        if !metadata.is_file() {
+            return Err(LockError::NoFile(path.to_owned()));
+        }
+        if metadata.len() > LARGEST {
+            return Err(LockError::malformed(path, format!("it has {} bytes, the limit is {LARGEST}", metadata.len())));
+        }
+        let bytes = std::fs::read(path).map_err(cannot_read)?;
         let text = str::from_utf8(&bytes).map_err(|_| LockError::malformed(path, "it is not UTF-8"))?;
         let sha256 = Sha256Digest::of(&bytes);
-        let document = Document { path, text, sha256 };
+        let document = Document { format, path, text, sha256 };
         match format {
             LockFormat::Pylock => pylock::read(&document, context),
             LockFormat::Uv => uv::read(&document, context),
@@ -324,7 +339,9 @@ impl Lock {
 
     /// That it says something else than the project, and what makes it anew.
     pub fn stale(&self, reason: impl Into<String>) -> LockError {
-        LockError::Stale { path: self.path.clone(), reason: reason.into(), command: self.format.command().to_owned() }
+        // One that names no environments is for all of them.
+        let universal = self.format == LockFormat::Pylock && self.environments.is_empty();
+        LockError::stale(&self.path, reason, if universal { "pyzpack lock --universal" } else { self.format.command() })
     }
 }
 
@@ -350,11 +367,4 @@ impl FileHash {
             Self::Weak(_) | Self::Missing => None,
         }
     }
-}
-
-/// A lock file's text.
-struct Document<'a> {
-    path: &'a Path,
-    text: &'a str,
-    sha256: Sha256Digest,
 }

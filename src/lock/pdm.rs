@@ -15,14 +15,16 @@ use toml::{Table, Value};
 
 use super::bounds::{Bounds, subdirectory};
 use super::constraint::Constraint;
-use super::fields::{Fields, parse_toml};
+use super::document::read_pyproject;
+use super::entries::{LocalPart, check_filename, parse_hash};
+use super::fields::Fields;
+use super::places::{git_commit, http_url, long_form, not_git};
 use super::{
-    Context, Document, Edge, EntryFault, FileHash, FileLocation, Lock, LockError, LockFormat, LockedFile,
-    LockedPackage, LockedSource, Membership, PackageIndex, Root, entries,
+    Context, Document, Edge, EntryFault, FileHash, FileLocation, Lock, LockError, LockedFile, LockedPackage,
+    LockedSource, Membership, PackageIndex, Root,
 };
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::Marker;
-use crate::urls;
 use freshness::content_hashes;
 
 /// The group whose packages are always needed.
@@ -33,15 +35,15 @@ const PROJECT_ROOT: &str = "${PROJECT_ROOT}";
 
 pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock, LockError> {
     let path = document.path;
-    let malformed = |fault: EntryFault| LockError::malformed(path, fault.to_string());
-    let table = parse_toml(document)?;
+    let malformed = |fault: EntryFault| document.malformed(fault);
+    let table = document.table()?;
     let fields = Fields::of(&table);
     let metadata = fields.table("metadata").and_then(|metadata| fields.required("metadata", metadata));
     let metadata = metadata.map_err(malformed)?;
     check_version(document, metadata.required_text("lock_version").map_err(malformed)?)?;
     let targets = metadata.tables("targets").map_err(malformed)?;
     check_strategy(document, &metadata, targets.is_some())?;
-    let pyproject = context.project.map(entries::read_pyproject).transpose()?.flatten().map(|(_, table)| table);
+    let pyproject = read_pyproject(context)?.map(|(_, table)| table);
     if let Some(pyproject) = &pyproject {
         check_freshness(document, &metadata, pyproject)?;
     }
@@ -50,18 +52,12 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
         let stated = pyproject.as_ref().and_then(|table| table.get("project")?.get("requires-python")?.as_str());
         targets.requires_python = stated.and_then(|text| text.parse().ok());
     }
-    let bounds =
-        Bounds::of(path, context.project).map_err(|source| LockError::Read { path: path.to_owned(), source })?;
+    let bounds = document.bounds(context)?;
     let kinds = Kinds::of(pyproject.as_ref());
     let mut packages: Vec<LockedPackage> = Vec::new();
     let mut roots = Vec::new();
     for entry in fields.tables("package").map_err(malformed)?.unwrap_or_default() {
-        let label = || match (entry.text("name"), entry.text("version")) {
-            (Ok(Some(name)), Ok(Some(version))) => format!("{name} {version}"),
-            (Ok(Some(name)), _) => name.to_owned(),
-            _ => entry.place(),
-        };
-        let refuse = |fault| LockError::entry(path, label(), fault);
+        let refuse = |fault| LockError::entry(path, entry.label(), fault);
         let package = read_package(&entry, &bounds).map_err(refuse)?;
         // `name` and `name[extra]` are entries of their own, of one thing.
         let known = packages.iter().position(|known| *known == package);
@@ -83,20 +79,13 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
         };
     }
     Ok(Lock {
-        inputs: None,
-        project: None,
-        format: LockFormat::Pdm,
-        path: path.to_owned(),
-        sha256: document.sha256,
         requires_python: targets.requires_python,
         environments: targets.environments,
         extras: Some(extras),
         groups: Some(groups),
-        default_groups: BTreeSet::new(),
-        conflicts: Vec::new(),
         packages,
         roots,
-        builds: Vec::new(),
+        ..document.empty_lock()
     })
 }
 
@@ -105,11 +94,11 @@ fn check_version(document: &Document<'_>, text: &str) -> Result<(), LockError> {
     if known {
         return Ok(());
     }
-    Err(LockError::UnknownVersion { path: document.path.to_owned(), found: text.to_owned(), known: "4.4, 4.5" })
+    Err(document.unknown_version(text, "4.4, 4.5"))
 }
 
 fn check_strategy(document: &Document<'_>, metadata: &Fields<'_>, has_targets: bool) -> Result<(), LockError> {
-    let malformed = |reason: &str| LockError::malformed(document.path, reason);
+    let malformed = |reason: &str| document.malformed(reason);
     let strategy = metadata.texts("strategy", |text| Ok::<_, Infallible>(text.to_owned()));
     let strategy = strategy.map_err(|fault| malformed(&fault.to_string()))?.unwrap_or_default();
     let has = |flag: &str| strategy.iter().any(|known| known == flag);
@@ -129,16 +118,13 @@ fn check_strategy(document: &Document<'_>, metadata: &Fields<'_>, has_targets: b
 }
 
 fn check_freshness(document: &Document<'_>, metadata: &Fields<'_>, pyproject: &Table) -> Result<(), LockError> {
-    let malformed = |reason: String| LockError::malformed(document.path, reason);
     let workspace = pyproject.get("tool").and_then(|tool| tool.get("pdm")).and_then(|pdm| pdm.get("workspace"));
     if workspace.and_then(Value::as_table).is_some_and(|table| !table.is_empty()) {
-        return Err(malformed("it is a PDM workspace's, and whether it is stale cannot be told".to_owned()));
+        return Err(document.malformed("it is a PDM workspace's, and whether it is stale cannot be told"));
     }
-    let locked = metadata.text("content_hash").map_err(|fault| malformed(fault.to_string()))?;
+    let locked = metadata.text("content_hash").map_err(|fault| document.malformed(fault))?;
     let Some(locked) = locked else {
-        return Err(malformed(
-            "`metadata.content_hash` is missing, and so whether it is stale cannot be told".to_owned(),
-        ));
+        return Err(document.malformed("`metadata.content_hash` is missing, and so whether it is stale cannot be told"));
     };
     let digests = content_hashes(pyproject);
     if digests.iter().any(|digest| locked.strip_prefix("sha256:") == Some(digest.to_string().as_str())) {
@@ -146,7 +132,7 @@ fn check_freshness(document: &Document<'_>, metadata: &Fields<'_>, pyproject: &T
     }
     let reason =
         format!("`pyproject.toml` has changed since (content hash sha256:{}, the lock's is {locked})", digests[0]);
-    Err(LockError::Stale { path: document.path.to_owned(), reason, command: "pdm lock".to_owned() })
+    Err(document.stale(reason))
 }
 
 #[derive(Default)]
@@ -259,22 +245,21 @@ fn read_package(fields: &Fields<'_>, bounds: &Bounds) -> Result<LockedPackage, E
     if version.is_none() && !matches!(source, LockedSource::Git { .. } | LockedSource::Directory { .. }) {
         fields.required("version", None::<()>)?;
     }
-    let (dependencies, optional_dependencies) = (Vec::new(), std::collections::BTreeMap::new());
-    Ok(LockedPackage { name, version, requires_python, source, dependencies, optional_dependencies })
+    Ok(LockedPackage { requires_python, ..LockedPackage::new(name, version, source, LocalPart::Stated)? })
 }
 
 fn read_source(fields: &Fields<'_>, bounds: &Bounds) -> Result<LockedSource, EntryFault> {
     let inside = fields.text("subdirectory")?;
     for kind in ["hg", "svn", "bzr"] {
         if fields.text(kind)?.is_some() {
-            return Err(EntryFault::Repository(format!("a `{kind}` repository, and only git ones can be fetched")));
+            return Err(not_git(kind));
         }
     }
     if let Some(url) = fields.text("git")? {
         let commit = fields.text("revision")?.ok_or_else(|| {
             EntryFault::Repository("`revision` is missing (PDM writes none for what is editable)".to_owned())
         })?;
-        return entries::git_commit(url, commit, inside, bounds);
+        return git_commit(&long_form(url), commit, inside, bounds);
     }
     let inside = inside.map_or(Ok(None), subdirectory)?;
     let files = read_files(fields)?;
@@ -287,34 +272,29 @@ fn read_source(fields: &Fields<'_>, bounds: &Bounds) -> Result<LockedSource, Ent
     let local = local.and_then(|path| path.strip_prefix(PROJECT_ROOT)).map(|path| format!(".{path}"));
     if let Some(path) = local.as_deref().or(fields.text("path")?) {
         let place = bounds.resolve(path)?;
-        if place.is_dir() || entries::check_filename(&file_name_of(path)).is_err() {
+        if place.is_dir() || check_filename(path.rsplit('/').next().unwrap_or_default()).is_err() {
             let path = inside.map_or(place.clone(), |inside| place.join(inside));
             return Ok(LockedSource::Directory { path });
         }
-        return entries::archive_at_path(path, bounds, one_hash(), inside);
+        return Ok(LockedFile::at(FileLocation::Path(place), one_hash(), None)?.alone(inside));
     }
     if let Some(url) = url {
-        return entries::archive_at_url(url, one_hash(), inside);
+        return Ok(LockedFile::at(FileLocation::Url(http_url(url)?), one_hash(), None)?.alone(inside));
     }
     Ok(LockedSource::Files { files, index: None })
-}
-
-fn file_name_of(path: &str) -> String {
-    path.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 fn read_files(fields: &Fields<'_>) -> Result<Vec<LockedFile>, EntryFault> {
     let mut files = Vec::new();
     for file in fields.tables("files")?.unwrap_or_default() {
-        let hash = entries::parse_hash(file.text("hash")?)?;
-        let (filename, location) = match (file.text("url")?, file.text("file")?) {
-            (Some(url), _) => {
-                let url = entries::check_url(url)?;
-                (urls::file_name(&url).unwrap_or_default(), FileLocation::Url(url))
+        let hash = parse_hash(file.text("hash")?)?;
+        files.push(match (file.text("url")?, file.text("file")?) {
+            (Some(url), _) => LockedFile::at(FileLocation::Url(http_url(url)?), hash, None)?,
+            (None, file) => {
+                let filename = fields.required("files.file", file)?.to_owned();
+                LockedFile { filename, location: FileLocation::Index, hash, size: None }
             }
-            (None, file) => (fields.required("files.file", file)?.to_owned(), FileLocation::Index),
-        };
-        files.push(LockedFile { filename: entries::check_filename(&filename)?, location, hash, size: None });
+        });
     }
     Ok(files)
 }

@@ -6,6 +6,7 @@
 //! whole is a lock of another Pipfile than the one beside it.
 
 mod hash;
+mod unique;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,18 +14,19 @@ use pep440_rs::{Version, VersionSpecifiers};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::bounds::subdirectory;
-use super::listing::{Listing, archive, is_file_name, local_path, package, parse_hash};
+use super::bounds::Bounds;
+use super::entries::{LocalPart, parse_hash};
+use super::listing::{Listing, archive};
+use super::places::{git_commit, http_url, local_path, long_form, not_git};
 use super::{
-    Context, Document, EntryFault, FileHash, FileLocation, Lock, LockError, LockFormat, LockedPackage, LockedSource,
-    Membership, PackageIndex,
+    Context, Document, EntryFault, FileHash, FileLocation, Lock, LockError, LockedPackage, LockedSource, Membership,
+    PackageIndex,
 };
 use crate::names::{ExtraName, GroupName, PackageName};
-use crate::project::git::GitSource;
 use crate::project::pipfile::MARKER_KEYS;
-use crate::redact::redact_url;
-use crate::target::Marker;
+use crate::target::{Marker, is_sdist_name};
 use crate::urls;
+use unique::Unique;
 
 /// The one version of the format that there is a tool for.
 const SPEC: u64 = 6;
@@ -74,18 +76,20 @@ struct Entry {
 }
 
 pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock, LockError> {
-    let malformed = |reason: String| LockError::malformed(document.path, reason);
+    let malformed = |reason: String| document.malformed(reason);
+    serde_json::from_str::<Unique>(document.text).map_err(|error| malformed(error.to_string()))?;
     let mut sections: BTreeMap<String, Value> =
         serde_json::from_str(document.text).map_err(|error| malformed(error.to_string()))?;
     let meta = sections.remove("_meta").ok_or_else(|| malformed("it has no `_meta`".to_owned()))?;
     let spec = meta.get("pipfile-spec").ok_or_else(|| malformed("`_meta` has no `pipfile-spec`".to_owned()))?;
     if spec.as_u64() != Some(SPEC) {
-        return Err(LockError::UnknownVersion { path: document.path.to_owned(), found: spec.to_string(), known: "6" });
+        return Err(document.unknown_version(spec, "6"));
     }
     let sources = meta.get("sources").cloned().unwrap_or_default();
     let meta: Meta = serde_json::from_value(meta).map_err(|error| malformed(format!("`_meta`: {error}")))?;
     check_freshness(document, &meta, &sources)?;
     let requires_python = meta.requires.specifiers().map_err(malformed)?;
+    let bounds = document.bounds(context)?;
     let mut listing = Listing::default();
     let mut groups = BTreeSet::new();
     for (category, entries) in sections {
@@ -105,31 +109,18 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
             let entry: Entry =
                 serde_json::from_value(entry).map_err(|error| refuse(EntryFault::Field(error.to_string())))?;
             let marker = entry.marker().map_err(refuse)?;
-            let package = entry.package(&name, &meta.sources, document, context).map_err(refuse)?;
+            let package = entry.package(&name, &meta.sources, &bounds).map_err(refuse)?;
             listing.add(of.clone(), package, entry.extras, marker);
         }
     }
-    let place = context.project.and_then(|project| project.canonicalize().ok());
-    let is_project = |package: &LockedPackage| match &package.source {
-        LockedSource::Directory { path } => place.as_ref() == Some(path),
-        _ => false,
-    };
     Ok(Lock {
-        project: listing.packages.iter().position(is_project).map(PackageIndex),
-        format: LockFormat::Pipfile,
-        path: document.path.to_owned(),
-        sha256: document.sha256,
+        project: listing.packages.iter().position(|package| package.is_project(context)).map(PackageIndex),
         requires_python,
-        environments: Vec::new(),
-        // A Pipfile has none, and those of a project beside it are taken as it says.
-        extras: Some(BTreeSet::new()),
+        // A Pipfile has no extras, and those of a project beside it are taken as it says.
         groups: Some(groups),
-        default_groups: BTreeSet::new(),
-        conflicts: Vec::new(),
         packages: listing.packages,
         roots: listing.roots,
-        inputs: None,
-        builds: Vec::new(),
+        ..document.empty_lock()
     })
 }
 
@@ -142,7 +133,7 @@ fn check_freshness(document: &Document<'_>, meta: &Meta, sources: &Value) -> Res
         Err(source) => return Err(LockError::Read { path, source }),
     };
     let digests = hash::digests_of_pipfile(&text, sources)
-        .map_err(|reason| LockError::malformed(document.path, format!("the Pipfile beside it is no TOML: {reason}")))?;
+        .map_err(|reason| document.malformed(format!("the Pipfile beside it is no TOML: {reason}")))?;
     let found = meta.hash.get("sha256").map(String::as_str).unwrap_or_default();
     if digests.iter().any(|digest| digest.to_string() == found) {
         return Ok(());
@@ -152,7 +143,7 @@ fn check_freshness(document: &Document<'_>, meta: &Meta, sources: &Value) -> Res
     } else {
         format!("the Pipfile beside it has sha256 {}, it was made from {found}", digests[0])
     };
-    Err(LockError::Stale { path: document.path.to_owned(), reason, command: LockFormat::Pipfile.command().to_owned() })
+    Err(document.stale(reason))
 }
 
 impl Requires {
@@ -189,38 +180,33 @@ impl Entry {
         }
     }
 
-    fn package(
-        &self,
-        name: &str,
-        sources: &[Source],
-        document: &Document<'_>,
-        context: Context<'_>,
-    ) -> Result<LockedPackage, EntryFault> {
+    fn package(&self, name: &str, sources: &[Source], bounds: &Bounds) -> Result<LockedPackage, EntryFault> {
         let name: PackageName = name.parse().map_err(|error| EntryFault::Field(format!("{error}")))?;
-        let digests = self.hashes.iter().map(|hash| parse_hash(hash)).collect::<Result<Vec<FileHash>, _>>()?;
+        let digests = self.hashes.iter().map(|hash| parse_hash(Some(hash))).collect::<Result<Vec<FileHash>, _>>()?;
         for (kind, place) in [("hg", &self.hg), ("svn", &self.svn), ("bzr", &self.bzr)] {
             if place.is_some() {
-                return Err(EntryFault::Repository(format!("a repository of `{kind}`: only git's are fetched")));
+                return Err(not_git(kind));
             }
         }
         if let Some(url) = &self.git {
-            return Ok(package(&name, None, self.git(url)?));
+            return LockedPackage::new(name, None, self.git(url, bounds)?, LocalPart::Stated);
         }
         if let Some(place) = self.file.as_ref().or(self.path.as_ref()) {
             if urls::scheme(place).is_some_and(|scheme| scheme != "file") {
-                return archive(&name, FileLocation::Url(place.clone()), &digests, self.subdirectory.as_deref());
+                return archive(name, FileLocation::Url(http_url(place)?), &digests, self.subdirectory.as_deref());
             }
-            let path = local_path(document, context, place)?;
-            if path.file_name().and_then(|name| name.to_str()).is_some_and(is_file_name) {
-                return archive(&name, FileLocation::Path(path), &digests, self.subdirectory.as_deref());
+            let path = local_path(bounds, place)?;
+            let is_file = |name: &str| name.ends_with(".whl") || is_sdist_name(name);
+            if path.file_name().and_then(|name| name.to_str()).is_some_and(is_file) {
+                return archive(name, FileLocation::Path(path), &digests, self.subdirectory.as_deref());
             }
-            return Ok(package(&name, None, LockedSource::Directory { path }));
+            return LockedPackage::new(name, None, LockedSource::Directory { path }, LocalPart::Stated);
         }
         let version = self.version()?;
         let index = self.index(sources)?;
         // Without a version there is no file that the digests are of.
         let digests = if version.is_none() || digests.is_empty() { vec![FileHash::Missing] } else { digests };
-        Ok(package(&name, version, LockedSource::Digests { digests, index }))
+        LockedPackage::new(name, version, LockedSource::Digests { digests, index }, LocalPart::Stated)
     }
 
     /// The version; none where any would do.
@@ -243,33 +229,14 @@ impl Entry {
             }
         };
         let Some(source) = source else { return Ok(None) };
-        match urls::scheme(&source.url) {
-            Some(scheme) if scheme != "https" && scheme != "http" => {
-                Err(EntryFault::Scheme(redact_url(&source.url).into_owned()))
-            }
-            _ => Ok(Some(source.url.clone())),
-        }
+        // What a variable stands for, nobody here knows.
+        if source.url.starts_with('$') { Ok(Some(source.url.clone())) } else { http_url(&source.url).map(Some) }
     }
 
-    fn git(&self, written: &str) -> Result<LockedSource, EntryFault> {
-        let url = written.strip_prefix("git+").unwrap_or(written);
-        let url = url.split('#').next().unwrap_or(url);
-        let (url, inline) = split_revision(url);
-        // `git@host:path`, the short form of ssh (git-clone(1)).
-        let url = match (url.contains("://"), url.split_once(':')) {
-            (false, Some((host, path))) => format!("ssh://{host}/{}", path.trim_start_matches('/')),
-            _ => url.to_owned(),
-        };
+    fn git(&self, written: &str, bounds: &Bounds) -> Result<LockedSource, EntryFault> {
+        let (url, inline) = split_revision(written.split('#').next().unwrap_or(written));
         let revision = self.r#ref.as_deref().filter(|text| !text.is_empty()).or(inline).unwrap_or_default();
-        let whole = matches!(revision.len(), 40 | 64) && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !whole {
-            let shown = redact_url(&url).into_owned();
-            return Err(EntryFault::Repository(format!("`{shown}`: revision `{revision}` is no whole commit")));
-        }
-        let commit = revision.to_ascii_lowercase();
-        let subdirectory = self.subdirectory.as_deref().map(subdirectory).transpose()?.flatten();
-        GitSource::parse(&format!("git+{url}@{commit}")).map_err(|error| EntryFault::Repository(error.to_string()))?;
-        Ok(LockedSource::Git { url, commit, subdirectory })
+        git_commit(&long_form(url), revision, self.subdirectory.as_deref(), bounds)
     }
 }
 
@@ -293,6 +260,7 @@ mod tests {
     use super::super::{Choice, Selected, Wanted};
     use super::*;
     use crate::digest::Sha256Digest;
+    use crate::lock::LockFormat;
     use crate::lock::listing::targets::target;
     use crate::target::{PythonMinor, Target};
 
@@ -441,13 +409,12 @@ mod tests {
                 r#"{"version": "==1", "index": "odd"}"#.to_owned(),
                 "`ftp://odd.example/simple` is neither an http nor an https URL",
             ),
-            (git(r#""ref": "main""#), "`https://****@git.example/a`: revision `main` is no whole commit"),
-            (git(r#""ref": "5fe0a04""#), "`https://****@git.example/a`: revision `5fe0a04` is no whole commit"),
-            (r#"{"hg": "https://hg.example/a"}"#.to_owned(), "a repository of `hg`: only git's are fetched"),
+            (git(r#""ref": "main""#), "`main` is not a whole commit (40 or 64 hexadecimal digits)"),
+            (git(r#""ref": "5fe0a04""#), "`5fe0a04` is not a whole commit (40 or 64 hexadecimal digits)"),
+            (r#"{"hg": "https://hg.example/a"}"#.to_owned(), "a `hg` repository, and only git ones can be fetched"),
             (
                 format!(r#"{{"git": "ftp://git.example/a", "ref": "{commit}"}}"#),
-                "not a git input: `git+ftp://git.example/a@5fe0a04cd0ba2c4aac5eda0a00bcef4b61c58d1c` (the scheme is \
-                 git+https, git+ssh or git+file)",
+                "`ftp://git.example/a` is neither an https nor an ssh URL of a repository",
             ),
             (r#"{"path": "../sdk"}"#.to_owned(), "`../sdk` is outside of the project"),
             (r#"{"path": "/sdk"}"#.to_owned(), "`/sdk` is outside of the project"),
@@ -514,8 +481,7 @@ mod tests {
         assert!(
             with("", "[").unwrap_err().starts_with("`DIR/Pipfile.lock` cannot be read as a lock: the Pipfile beside")
         );
-        let command = LockFormat::Pipfile.command().to_owned();
-        let error = LockError::Stale { path: PathBuf::new(), reason: String::new(), command };
+        let error = LockError::stale(&PathBuf::new(), "", LockFormat::Pipfile.command());
         let hint = crate::status::Explain::hint(&error);
         assert_eq!(hint.as_deref(), Some("run `pipenv lock`, then build again"));
     }

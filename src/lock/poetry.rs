@@ -19,10 +19,13 @@ use toml::{Table, Value};
 
 use super::bounds::{Bounds, subdirectory};
 use super::constraint::Constraint;
-use super::fields::{Fields, parse_toml};
+use super::document::read_pyproject;
+use super::entries::{LocalPart, parse_hash};
+use super::fields::Fields;
+use super::places::{git_commit, http_url, long_form};
 use super::{
-    Context, Document, Edge, EntryFault, FileHash, FileLocation, Lock, LockError, LockFormat, LockedFile,
-    LockedPackage, LockedSource, Membership, PackageIndex, Root, entries,
+    Context, Document, Edge, EntryFault, FileHash, FileLocation, Lock, LockError, LockedFile, LockedPackage,
+    LockedSource, Membership, PackageIndex, Root,
 };
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::{Marker, Requirement};
@@ -36,30 +39,24 @@ const MAIN: &str = "main";
 
 pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock, LockError> {
     let path = document.path;
-    let malformed = |fault: EntryFault| LockError::malformed(path, fault.to_string());
-    let table = parse_toml(document)?;
+    let malformed = |fault: EntryFault| document.malformed(fault);
+    let table = document.table()?;
     let fields = Fields::of(&table);
     let metadata = fields.table("metadata").and_then(|metadata| fields.required("metadata", metadata));
     let metadata = metadata.map_err(malformed)?;
     let version = LockVersion::read(document, metadata.required_text("lock-version").map_err(malformed)?)?;
     let python = metadata.parsed("python-versions", str::parse::<Constraint>).map_err(malformed)?;
     let python = python.unwrap_or_else(Constraint::any);
-    let pyproject = context.project.map(entries::read_pyproject).transpose()?.flatten();
+    let pyproject = read_pyproject(context)?;
     if let Some(pyproject) = &pyproject {
         check_freshness(document, version, metadata.required_text("content-hash").map_err(malformed)?, pyproject)?;
     }
-    let bounds =
-        Bounds::of(path, context.project).map_err(|source| LockError::Read { path: path.to_owned(), source })?;
+    let bounds = document.bounds(context)?;
     let extras = read_extras(&table).map_err(malformed)?;
     let mut nodes = Vec::new();
     let mut roots = Vec::new();
     for (index, entry) in fields.tables("package").map_err(malformed)?.unwrap_or_default().into_iter().enumerate() {
-        let label = || match (entry.text("name"), entry.text("version")) {
-            (Ok(Some(name)), Ok(Some(version))) => format!("{name} {version}"),
-            (Ok(Some(name)), _) => name.to_owned(),
-            _ => entry.place(),
-        };
-        let refuse = |fault| LockError::entry(path, label(), fault);
+        let refuse = |fault| LockError::entry(path, entry.label(), fault);
         let raw = table.get("package").and_then(|all| all.get(index)).and_then(Value::as_table);
         nodes.push(read_node(&entry, raw, version, &bounds).map_err(refuse)?);
         if version == LockVersion::WithGroups {
@@ -76,32 +73,25 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
         let (place, pyproject) = pyproject.ok_or_else(|| {
             let reason = "a lock of version 2.0 does not say what the project requires, and there is no \
                           pyproject.toml that does; Poetry 2 writes locks that do";
-            LockError::malformed(path, reason)
+            document.malformed(reason)
         })?;
         let required = read_required(&pyproject, extras.clone())
             .map_err(|fault| LockError::malformed(&place, fault.to_string()))?;
         roots = connect(&mut nodes, &required).map_err(|(index, fault)| match index {
             Some(index) => LockError::entry(path, nodes[index].package.entry(), fault),
-            None => LockError::malformed(path, format!("what the project requires: {fault}")),
+            None => document.malformed(format!("what the project requires: {fault}")),
         })?;
     }
     let requires_python = python.specifiers().filter(|specifiers| !specifiers.is_empty()).cloned();
     let environments = if requires_python.is_some() { Vec::new() } else { python.python_markers() };
     Ok(Lock {
-        inputs: None,
-        project: None,
-        format: LockFormat::Poetry,
-        path: path.to_owned(),
-        sha256: document.sha256,
         requires_python,
         environments,
         extras: Some(extras.into_keys().collect()),
         groups: Some(groups),
-        default_groups: BTreeSet::new(),
-        conflicts: Vec::new(),
         packages: nodes.into_iter().map(|node| node.package).collect(),
         roots,
-        builds: Vec::new(),
+        ..document.empty_lock()
     })
 }
 
@@ -119,11 +109,7 @@ impl LockVersion {
         match text {
             "2.0" => Ok(Self::Bare),
             "2.1" => Ok(Self::WithGroups),
-            _ => Err(LockError::UnknownVersion {
-                path: document.path.to_owned(),
-                found: text.to_owned(),
-                known: "2.0, 2.1",
-            }),
+            _ => Err(document.unknown_version(text, "2.0, 2.1")),
         }
     }
 }
@@ -144,7 +130,7 @@ fn check_freshness(
         return Ok(());
     }
     let reason = format!("`pyproject.toml` has changed since (content hash {found}, the lock's is {locked})");
-    Err(LockError::Stale { path: document.path.to_owned(), reason, command: "poetry lock".to_owned() })
+    Err(document.stale(reason))
 }
 
 /// `[extras]`: the names that each of the project's extras stands for.
@@ -186,14 +172,9 @@ fn read_node(
             }
         }
     }
-    let package = LockedPackage {
-        name,
-        version: Some(number),
-        requires_python: python.specifiers().filter(|specifiers| !specifiers.is_empty()).cloned(),
-        source,
-        dependencies: Vec::new(),
-        optional_dependencies: BTreeMap::new(),
-    };
+    let requires_python = python.specifiers().filter(|specifiers| !specifiers.is_empty()).cloned();
+    let package =
+        LockedPackage { requires_python, ..LockedPackage::new(name, Some(number), source, LocalPart::Stated)? };
     Ok(Node { package, python, origin, demands, extras })
 }
 
@@ -210,10 +191,10 @@ fn named_by(text: &str) -> Option<(PackageName, BTreeSet<ExtraName>)> {
 fn read_source(fields: &Fields<'_>, bounds: &Bounds) -> Result<(LockedSource, Origin), EntryFault> {
     let mut hashes: Vec<(&str, FileHash)> = Vec::new();
     for file in fields.tables("files")?.unwrap_or_default() {
-        hashes.push((file.required_text("file")?, entries::parse_hash(file.text("hash")?)?));
+        hashes.push((file.required_text("file")?, parse_hash(file.text("hash")?)?));
     }
     let Some(source) = fields.table("source")? else {
-        return Ok((index_files(hashes, None)?, Origin::Index(None)));
+        return Ok((index_files(hashes, None), Origin::Index(None)));
     };
     let url = source.required_text("url")?;
     let inside = source.text("subdirectory")?;
@@ -224,21 +205,22 @@ fn read_source(fields: &Fields<'_>, bounds: &Bounds) -> Result<(LockedSource, Or
     match source.required_text("type")? {
         "legacy" => {
             let reference = source.text("reference")?.map(str::to_owned);
-            Ok((index_files(hashes, Some(entries::check_url(url)?))?, Origin::Index(reference)))
+            Ok((index_files(hashes, Some(http_url(url)?)), Origin::Index(reference)))
         }
         "git" => {
             let commit = source.required_text("resolved_reference")?;
-            Ok((entries::git_commit(url, commit, inside, bounds)?, Origin::Git))
+            Ok((git_commit(&long_form(url), commit, inside, bounds)?, Origin::Git))
         }
         "url" => {
             let hash = hash_of(hashes, crate::urls::file_name(url).as_deref());
             let inside = inside.map_or(Ok(None), subdirectory)?;
-            Ok((entries::archive_at_url(url, hash, inside)?, Origin::Url))
+            Ok((LockedFile::at(FileLocation::Url(http_url(url)?), hash, None)?.alone(inside), Origin::Url))
         }
         "file" => {
             let hash = hash_of(hashes, url.rsplit('/').next());
             let inside = inside.map_or(Ok(None), subdirectory)?;
-            Ok((entries::archive_at_path(url, bounds, hash, inside)?, Origin::Path))
+            let location = FileLocation::Path(bounds.resolve(url)?);
+            Ok((LockedFile::at(location, hash, None)?.alone(inside), Origin::Path))
         }
         "directory" => {
             let path = bounds.resolve(url)?;
@@ -249,12 +231,15 @@ fn read_source(fields: &Fields<'_>, bounds: &Bounds) -> Result<(LockedSource, Or
     }
 }
 
-fn index_files(hashes: Vec<(&str, FileHash)>, index: Option<String>) -> Result<LockedSource, EntryFault> {
-    let file = |(name, hash): (&str, FileHash)| {
-        Ok(LockedFile { filename: entries::check_filename(name)?, location: FileLocation::Index, hash, size: None })
+fn index_files(hashes: Vec<(&str, FileHash)>, index: Option<String>) -> LockedSource {
+    let file = |(name, hash): (&str, FileHash)| LockedFile {
+        filename: name.to_owned(),
+        location: FileLocation::Index,
+        hash,
+        size: None,
     };
-    let files = hashes.into_iter().map(file).collect::<Result<_, EntryFault>>()?;
-    Ok(LockedSource::Files { files, index: index.map(|url| split_login(&url).0) })
+    let files = hashes.into_iter().map(file).collect();
+    LockedSource::Files { files, index: index.map(|url| split_login(&url).0) }
 }
 
 /// What a 2.1 entry is needed for: each of its groups, with the group's marker.

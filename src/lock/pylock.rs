@@ -13,26 +13,24 @@ use std::str::FromStr;
 use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 
 use super::bounds::{Bounds, subdirectory};
-use super::fields::{Fields, parse_toml};
-use super::select::SDIST_ENDINGS;
+use super::entries::LocalPart;
+use super::fields::Fields;
+use super::places::{git_commit, http_url, not_git};
 use super::{
-    Context, Document, Edge, EntryFault, FileHash, FileLocation, Lock, LockError, LockFormat, LockedBuild, LockedFile,
+    Context, Document, Edge, EntryFault, FileHash, FileLocation, Lock, LockError, LockedBuild, LockedFile,
     LockedPackage, LockedSource, MarkedPackage, Membership, PackageIndex, Root,
 };
 use crate::names::PackageName;
-use crate::redact::redact_url;
 use crate::target::{Marker, MarkerError, Variable, WheelFilename};
 use crate::urls;
 
 pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock, LockError> {
-    let path = document.path;
-    let malformed = |fault: EntryFault| LockError::malformed(path, fault.to_string());
-    let table = parse_toml(document)?;
+    let malformed = |fault: EntryFault| document.malformed(fault);
+    let table = document.table()?;
     let fields = Fields::of(&table);
     check_version(document, fields.required_text("lock-version").map_err(malformed)?)?;
     let header = Header::read(&fields).map_err(malformed)?;
-    let bounds =
-        Bounds::of(path, context.project).map_err(|source| LockError::Read { path: path.to_owned(), source })?;
+    let bounds = document.bounds(context)?;
     let mut packages = Vec::new();
     let mut roots = Vec::new();
     let mut project = None;
@@ -52,20 +50,17 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     let own = tool.map(|tool| tool.table("pyzpack")).transpose().map_err(malformed)?.flatten();
     let (inputs, builds) = own.map(|own| read_own(document, &own, &bounds)).transpose()?.unwrap_or_default();
     Ok(Lock {
-        format: LockFormat::Pylock,
-        path: path.to_owned(),
-        sha256: document.sha256,
         requires_python: header.requires_python,
         environments: header.environments,
         extras: Some(header.extras),
         groups: Some(header.groups),
         default_groups: header.default_groups,
-        conflicts: Vec::new(),
         packages,
         project,
         roots,
         inputs,
         builds,
+        ..document.empty_lock()
     })
 }
 
@@ -76,11 +71,7 @@ fn check_version(document: &Document<'_>, text: &str) -> Result<(), LockError> {
     };
     match text.parse::<Version>() {
         Ok(version) if known(&version) => Ok(()),
-        _ => Err(LockError::UnknownVersion {
-            path: document.path.to_owned(),
-            found: text.to_owned(),
-            known: "1.0, and other minor versions of 1",
-        }),
+        _ => Err(document.unknown_version(text, "1.0, and other minor versions of 1")),
     }
 }
 
@@ -136,24 +127,12 @@ fn parse_specifiers(text: &str) -> Result<VersionSpecifiers, String> {
 
 /// An entry of `packages`, its fault named by name and version, or else by its place.
 fn read_entry(document: &Document<'_>, entry: &Fields<'_>, bounds: &Bounds) -> Result<MarkedPackage, LockError> {
-    read_package(&entry.alone(), bounds).map_err(|fault| {
-        let named = entry.text("name").ok().flatten().and_then(|name| name.parse::<PackageName>().ok());
-        let version = entry.parsed("version", Version::from_str).ok().flatten();
-        let place = match (named, version) {
-            (Some(name), Some(version)) => format!("{name} {version}"),
-            (Some(name), None) => name.to_string(),
-            (None, _) => entry.place(),
-        };
-        LockError::entry(document.path, place, fault)
-    })
+    read_package(&entry.alone(), bounds).map_err(|fault| LockError::entry(document.path, entry.label(), fault))
 }
 
 /// Whether an entry is the project itself, which may stand among the others, under its own name.
 fn is_project(document: &Document<'_>, package: &LockedPackage, context: Context<'_>) -> Result<bool, LockError> {
-    let (LockedSource::Directory { path }, Some(project)) = (&package.source, context.project) else {
-        return Ok(false);
-    };
-    if !project.canonicalize().is_ok_and(|project| project == *path) {
+    if !package.is_project(context) {
         return Ok(false);
     }
     match context.name.filter(|name| **name != package.name) {
@@ -184,17 +163,21 @@ fn read_package(fields: &Fields<'_>, bounds: &Bounds) -> Result<MarkedPackage, E
     let (version, source) = match (wheels.len() + usize::from(sdist.is_some()), trees) {
         (0, [Some(vcs), None, None]) => (stated, read_repository(&vcs, bounds)?),
         (0, [None, Some(directory), None]) => (stated, read_directory(&directory, bounds)?),
-        (0, [None, None, Some(archive)]) => read_archive(&archive, bounds, &name, stated)?,
+        (0, [None, None, Some(archive)]) => read_archive(&archive, bounds, stated)?,
         (1.., [None, None, None]) => {
-            let mut files = EntryFiles { name: &name, version: stated, found: Vec::new() };
+            let mut files = Vec::new();
+            let mut version = stated;
             for wheel in &wheels {
-                files.add_wheel(wheel, bounds)?;
+                let file = read_file(wheel, bounds)?;
+                version.get_or_insert(wheel_version(&file)?);
+                files.push(file);
             }
             if let Some(sdist) = &sdist {
-                files.add_sdist(sdist, bounds)?;
+                let file = read_file(sdist, bounds)?;
+                version.get_or_insert(sdist_version(&file)?);
+                files.push(file);
             }
-            let source = LockedSource::Files { files: files.found, index: index.map(str::to_owned) };
-            (files.version, source)
+            (version, LockedSource::Files { files, index: index.map(str::to_owned) })
         }
         (0, _) => return Err(EntryFault::Field("expected wheels, an sdist, or one of vcs, directory, archive".into())),
         _ => {
@@ -202,70 +185,27 @@ fn read_package(fields: &Fields<'_>, bounds: &Bounds) -> Result<MarkedPackage, E
             return Err(EntryFault::Field(reason.into()));
         }
     };
-    let package = LockedPackage {
-        name,
-        version,
-        requires_python,
-        source,
-        dependencies: Vec::new(),
-        optional_dependencies: std::collections::BTreeMap::new(),
+    let package = LockedPackage::new(name, version, source, LocalPart::Stated)?;
+    Ok(MarkedPackage { package: LockedPackage { requires_python, ..package }, marker })
+}
+
+/// The version that a wheel's file name says, as strictly as `packaging.utils` reads it.
+fn wheel_version(file: &LockedFile) -> Result<Version, EntryFault> {
+    let read = || {
+        file.filename.parse::<WheelFilename>().ok()?;
+        let mut parts = file.filename.split('-');
+        let escaped = parts.next().is_some_and(|name| !name.contains("__"));
+        let version = parts.next()?.parse().ok()?;
+        escaped.then_some(version)
     };
-    Ok(MarkedPackage { package, marker })
+    read().ok_or_else(|| EntryFault::FileName(file.filename.clone()))
 }
 
-/// The wheels and the source distribution of an entry, all of one name and one version.
-struct EntryFiles<'a> {
-    name: &'a PackageName,
-    version: Option<Version>,
-    found: Vec<LockedFile>,
-}
-
-impl EntryFiles<'_> {
-    fn add_wheel(&mut self, fields: &Fields<'_>, bounds: &Bounds) -> Result<(), EntryFault> {
-        let file = read_file(fields, bounds)?;
-        let (name, version) =
-            wheel_identity(&file.filename).ok_or_else(|| EntryFault::FileName(file.filename.clone()))?;
-        self.add(file, &name, version)
-    }
-
-    fn add_sdist(&mut self, fields: &Fields<'_>, bounds: &Bounds) -> Result<(), EntryFault> {
-        let file = read_file(fields, bounds)?;
-        let (name, version) =
-            sdist_identity(&file.filename).ok_or_else(|| EntryFault::FileName(file.filename.clone()))?;
-        self.add(file, &name, version)
-    }
-
-    fn add(&mut self, file: LockedFile, name: &PackageName, version: Version) -> Result<(), EntryFault> {
-        let reason = |what: &str, found: &dyn std::fmt::Display, expected: &dyn std::fmt::Display| {
-            EntryFault::Field(format!("`{}` is of {what} {found}, expected {expected}", file.filename))
-        };
-        if name != self.name {
-            return Err(reason("the name", name, self.name));
-        }
-        match &self.version {
-            Some(expected) if *expected != version => return Err(reason("version", &version, expected)),
-            Some(_) => {}
-            None => self.version = Some(version),
-        }
-        self.found.push(file);
-        Ok(())
-    }
-}
-
-/// Name and version that a wheel's file name says, as strictly as `packaging.utils` reads it.
-fn wheel_identity(filename: &str) -> Option<(PackageName, Version)> {
-    let wheel: WheelFilename = filename.parse().ok()?;
-    let mut parts = filename.split('-');
-    let escaped = parts.next().is_some_and(|name| !name.contains("__"));
-    let version: Version = parts.next()?.parse().ok()?;
-    escaped.then_some((wheel.name, version))
-}
-
-/// Name and version that a source distribution's file name says, as strictly as `packaging.utils` reads it.
-fn sdist_identity(filename: &str) -> Option<(PackageName, Version)> {
-    let stem = filename.strip_suffix(".tar.gz").or_else(|| filename.strip_suffix(".zip"))?;
-    let (name, version) = stem.rsplit_once('-')?;
-    Some((name.parse().ok()?, version.parse().ok()?))
+/// The version that a source distribution's file name says, as strictly as `packaging.utils` reads it.
+fn sdist_version(file: &LockedFile) -> Result<Version, EntryFault> {
+    let stem = file.filename.strip_suffix(".tar.gz").or_else(|| file.filename.strip_suffix(".zip"));
+    let version = stem.and_then(|stem| stem.rsplit_once('-')?.1.parse().ok());
+    version.ok_or_else(|| EntryFault::FileName(file.filename.clone()))
 }
 
 /// A file, of which nothing is missing; its name may be anything yet.
@@ -295,11 +235,7 @@ fn locate(
     fields: &Fields<'_>,
 ) -> Result<FileLocation, EntryFault> {
     let path = path.map(|path| bounds.resolve(path)).transpose()?;
-    let url = url.map(|url| match urls::scheme(url).as_deref() {
-        Some("http" | "https") => Ok(url.to_owned()),
-        _ => Err(EntryFault::Scheme(redact_url(url).into_owned())),
-    });
-    match (path, url.transpose()?) {
+    match (path, url.map(http_url).transpose()?) {
         (Some(path), None) => Ok(FileLocation::Path(path)),
         (Some(path), Some(_)) if path.is_file() => Ok(FileLocation::Path(path)),
         (_, Some(url)) => Ok(FileLocation::Url(url)),
@@ -312,23 +248,15 @@ fn locate(
 fn read_archive(
     fields: &Fields<'_>,
     bounds: &Bounds,
-    name: &PackageName,
     stated: Option<Version>,
 ) -> Result<(Option<Version>, LockedSource), EntryFault> {
-    let mut file = read_file(fields, bounds)?;
+    let file = read_file(fields, bounds)?;
     let inside = read_subdirectory(fields)?;
-    let source = |file| LockedSource::Archive { file, subdirectory: inside };
+    let mut version = stated;
     if file.filename.ends_with(".whl") {
-        let mut files = EntryFiles { name, version: stated, found: Vec::new() };
-        files.add_wheel(fields, bounds)?;
-        return Ok((files.version, source(file)));
+        version.get_or_insert(wheel_version(&file)?);
     }
-    let lower = file.filename.to_ascii_lowercase();
-    let plain = !file.filename.starts_with(['.', '-']) && !file.filename.contains(['/', '\\', '\0']);
-    if !plain || !SDIST_ENDINGS.iter().any(|end| lower.ends_with(end)) {
-        return Err(EntryFault::FileName(std::mem::take(&mut file.filename)));
-    }
-    Ok((stated, source(file)))
+    Ok((version, file.alone(inside)))
 }
 
 fn read_directory(fields: &Fields<'_>, bounds: &Bounds) -> Result<LockedSource, EntryFault> {
@@ -350,45 +278,20 @@ fn read_repository(fields: &Fields<'_>, bounds: &Bounds) -> Result<LockedSource,
     let (url, path) = (fields.text("url")?, fields.text("path")?);
     let commit = fields.required_text("commit-id")?;
     fields.text("requested-revision")?;
-    let inside = read_subdirectory(fields)?;
+    let inside = fields.text("subdirectory")?;
     if kind != "git" {
-        return Err(EntryFault::Repository(format!("a `{kind}` repository, and only git ones can be fetched")));
-    }
-    if ![40, 64].contains(&commit.len()) || !commit.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return Err(EntryFault::Repository(format!("`{commit}` is not a whole commit (40 or 64 hexadecimal digits)")));
+        return Err(not_git(kind));
     }
     let [url, path] = [url, path].map(|text| text.filter(|text| !text.is_empty()));
     let url = match (url, path) {
-        (Some(url), _) => repository_url(url, bounds)?,
+        (Some(url), _) => url.to_owned(),
         (None, Some(path)) => urls::file_url(&bounds.resolve(path)?),
         (None, None) => {
             let reason = format!("`{}` or `{}` is missing", fields.key("path"), fields.key("url"));
             return Err(EntryFault::Field(reason));
         }
     };
-    Ok(LockedSource::Git { url, commit: commit.to_ascii_lowercase(), subdirectory: inside })
-}
-
-/// A repository's URL, in one of the forms that git inputs have.
-fn repository_url(url: &str, bounds: &Bounds) -> Result<String, EntryFault> {
-    let url = url.strip_prefix("git+").unwrap_or(url);
-    let refuse = |reason| EntryFault::Repository(format!("`{}` {reason}", redact_url(url)));
-    match urls::scheme(url).as_deref() {
-        Some("https" | "ssh") => {}
-        Some("file") => {
-            let path = urls::path_of_file_url(url).and_then(|path| path.to_str().map(str::to_owned));
-            let path = path.ok_or_else(|| refuse("is no path of this machine"))?;
-            return Ok(urls::file_url(&bounds.resolve(&path)?));
-        }
-        _ => return Err(refuse("is neither an https nor an ssh URL of a repository")),
-    }
-    let host = url.split_once("://").map_or("", |(_, rest)| rest);
-    if host.starts_with('-') || url.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '#' | '\\')) {
-        return Err(refuse(
-            "cannot be a repository's: a host begins with no `-`, and there are no blanks and no fragment",
-        ));
-    }
-    Ok(url.to_owned())
+    git_commit(&url, commit, inside, bounds)
 }
 
 /// What `pyzpack lock` wrote under `[tool.pyzpack]`: what was locked, and what sources are built with.
@@ -397,15 +300,11 @@ fn read_own(
     fields: &Fields<'_>,
     bounds: &Bounds,
 ) -> Result<(Option<String>, Vec<LockedBuild>), LockError> {
-    let malformed = |fault: EntryFault| LockError::malformed(document.path, fault.to_string());
+    let malformed = |fault: EntryFault| document.malformed(fault);
     let version = fields.integer("lock-version").and_then(|version| fields.required("lock-version", version));
     let version = version.map_err(malformed)?;
     if version != 1 {
-        return Err(LockError::UnknownVersion {
-            path: document.path.to_owned(),
-            found: format!("{version} in `[tool.pyzpack]`"),
-            known: "1",
-        });
+        return Err(document.unknown_version(format!("{version} in `[tool.pyzpack]`"), "1"));
     }
     let inputs = fields.text("inputs").map_err(malformed)?.map(str::to_owned);
     let mut available = Vec::new();

@@ -4,53 +4,61 @@ use std::fmt::Write;
 
 use toml::Value;
 
+/// What stands between members, and between a key and its value.
+#[derive(Clone, Copy)]
+struct Separators {
+    item: &'static str,
+    key: &'static str,
+}
+
+/// Python's own.
+const SPACED: Separators = Separators { item: ", ", key: ": " };
+
+/// `separators=(",", ":")`.
+const COMPACT: Separators = Separators { item: ",", key: ":" };
+
 /// The text of a TOML document's value. A date, which Python's `json` refuses, becomes a text.
 pub(super) fn dump(value: &Value) -> String {
-    let mut text = String::new();
-    write_value(&mut text, value);
-    text
+    value_text(value, SPACED)
+}
+
+/// The same without blanks.
+pub(super) fn dump_compact(value: &Value) -> String {
+    value_text(value, COMPACT)
 }
 
 /// The text of an object, of which `None` is `null`. Keys are written in the order of their code points.
 pub(super) fn dump_object(members: &[(&str, Option<String>)]) -> String {
-    let mut members: Vec<&(&str, Option<String>)> = members.iter().collect();
-    members.sort_by_key(|(key, _)| *key);
-    let mut text = String::from("{");
-    for (index, (key, value)) in members.iter().enumerate() {
-        text.push_str(if index == 0 { "" } else { ", " });
-        write_text(&mut text, key);
-        text.push_str(": ");
-        text.push_str(value.as_deref().unwrap_or("null"));
-    }
-    text.push('}');
-    text
+    object_text(members.iter().map(|(key, value)| (*key, value.clone().unwrap_or_else(|| "null".to_owned()))), SPACED)
 }
 
-fn write_value(text: &mut String, value: &Value) {
+fn value_text(value: &Value, separators: Separators) -> String {
     match value {
-        Value::String(string) => write_text(text, string),
-        Value::Integer(integer) => write!(text, "{integer}").expect("a `String` takes every text"),
-        Value::Float(float) => text.push_str(&float_text(*float)),
-        Value::Boolean(boolean) => text.push_str(if *boolean { "true" } else { "false" }),
-        Value::Datetime(datetime) => write_text(text, &datetime.to_string()),
+        Value::String(string) => quoted(string),
+        Value::Integer(integer) => integer.to_string(),
+        Value::Float(float) => float_text(*float),
+        Value::Boolean(boolean) => boolean.to_string(),
+        Value::Datetime(datetime) => quoted(&datetime.to_string()),
         Value::Array(array) => {
-            text.push('[');
-            for (index, value) in array.iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { ", " });
-                write_value(text, value);
-            }
-            text.push(']');
+            let items: Vec<String> = array.iter().map(|item| value_text(item, separators)).collect();
+            format!("[{}]", items.join(separators.item))
         }
         Value::Table(table) => {
-            let members: Vec<_> = table.iter().map(|(key, value)| (key.as_str(), Some(dump(value)))).collect();
-            text.push_str(&dump_object(&members));
+            object_text(table.iter().map(|(key, value)| (key.as_str(), value_text(value, separators))), separators)
         }
     }
+}
+
+fn object_text<'a>(members: impl Iterator<Item = (&'a str, String)>, separators: Separators) -> String {
+    let sorted: std::collections::BTreeMap<&str, String> = members.collect();
+    let members: Vec<String> =
+        sorted.iter().map(|(key, value)| format!("{}{}{value}", quoted(key), separators.key)).collect();
+    format!("{{{}}}", members.join(separators.item))
 }
 
 /// `ensure_ascii`: what is beyond ASCII stands as UTF-16 escapes.
-fn write_text(text: &mut String, string: &str) {
-    text.push('"');
+fn quoted(string: &str) -> String {
+    let mut text = String::from("\"");
     for character in string.chars() {
         match character {
             '"' => text.push_str("\\\""),
@@ -69,6 +77,7 @@ fn write_text(text: &mut String, string: &str) {
         }
     }
     text.push('"');
+    text
 }
 
 /// `float.__repr__`, whose shortest digits Rust's are; Python writes an exponent's sign and two digits.

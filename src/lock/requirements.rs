@@ -5,18 +5,20 @@
 //! no part of the lock: an entry has the file's `--index-url` where that is the only place, and otherwise it is found
 //! where [`RequirementsFile`] says, from which the options are taken anyway.
 
-use super::listing::{Listing, archive, is_file_name, local_path, package};
+use super::bounds::Bounds;
+use super::entries::LocalPart;
+use super::listing::{Listing, archive};
+use super::places::http_url;
 use super::{
-    Context, Document, EntryFault, FileHash, FileLocation, Lock, LockError, LockFormat, LockedPackage, LockedSource,
-    Membership,
+    Context, Document, EntryFault, FileHash, FileLocation, Lock, LockError, LockedPackage, LockedSource, Membership,
 };
 use crate::names::PackageName;
 use crate::project::requirements::{HashedInput, HashedRequirement, RequirementsFile};
-use crate::target::{RequirementSource, WheelFilename};
+use crate::target::{RequirementSource, WheelFilename, is_sdist_name};
 
 pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock, LockError> {
-    let malformed = |reason: String| LockError::malformed(document.path, reason);
-    let file = RequirementsFile::read(document.path).map_err(|error| malformed(error.to_string()))?;
+    let file = RequirementsFile::read(document.path).map_err(|error| document.malformed(error))?;
+    let bounds = document.bounds(context)?;
     let only_index = file.extra_index_urls.is_empty() && file.find_links.is_empty() && !file.no_index;
     let index = file.index_url.as_ref().filter(|_| only_index);
     let mut listing = Listing::default();
@@ -28,28 +30,13 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     }
     for input in &file.inputs {
         let refuse = |fault| LockError::entry(document.path, input.text.clone(), fault);
-        let package = read_input(document, context, input).map_err(refuse)?;
+        let package = read_input(&bounds, input).map_err(refuse)?;
         listing.add(Membership::Base, package, std::collections::BTreeSet::new(), None);
     }
     if listing.packages.is_empty() {
-        return Err(malformed("it names nothing".to_owned()));
+        return Err(document.malformed("it names nothing"));
     }
-    Ok(Lock {
-        project: None,
-        format: LockFormat::Requirements,
-        path: document.path.to_owned(),
-        sha256: document.sha256,
-        requires_python: None,
-        environments: Vec::new(),
-        extras: None,
-        groups: None,
-        default_groups: std::collections::BTreeSet::new(),
-        conflicts: Vec::new(),
-        packages: listing.packages,
-        roots: listing.roots,
-        inputs: None,
-        builds: Vec::new(),
-    })
+    Ok(Lock { extras: None, groups: None, packages: listing.packages, roots: listing.roots, ..document.empty_lock() })
 }
 
 /// Refuses a requirement that leaves open which version, or which file.
@@ -82,18 +69,19 @@ fn read_requirement(
         RequirementSource::Url(url) => {
             let (url, fragment) = url.with_credentials().split_once('#').unwrap_or((url.with_credentials(), ""));
             let subdirectory = fragment.split('&').find_map(|part| part.strip_prefix("subdirectory="));
-            archive(&requirement.name, FileLocation::Url(url.to_owned()), &digests, subdirectory)
+            archive(requirement.name.clone(), FileLocation::Url(http_url(url)?), &digests, subdirectory)
         }
         RequirementSource::Versions(_) => {
             let version = one.pinned_version().cloned();
-            Ok(package(&requirement.name, version, LockedSource::Digests { digests, index: index.cloned() }))
+            let source = LockedSource::Digests { digests, index: index.cloned() };
+            LockedPackage::new(requirement.name.clone(), version, source, LocalPart::Stated)
         }
     }
 }
 
 /// A wheel or source distribution on this machine: its name says which distribution it is.
-fn read_input(document: &Document<'_>, context: Context<'_>, input: &HashedInput) -> Result<LockedPackage, EntryFault> {
-    if !is_file_name(&input.text) {
+fn read_input(bounds: &Bounds, input: &HashedInput) -> Result<LockedPackage, EntryFault> {
+    if !input.text.ends_with(".whl") && !is_sdist_name(&input.text) {
         return Err(EntryFault::Field(
             "a lock names distributions and files, no directory and no repository".to_owned(),
         ));
@@ -104,9 +92,9 @@ fn read_input(document: &Document<'_>, context: Context<'_>, input: &HashedInput
     }
     // It was made relative to the file that names it, which is relative to where this runs.
     let path = std::path::absolute(&input.text).map_err(|_| EntryFault::FileName(input.text.clone()))?;
-    let path = local_path(document, context, &path.to_string_lossy())?;
+    let path = bounds.resolve(&path.to_string_lossy())?;
     let filename = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    archive(&name_in(filename)?, FileLocation::Path(path.clone()), &digests, None)
+    archive(name_in(filename)?, FileLocation::Path(path.clone()), &digests, None)
 }
 
 /// The distribution that a file's name names.
@@ -256,7 +244,7 @@ mod tests {
             (
                 "a @ https://files.example/b-1-py3-none-any.whl HASH",
                 "a @ https://files.example/b-1-py3-none-any.whl",
-                "`b-1-py3-none-any.whl` is no wheel of `a`",
+                "`b-1-py3-none-any.whl` is of the name b, expected a",
             ),
             (
                 "a @ https://files.example/a-1.zip HASH OTHER",

@@ -1,6 +1,5 @@
 //! What of a lock a target takes: the entries that are needed there, one a name, and of each the file that fits best.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::Version;
@@ -9,8 +8,9 @@ use super::{
     Edge, EntryFault, FileHash, Lock, LockError, LockFormat, LockedBuild, LockedFile, LockedPackage, LockedSource,
     MarkedPackage, Membership, PackageIndex, uv,
 };
+use crate::digest::Sha256Digest;
 use crate::names::{ExtraName, GroupName, PackageName};
-use crate::target::{Activation, Marker, Target, Variable, WheelFilename};
+use crate::target::{Activation, Marker, Target, Variable, is_sdist_name};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -187,7 +187,11 @@ impl Lock {
     fn choose<'a>(&'a self, package: &'a LockedPackage, target: &Target) -> Result<Choice<'a>, LockError> {
         let refuse = |fault| LockError::entry(&self.path, package.entry(), fault);
         let choice = match &package.source {
-            LockedSource::Files { files, .. } => choose_file(files, target).map_err(refuse)?,
+            LockedSource::Files { files, .. } => {
+                let choice = choose_file(files, target).map_err(refuse)?;
+                check_digest(files, &choice).map_err(refuse)?;
+                choice
+            }
             LockedSource::Archive { file, .. } => choose_file(std::slice::from_ref(file), target).map_err(refuse)?,
             LockedSource::Digests { digests, .. } => {
                 let usable = digests.iter().any(|hash| matches!(hash, FileHash::Sha256(_)));
@@ -209,30 +213,30 @@ impl Lock {
     }
 }
 
-/// What source distributions are packed as that can be unpacked (PEP 625, and what was before it).
-pub(super) const SDIST_ENDINGS: [&str; 3] = [".tar.gz", ".tgz", ".zip"];
-
-/// The wheel that fits best, else the source distribution: by the best tag (PEP 425), then the build tag (PEP 427), then
-/// the lock's order.
+/// The wheel that fits best, of equals the lock's first; else the source distribution.
 fn choose_file<'a>(files: &'a [LockedFile], target: &Target) -> Result<Choice<'a>, EntryFault> {
-    let fit = |file: &'a LockedFile| {
-        let name: WheelFilename = file.filename.parse().ok()?;
-        let rank = target.tags.best_rank(&name.tags)?;
-        Some(((rank, Reverse(name.build_order())), file))
-    };
-    // Of equals `min_by` takes the first.
-    if let Some((_, best)) = files.iter().filter_map(fit).min_by(|(one, _), (other, _)| one.cmp(other)) {
+    if let Some(best) = target.tags.best_wheel(files, |file| &file.filename) {
         return Ok(Choice::Wheel(best));
     }
-    // Old distributions have files of other kinds (.egg, .exe, .rpm), which are neither.
-    let is_sdist =
-        |file: &&LockedFile| SDIST_ENDINGS.iter().any(|end| file.filename.to_ascii_lowercase().ends_with(end));
-    if let Some(sdist) = files.iter().find(is_sdist) {
+    if let Some(sdist) = files.iter().find(|file| is_sdist_name(&file.filename)) {
         return Ok(Choice::Sdist(sdist));
     }
     let is_wheel = |file: &&LockedFile| file.filename.ends_with(".whl");
     let wheels = files.iter().filter(is_wheel).map(|file| file.filename.clone()).collect();
     Err(EntryFault::NothingFits { target: target.to_string(), wheels })
+}
+
+/// Refuses a file that stands in its entry with several digests.
+fn check_digest(files: &[LockedFile], choice: &Choice<'_>) -> Result<(), EntryFault> {
+    let (Choice::Wheel(file) | Choice::Sdist(file)) = choice else { return Ok(()) };
+    let same = files.iter().filter(|one| one.filename == file.filename);
+    let digests: BTreeSet<Sha256Digest> = same.filter_map(|one| one.hash.sha256()).collect();
+    if digests.len() > 1 {
+        let listed: Vec<String> = digests.iter().map(ToString::to_string).collect();
+        let reason = format!("`{}` is there with several sha256 hashes: {}", file.filename, listed.join(", "));
+        return Err(EntryFault::Field(reason));
+    }
+    Ok(())
 }
 
 /// Follows the edges from the roots.

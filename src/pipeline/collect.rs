@@ -14,29 +14,23 @@ use crate::lock::Lock;
 use crate::names::{ExtraName, PackageName};
 use crate::process::ScratchDir;
 use crate::project::requirements::digest_in_url;
-use crate::project::sdist;
 use crate::python::Interpreter;
 use crate::python::environment::resolver_environment;
-use crate::python::venv::Venv;
 use crate::redact::recorded_url;
-use crate::resolve::{Told, local_requirement};
+use crate::resolve::local_requirement;
 use crate::settings::{BuildSettings, SourcePolicy, UnpinnedPolicy};
 use crate::surroundings::Surroundings;
 use crate::target::{Closure, Requirement, RequirementSource, Target};
 use crate::urls::path_of_file_url;
-use crate::wheel::access::Access;
 use crate::wheel::build::{Known, Source};
-use crate::wheel::collect::{self as workshop, CollectError, CollectedBefore, Workshop};
-use crate::wheel::fetch::Client;
-use crate::wheel::install::install_wheel;
+use crate::wheel::collect::{self as workshop, CollectError, Workshop};
 use crate::wheel::locked::{BuildLock, Unlocked};
-use crate::wheel::{
-    BuiltFrom, CollectedWheel, Origin, VerifiedWheel, WheelError, WheelInput, repack, verify_wheel, verify_wheels,
-};
+use crate::wheel::{BuiltFrom, CollectedWheel, Origin, VerifiedWheel, WheelError, WheelInput, repack, verify_wheels};
 
 use super::inputs::{Inputs, SourceKind};
 use super::locked::Locked;
 use super::pins::{AllowedHashes, Unpinned, check, is_commit};
+use super::workshop::{Commission, choose_target, with_workshop};
 use super::{Observer, Stage};
 
 /// How long choosing versions may take.
@@ -83,8 +77,7 @@ pub(super) fn collect(
     interpreter: &Interpreter,
     observer: &dyn Observer,
 ) -> Result<Collected, Error> {
-    let platform = settings.platform.as_deref().map(str::parse).transpose()?;
-    let target = interpreter.target.overridden(settings.target_python, platform.as_ref());
+    let target = choose_target(settings, interpreter)?;
     // A lock that cannot be used is refused before anything is built or fetched.
     if let Some(lock) = lock {
         inputs.check_stated(lock, &target)?;
@@ -98,48 +91,18 @@ pub(super) fn collect(
             UnpinnedPolicy::Tell => Unlocked::Resolve,
         },
     };
-    let index = &inputs.index;
     let scratch = ScratchDir::create(&world.temporary)?;
-    let urls: Vec<String> = index.index_url.iter().chain(&index.extra_index_urls).cloned().collect();
-    let client = Client::new(Access::read(world, &urls), settings.offline);
-    let install = |path: &Path, expected: Option<&Sha256Digest>, venv: &Venv| {
-        let input = WheelInput { path: path.to_owned(), expected: expected.copied(), origin: Origin::Local };
-        verify_wheel(&input, &settings.limits)?;
-        Ok(install_wheel(path, venv)?)
-    };
-    let own_tags: Vec<String> = interpreter.target.tags.iter().map(|tag| tag.to_string()).collect();
-    let say = |line: &str| observer.detail(line);
-    let told = Told::to(&say);
-    let collector = Collector {
-        settings,
-        world,
-        observer,
-        scratch: &scratch,
-        target: &target,
-        workshop: Workshop {
-            surroundings: world,
-            scratch: &scratch,
-            interpreter,
-            tags: &own_tags,
-            index,
-            client: &client,
-            offline: settings.offline,
-            epoch: settings.epoch.seconds(),
-            build_timeout: settings.build_timeout,
-            resolve_timeout: RESOLVE_TIMEOUT,
-            told: &told,
-            limits: sdist::Limits { bytes: settings.limits.unpacked, ..sdist::Limits::default() },
-            build_lock,
-            install: &install,
-            collected: CollectedBefore::default(),
-        },
-    };
-    let mut gathered = collector.gather(inputs)?;
-    let requirements = collector.requirements(inputs, &gathered);
-    let settled = match &locked {
-        Some(locked) => collector.collect_locked(&mut gathered, requirements, locked)?,
-        None => collector.collect_resolved(inputs, &mut gathered, requirements)?,
-    };
+    let commission = Commission { settings, world, observer, inputs, interpreter, scratch: &scratch, build_lock };
+    let (gathered, settled) = with_workshop(commission, |workshop| {
+        let collector = Collector { settings, world, observer, scratch: &scratch, target: &target, workshop };
+        let mut gathered = collector.gather(inputs)?;
+        let requirements = collector.requirements(inputs, &gathered);
+        let settled = match &locked {
+            Some(locked) => collector.collect_locked(&mut gathered, requirements, locked)?,
+            None => collector.collect_resolved(inputs, &mut gathered, requirements)?,
+        };
+        Ok((gathered, settled))
+    })?;
     let Settled { wheels, roots, overridden, resolver } = settled;
     let named = gathered.named.clone();
     let wheels = WheelSet::new(wheels)?;
@@ -220,7 +183,7 @@ pub(super) struct Collector<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) scratch: &'a ScratchDir,
     pub(super) target: &'a Target,
-    pub(super) workshop: Workshop<'a>,
+    pub(super) workshop: &'a Workshop<'a>,
 }
 
 impl Collector<'_> {
@@ -329,9 +292,7 @@ impl Collector<'_> {
     fn build(&self, source: &Source<'_>, from: BuiltFrom, unpinned: &mut Unpinned) -> Result<VerifiedWheel, Error> {
         self.allow_building(vec![from.uri.clone()])?;
         let built = self.workshop.build(source, Known::default(), &[]).map_err(Box::new)?;
-        if let workshop::Origin::Built { build_requirements, .. } = &built.origin {
-            unpinned.add_build_requirements(build_requirements);
-        }
+        unpinned.add_build_requirements(&built.origin);
         self.repack(&built, from)
     }
 
@@ -383,7 +344,7 @@ impl Collector<'_> {
         let mut checked = Vec::new();
         let mut wheel_inputs = Vec::new();
         for wheel in collected {
-            let workshop::Origin::Built { source, sha256, build_requirements, .. } = &wheel.origin else {
+            let workshop::Origin::Built { source, sha256, .. } = &wheel.origin else {
                 let origin = given(&wheel.origin);
                 wheel_inputs.push(WheelInput { path: wheel.path, expected: wheel.sha256, origin });
                 continue;
@@ -394,7 +355,7 @@ impl Collector<'_> {
                 (Some(_), None) => return Err(CollectError::Unhashed(wheel.name.to_string()).into()),
                 (None, _) => {}
             }
-            unpinned.add_build_requirements(build_requirements);
+            unpinned.add_build_requirements(&wheel.origin);
             let from = BuiltFrom { uri: source.clone(), sha256: *sha256 };
             checked.push(self.repack(&wheel, from)?);
         }

@@ -1,7 +1,6 @@
 //! Where the files of a lock are: in a directory of `--find-links`, in the cache, where the lock says, or where an index
 //! says.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +9,7 @@ use crate::error::Error;
 use crate::lock::{Choice, FileHash, FileLocation, LockError, LockedFile, LockedPackage, LockedSource, Selected};
 use crate::names::PackageName;
 use crate::resolve::{Artifact, Location, RemoteFile};
-use crate::target::{Target, WheelFilename};
+use crate::target::{Target, WheelFilename, sdist_versions};
 use crate::wheel::collect::CollectError;
 use crate::wheel::fetch::Client;
 use crate::wheel::index::IndexFile;
@@ -166,18 +165,11 @@ impl<'a> Finder<'a> {
         Some((best.to_owned(), self.at_hand[best].clone()))
     }
 
-    /// Of the names of one version's files the one that fits best; a source distribution where no wheel does.
+    /// Of the names of one version's files, sorted, the one that fits best; a source distribution where no wheel does.
     fn best<'n>(&self, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-        let rank = |name: &str| match name.parse::<WheelFilename>() {
-            Ok(wheel) => {
-                let rank = self.target.tags.best_rank(&wheel.tags)?;
-                Some((0, rank, Reverse(wheel.build_order())))
-            }
-            Err(_) if name.ends_with(".whl") => None,
-            Err(_) => Some((1, 0, Reverse(None))),
-        };
-        let ranked = names.filter_map(|name| Some((rank(name)?, name)));
-        ranked.min().map(|(_, name)| name)
+        let names: Vec<&str> = names.collect();
+        let wheel = self.target.tags.best_wheel(names.iter().copied(), |name| name);
+        wheel.or_else(|| names.into_iter().find(|name| !name.ends_with(".whl")))
     }
 
     /// Whether the cache has such a file; its bytes are not looked at.
@@ -202,13 +194,9 @@ fn is_of(filename: &str, package: &LockedPackage) -> bool {
     if let Ok(wheel) = filename.parse::<WheelFilename>() {
         return wheel.name == package.name && package.version.as_ref().is_none_or(|version| *version == wheel.version);
     }
-    let stem = [".tar.gz", ".zip", ".tar.bz2", ".tgz"].iter().find_map(|end| filename.strip_suffix(end));
-    let Some(stem) = stem else { return false };
-    // PEP 625, and names from before it, in which the name may hold dashes.
-    stem.match_indices('-').any(|(at, _)| {
-        let (name, version) = (stem[..at].parse(), stem[at + 1..].parse());
-        name == Ok(package.name.clone()) && package.version.as_ref().is_none_or(|locked| version.as_ref() == Ok(locked))
-    })
+    let is_locked =
+        |version: &str| package.version.as_ref().is_none_or(|locked| version.parse().as_ref() == Ok(locked));
+    sdist_versions(filename, &package.name).any(is_locked)
 }
 
 /// The artifact that a file is.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::application::{Overridden, facts_of};
 use crate::error::Error;
-use crate::lock::{Choice, FileHash, Lock, LockError, LockFormat, LockedSource, Selected, Wanted};
+use crate::lock::{Absence, Choice, FileHash, Lock, LockError, LockFormat, LockedSource, Selected, Wanted};
 use crate::names::{ExtraName, PackageName};
 use crate::python::Interpreter;
 use crate::python::default_index;
@@ -23,7 +23,7 @@ use crate::wheel::{CollectedWheel, Origin, VerifiedWheel};
 use super::Stage;
 use super::collect::{Collector, Gathered, Requirements, Settled, count};
 use super::finder::Finder;
-use super::inputs::Inputs;
+use super::inputs::{DirectRequirements, Inputs};
 
 /// What of a lock the target takes, and what sources are built with.
 pub(super) struct Locked<'a> {
@@ -60,12 +60,26 @@ impl<'a> Locked<'a> {
         }
         let finder = Finder::new(&interpreter.target, &world.cache, &inputs.index.find_links);
         for build in &lock.builds {
-            let packages = lock.select_build(build, &interpreter.target).map_err(Box::new)?;
-            let packages = packages.iter().map(|one| locate(lock, one, &finder)).collect::<Result<_, _>>()?;
+            let packages = match lock.select_build(build, &interpreter.target) {
+                Ok(packages) => packages,
+                // A lock for many platforms builds some things elsewhere alone.
+                Err(_) if !locked.may_build(&build.name, direct.as_ref()) => continue,
+                Err(error) => return Err(Box::new(error).into()),
+            };
+            let packages = locate_all(lock, &packages.iter().collect::<Vec<_>>(), &finder, Absence::NotAsked)?;
             let (name, version, requires) = (build.name.clone(), build.version.clone(), build.requires.clone());
             locked.builds.push(LockedRequirements { name, version, requires, packages });
         }
         Ok(locked)
+    }
+
+    /// Whether a distribution may have to be built: it is an input, or taken as a source, or built to build others.
+    fn may_build(&self, name: &PackageName, direct: Option<&DirectRequirements>) -> bool {
+        let taken = self.selected.iter().find(|one| one.package.name == *name);
+        let builds = self.lock.builds.iter().flat_map(|build| &build.packages);
+        direct.is_none_or(|direct| direct.given.contains(name))
+            || taken.is_some_and(|one| !matches!(one.choice, Choice::Wheel(_)))
+            || builds.into_iter().any(|marked| marked.package.name == *name)
     }
 
     /// Refuses a lock without an entry that meets a requirement of what is packed; `given` are the inputs' own names.
@@ -140,10 +154,13 @@ impl Collector<'_> {
                 None => open.push(one),
             }
         }
-        if !self.settings.offline && !self.workshop.index.no_index {
+        let absence = if self.settings.offline || self.workshop.index.no_index {
+            Absence::NotAsked
+        } else {
             finder.list(&open, self.workshop.client, || self.indexes())?;
-        }
-        let packages = open.iter().map(|one| locate(lock, one, &finder)).collect::<Result<Vec<_>, _>>()?;
+            Absence::NotListed
+        };
+        let packages = locate_all(lock, &open, &finder, absence)?;
         let sources = packages.iter().filter_map(|package| package.artifact.source_shown()).collect();
         self.allow_building(sources)?;
         self.observer.begin(Stage::Fetch, &format!("fetching {}", count(packages.len(), "distribution")));
@@ -221,8 +238,31 @@ impl Collector<'_> {
     }
 }
 
-/// Where an entry's file is.
-fn locate(lock: &Lock, one: &Selected<'_>, finder: &Finder<'_>) -> Result<Resolved, Error> {
+/// Where the files of entries are.
+///
+/// # Errors
+/// [`LockError::NotAtHand`] with every entry of which there is none.
+fn locate_all(
+    lock: &Lock,
+    selected: &[&Selected<'_>],
+    finder: &Finder<'_>,
+    absence: Absence,
+) -> Result<Vec<Resolved>, Error> {
+    let (mut located, mut entries) = (Vec::with_capacity(selected.len()), Vec::new());
+    for one in selected {
+        match locate(lock, one, finder)? {
+            Some(resolved) => located.push(resolved),
+            None => entries.push(one.package.entry()),
+        }
+    }
+    if entries.is_empty() {
+        return Ok(located);
+    }
+    Err(Box::new(LockError::NotAtHand { path: lock.path.clone(), entries, absence }).into())
+}
+
+/// Where an entry's file is; nothing if it is nowhere.
+fn locate(lock: &Lock, one: &Selected<'_>, finder: &Finder<'_>) -> Result<Option<Resolved>, Error> {
     let package = one.package;
     let Some(artifact) = finder.place(one)? else {
         if let (Some((file, found)), LockedSource::Digests { digests, .. }) = (finder.find_other(one), &package.source)
@@ -231,10 +271,10 @@ fn locate(lock: &Lock, one: &Selected<'_>, finder: &Finder<'_>) -> Result<Resolv
             let (by, allowed) = (lock.described(), allowed.join(" or "));
             return Err(CollectError::NotAllowed { by, file, allowed, found }.into());
         }
-        return Err(Box::new(LockError::NotAtHand { path: lock.path.clone(), entry: package.entry() }).into());
+        return Ok(None);
     };
     let version = package.version.as_ref().map(ToString::to_string);
-    Ok(Resolved { name: package.name.clone(), version, artifact })
+    Ok(Some(Resolved { name: package.name.clone(), version, artifact }))
 }
 
 /// A wheel of a source that was built before, by Nix for one, and lies at hand: it stands for the source.

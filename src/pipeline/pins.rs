@@ -7,8 +7,7 @@ use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::resolve::{Location, Resolved};
 use crate::target::{Requirement, RequirementSource};
-use crate::wheel::build::BuildRequirement;
-use crate::wheel::collect::CollectError;
+use crate::wheel::collect::{CollectError, Origin};
 
 /// Names in one message; the rest is counted.
 const LISTED: usize = 4;
@@ -107,8 +106,10 @@ impl Unpinned {
         self.distributions.is_empty() && self.build_requirements.is_empty() && self.repositories.is_empty()
     }
 
-    pub(super) fn add_build_requirements(&mut self, requirements: &[BuildRequirement]) {
-        let fetched = requirements.iter().filter(|requirement| !requirement.at_hand);
+    /// Takes in what a wheel was built with, where no lock said it.
+    pub(super) fn add_build_requirements(&mut self, origin: &Origin) {
+        let Origin::Built { build_requirements, locked: false, .. } = origin else { return };
+        let fetched = build_requirements.iter().filter(|requirement| !requirement.at_hand);
         self.build_requirements.extend(fetched.map(|requirement| requirement.name.clone()));
     }
 }

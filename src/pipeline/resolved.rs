@@ -41,7 +41,6 @@ impl Collector<'_> {
             return Ok((at_hand, "nothing"));
         }
         self.observer.begin(Stage::Resolve, "choosing versions");
-        let tags: Vec<String> = self.target.tags.iter().map(|tag| tag.to_string()).collect();
         let overridden = (self.settings.target_python.is_some() || self.settings.platform.is_some()).then(|| {
             resolve::TargetOverride {
                 python: self.settings.target_python.map(|minor| (minor.major, minor.minor)),
@@ -58,7 +57,6 @@ impl Collector<'_> {
             index: self.workshop.index,
             interpreter: self.workshop.interpreter,
             target: overridden.as_ref(),
-            tags: &tags,
             offline: self.settings.offline,
             directory: root.unwrap_or(&self.settings.directory),
             timeout: RESOLVE_TIMEOUT,

@@ -23,18 +23,25 @@ use super::Observer;
 use super::collect::RESOLVE_TIMEOUT;
 use super::inputs::Inputs;
 
-/// Opens the workshop that the settings ask for, and gives it to `work` with the target.
+/// What a workshop is opened for.
+#[derive(Clone, Copy)]
+pub(super) struct Commission<'a> {
+    pub(super) settings: &'a BuildSettings,
+    pub(super) world: &'a Surroundings,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) inputs: &'a Inputs,
+    pub(super) interpreter: &'a Interpreter,
+    pub(super) scratch: &'a ScratchDir,
+    /// What a lock says that sources are built with.
+    pub(super) build_lock: BuildLock<'a>,
+}
+
+/// Opens the workshop that the settings ask for, and gives it to `work`.
 pub(super) fn with_workshop<T>(
-    settings: &BuildSettings,
-    world: &Surroundings,
-    inputs: &Inputs,
-    interpreter: &Interpreter,
-    scratch: &ScratchDir,
-    observer: &dyn Observer,
-    work: impl FnOnce(&Workshop<'_>, &Target) -> Result<T, Error>,
+    commission: Commission<'_>,
+    work: impl FnOnce(&Workshop<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let platform = settings.platform.as_deref().map(str::parse).transpose()?;
-    let target = interpreter.target.overridden(settings.target_python, platform.as_ref());
+    let Commission { settings, world, observer, inputs, interpreter, scratch, build_lock } = commission;
     let index = &inputs.index;
     let urls: Vec<String> = index.index_url.iter().chain(&index.extra_index_urls).cloned().collect();
     let client = Client::new(Access::read(world, &urls), settings.offline);
@@ -43,13 +50,11 @@ pub(super) fn with_workshop<T>(
         verify_wheel(&input, &settings.limits)?;
         Ok(install_wheel(path, venv)?)
     };
-    let tags: Vec<String> = interpreter.target.tags.iter().map(|tag| tag.to_string()).collect();
     let say = |line: &str| observer.detail(line);
-    let workshop = Workshop {
+    work(&Workshop {
         surroundings: world,
         scratch,
         interpreter,
-        tags: &tags,
         index,
         client: &client,
         offline: settings.offline,
@@ -58,9 +63,14 @@ pub(super) fn with_workshop<T>(
         resolve_timeout: RESOLVE_TIMEOUT,
         told: &Told::to(&say),
         limits: sdist::Limits { bytes: settings.limits.unpacked, ..sdist::Limits::default() },
-        build_lock: BuildLock::default(),
+        build_lock,
         install: &install,
         collected: CollectedBefore::default(),
-    };
-    work(&workshop, &target)
+    })
+}
+
+/// What the file must run on: the interpreter's own target, or the one that is asked for.
+pub(super) fn choose_target(settings: &BuildSettings, interpreter: &Interpreter) -> Result<Target, Error> {
+    let platform = settings.platform.as_deref().map(str::parse).transpose()?;
+    Ok(interpreter.target.overridden(settings.target_python, platform.as_ref()))
 }

@@ -51,6 +51,9 @@ pub enum InputError {
     /// A page of links, which pip reads and others do not.
     #[error("`--find-links` takes a directory, and `{0}` is a URL")]
     FindLinksUrl(String),
+    /// An index that nobody can ask.
+    #[error("the index `{0}` is neither an http nor an https nor a file URL")]
+    IndexUrl(String),
     /// Groups are a project's.
     #[error("`--group` needs a project directory among the inputs")]
     GroupsWithoutProject,

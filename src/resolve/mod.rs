@@ -18,10 +18,9 @@ use crate::python::{Interpreter, environment};
 use crate::redact::{Secrets, recorded_url};
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
-use crate::target::{ClosureError, PythonMinor};
+use crate::target::{ClosureError, PythonMinor, Target};
 use crate::urls;
 
-mod choose;
 mod closed;
 mod configuration;
 mod pin;
@@ -66,8 +65,6 @@ pub struct Request<'a> {
     pub interpreter: &'a Interpreter,
     /// What to resolve for, where that is not the interpreter itself.
     pub target: Option<&'a TargetOverride>,
-    /// The target's tags (`cp311-cp311-manylinux_2_28_x86_64`), best first.
-    pub tags: &'a [String],
     /// Whether no internet socket may be opened.
     pub offline: bool,
     /// The directory whose `uv.toml` or `[tool.uv]` counts.
@@ -80,7 +77,7 @@ pub struct Request<'a> {
 
 impl Request<'_> {
     /// The interpreter's own target, or the one that it was overridden with.
-    fn full_target(&self) -> crate::target::Target {
+    fn full_target(&self) -> Target {
         let own = &self.interpreter.target;
         self.target.map_or_else(
             || own.clone(),

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::choose::choose_wheel;
 use super::configuration;
 use super::pin::preferences;
 use super::{
@@ -14,7 +13,7 @@ use super::{
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::process::Child;
-use crate::target::Marker;
+use crate::target::{Marker, SupportedTags};
 use crate::urls;
 
 /// What uv says when the network is in the way.
@@ -42,7 +41,7 @@ pub(super) enum Answer {
 /// Resolves the session's requirements with this uv.
 pub(super) fn resolve(uv: &Path, session: &Session<'_>) -> Result<Answer, ResolveError> {
     let Some(text) = compile(uv, session, Extent::Target)? else { return Ok(Answer::TooOld) };
-    read_pylock(&text, &session.place, session.request.tags).map(Answer::Resolved)
+    read_pylock(&text, &session.place, &session.request.full_target().tags).map(Answer::Resolved)
 }
 
 /// Resolves them for a lock; `None` where this uv is too old.
@@ -252,8 +251,8 @@ fn answer(reason: impl Into<String>) -> ResolveError {
     ResolveError::Answer { resolver: "uv", reason: reason.into() }
 }
 
-/// Reads uv's answer, which lies in `directory`: one artifact for every package, the wheel that fits `tags` best first.
-fn read_pylock(text: &str, directory: &Path, tags: &[String]) -> Result<Vec<Resolved>, ResolveError> {
+/// Reads uv's answer, which lies in `directory`: one artifact for every package, of wheels the one that fits `tags` best.
+fn read_pylock(text: &str, directory: &Path, tags: &SupportedTags) -> Result<Vec<Resolved>, ResolveError> {
     let lock: Pylock = toml::from_str(text).map_err(|error| answer(error.message()))?;
     lock.packages
         .into_iter()
@@ -277,20 +276,20 @@ fn read_pinned(text: &str, directory: &Path) -> Result<Vec<Pinned>, ResolveError
     pinned.collect()
 }
 
-fn choose_artifact(package: &Package, directory: &Path, tags: &[String]) -> Result<Artifact, ResolveError> {
+fn choose_artifact(package: &Package, directory: &Path, tags: &SupportedTags) -> Result<Artifact, ResolveError> {
     if let Some(artifact) = direct_artifact(package, directory)? {
         return Ok(artifact);
     }
     let wheels: Vec<RemoteFile> =
         package.wheels.iter().map(|wheel| wheel.read(&package.name, directory)).collect::<Result<_, _>>()?;
-    let filenames: Vec<&str> = wheels.iter().map(|wheel| wheel.filename.as_str()).collect();
-    if let Some(index) = choose_wheel(&filenames, tags) {
-        return Ok(Artifact::Wheel(wheels[index].clone()));
+    if let Some(wheel) = tags.best_wheel(&wheels, |wheel| &wheel.filename) {
+        return Ok(Artifact::Wheel(wheel.clone()));
     }
     if let Some(sdist) = &package.sdist {
         return sdist.read(&package.name, directory).map(Artifact::Sdist);
     }
     let version = package.version.clone().unwrap_or_default();
+    let filenames: Vec<String> = wheels.into_iter().map(|wheel| wheel.filename).collect();
     Err(ResolveError::NothingFits { name: package.name.clone(), version, wheels: filenames.join(", ") })
 }
 
@@ -358,6 +357,11 @@ pub(super) fn is_plain(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::{PythonAbi, PythonMinor, supported_tags};
+
+    fn tags() -> SupportedTags {
+        supported_tags(&"linux_x86_64".parse().unwrap(), PythonMinor::new(3, 11), PythonAbi::default())
+    }
 
     #[test]
     fn names_platforms_as_uv_does() {
@@ -403,8 +407,7 @@ mod tests {
             directory = {{ path = "/e" }}
             "#
         );
-        let tags = ["cp311-cp311-linux_x86_64".to_owned(), "py3-none-any".to_owned()];
-        let packages = read_pylock(&text, Path::new("/s"), &tags).unwrap();
+        let packages = read_pylock(&text, Path::new("/s"), &tags()).unwrap();
         let artifacts: Vec<Artifact> = packages.into_iter().map(|package| package.artifact).collect();
         let file = |filename: &str, location| RemoteFile {
             filename: filename.to_owned(),
@@ -432,7 +435,7 @@ mod tests {
     #[test]
     fn says_what_there_is_where_nothing_fits() {
         let text = r#"packages = [{ name = "a", version = "1", wheels = [{ url = "https://example.org/a-1-cp38-cp38-win32.whl" }] }]"#;
-        let error = read_pylock(text, Path::new("/s"), &["py3-none-any".to_owned()]).unwrap_err();
+        let error = read_pylock(text, Path::new("/s"), &tags()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "a 1: no wheel fits the target, and there is no source distribution; there are a-1-cp38-cp38-win32.whl"

@@ -3,13 +3,11 @@
 //! No version is chosen here. A name whose version the requirements leave open is [`ClosureError::Ambiguous`], and a
 //! resolver's to decide.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use pep440_rs::{Version, VersionSpecifiers};
 
-use super::filename::BuildOrder;
 use super::tags::WheelTag;
 use super::{EvaluationError, Requirement, Target, specifiers_contain};
 use crate::names::{ExtraName, PackageName};
@@ -34,14 +32,6 @@ pub struct DistributionFacts {
     pub build: Option<String>,
     /// The file name: what tells two wheels apart that are alike in everything else.
     pub filename: String,
-}
-
-impl DistributionFacts {
-    /// The order among wheels of one version that fit equally well, the preferred first: the higher build tag (none is the
-    /// lowest, PEP 427), then the file name.
-    fn preference(&self) -> impl Ord + use<'_> {
-        (Reverse(self.build.as_deref().map(BuildOrder::of)), self.filename.as_str())
-    }
 }
 
 /// The distributions that an application needs.
@@ -308,17 +298,21 @@ impl<'a> Walk<'a, '_> {
         let Some(newest) = given.iter().max_by_key(|facts| &facts.version) else {
             return Err(ClosureError::Missing { demand: demanded() });
         };
-        let mut fitting: BTreeMap<Version, (usize, &DistributionFacts)> = BTreeMap::new();
-        for facts in given {
-            let python_fits = facts.requires_python.as_ref().is_none_or(|specifiers| self.target.satisfies(specifiers));
-            let Some(rank) = self.target.tags.best_rank(&facts.tags).filter(|_| python_fits) else { continue };
-            let best = fitting.entry(facts.version.clone()).or_insert((rank, facts));
-            if (rank, facts.preference()) < (best.0, best.1.preference()) {
-                *best = (rank, facts);
-            }
+        let python_fits = |facts: &&DistributionFacts| {
+            facts.requires_python.as_ref().is_none_or(|specifiers| self.target.satisfies(specifiers))
+        };
+        let mut ranked: Vec<_> = given
+            .iter()
+            .filter(python_fits)
+            .filter_map(|facts| Some((self.target.tags.fit(&facts.tags, facts.build.as_deref())?, facts)))
+            .collect();
+        ranked.sort_by(|(one, left), (other, right)| (one, &left.filename).cmp(&(other, &right.filename)));
+        let mut fitting: BTreeMap<Version, &DistributionFacts> = BTreeMap::new();
+        for (_, facts) in ranked {
+            fitting.entry(facts.version.clone()).or_insert(facts);
         }
         if !fitting.is_empty() {
-            return Ok(fitting.into_iter().map(|(version, (_, facts))| (version, facts)).collect());
+            return Ok(fitting);
         }
         let version = newest.version.clone();
         match &newest.requires_python {

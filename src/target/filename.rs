@@ -1,4 +1,5 @@
-//! Names of wheel files (binary distribution format, "File name convention"; PEP 427, PEP 425).
+//! Names of wheel files (binary distribution format, "File name convention"; PEP 427, PEP 425) and of source
+//! distributions (PEP 625).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,6 +24,41 @@ pub struct WheelFilename {
     pub tags: BTreeSet<WheelTag>,
 }
 
+/// How the names of source distributions end that can be unpacked (PEP 625, and what was before it).
+const SDIST_ENDINGS: [&str; 3] = [".tar.gz", ".tgz", ".zip"];
+
+/// How those of old releases end that cannot.
+const OLD_SDIST_ENDINGS: [&str; 3] = [".tar.bz2", ".tar.xz", ".tar.z"];
+
+/// Whether a name ends as that of a source distribution that can be unpacked.
+pub fn is_sdist_name(filename: &str) -> bool {
+    stem(filename, &SDIST_ENDINGS).is_some()
+}
+
+/// Whether a name ends as that of any source distribution there ever was.
+pub fn is_any_sdist_name(filename: &str) -> bool {
+    sdist_stem(filename).is_some()
+}
+
+/// The versions, as written, that a source distribution of this name may have by its file's name: one, or where both
+/// name and version may hold dashes (before PEP 625) several; none if it is another's.
+pub fn sdist_versions<'f>(filename: &'f str, name: &PackageName) -> impl Iterator<Item = &'f str> {
+    let parts =
+        sdist_stem(filename).into_iter().flat_map(|stem| stem.match_indices('-').map(move |(at, _)| (stem, at)));
+    parts.filter(move |(stem, at)| stem[..*at].parse().as_ref() == Ok(name)).map(|(stem, at)| &stem[at + 1..])
+}
+
+fn sdist_stem(filename: &str) -> Option<&str> {
+    stem(filename, &SDIST_ENDINGS).or_else(|| stem(filename, &OLD_SDIST_ENDINGS))
+}
+
+fn stem<'f>(filename: &'f str, endings: &[&str]) -> Option<&'f str> {
+    endings.iter().find_map(|ending| {
+        let (stem, found) = filename.split_at_checked(filename.len().checked_sub(ending.len())?)?;
+        found.eq_ignore_ascii_case(ending).then_some(stem)
+    })
+}
+
 /// Why a file name is not a wheel's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of a wheel: `{filename}` ({reason})")]
@@ -36,16 +72,11 @@ impl WheelFilename {
     pub fn as_str(&self) -> &str {
         &self.text
     }
-
-    /// What orders wheels that are alike but for the build tag; none is the lowest (PEP 427).
-    pub fn build_order(&self) -> Option<BuildOrder> {
-        self.build.as_deref().map(BuildOrder::of)
-    }
 }
 
 /// A build tag as it is ordered (PEP 427): its number first, then the rest as text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BuildOrder {
+pub(super) struct BuildOrder {
     // Numbers of any size compare by length and then by text.
     digits: usize,
     number: String,
@@ -54,7 +85,7 @@ pub struct BuildOrder {
 
 impl BuildOrder {
     /// The order of this build tag.
-    pub fn of(build: &str) -> Self {
+    pub(super) fn of(build: &str) -> Self {
         let digits = build.bytes().take_while(u8::is_ascii_digit).count();
         let (number, rest) = build.split_at(digits);
         let number = number.trim_start_matches('0');

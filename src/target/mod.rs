@@ -24,14 +24,14 @@ use pep440_rs::{Version, VersionSpecifiers};
 
 use crate::names::ExtraName;
 pub use closure::{Closure, ClosureError, Demand, DistributionFacts, Requirer, SelectedDistribution, close};
-pub use filename::{BuildOrder, WheelFilename, WheelFilenameError};
+pub use filename::{WheelFilename, WheelFilenameError, is_any_sdist_name, is_sdist_name, sdist_versions};
 pub use marker::{Activation, Assumed, EvaluationError, Marker, MarkerEnvironment, MarkerError, Operator, Variable};
 pub use platform::{Libc, Machine, Platform, PlatformError};
 pub use pythons::{PythonRefusal, Pythons, supported_pythons};
 pub use reach::{platform_of, runs_on};
 pub use requirement::{Requirement, RequirementError, RequirementSource, RequirementUrl};
 pub use specifier::{specifier_contains, specifiers_contain};
-pub use tags::{PythonAbi, PythonBuild, SupportedTags, TagError, Threading, WheelTag, supported_tags};
+pub use tags::{Fit, PythonAbi, PythonBuild, SupportedTags, TagError, Threading, WheelTag, supported_tags};
 pub use version::{PythonMinor, PythonMinorError};
 
 /// What a file must run on. `Display` gives `CPython 3.11 on manylinux_2_28_x86_64`.

@@ -1,8 +1,10 @@
 //! Wheel tags (PEP 425): what a wheel says it fits, and what a `CPython` on a platform takes, the best first.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::filename::{BuildOrder, WheelFilename};
 use super::platform::Platform;
 use super::version::PythonMinor;
 use crate::status::{Explain, Status};
@@ -130,6 +132,14 @@ pub struct SupportedTags {
     platforms: Vec<String>,
 }
 
+/// How well a wheel fits, the best first: by the best of its tags (PEP 425), then by the higher build tag, of which none
+/// is the lowest (PEP 427).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fit {
+    rank: usize,
+    build: Reverse<Option<BuildOrder>>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row {
     python: String,
@@ -209,6 +219,20 @@ impl SupportedTags {
     /// The rank of a wheel's best tag; nothing if none fits.
     pub fn best_rank<'a>(&self, tags: impl IntoIterator<Item = &'a WheelTag>) -> Option<usize> {
         tags.into_iter().filter_map(|tag| self.rank(tag)).min()
+    }
+
+    /// How well a wheel with these tags and this build tag fits; nothing if it does not.
+    pub fn fit(&self, tags: &BTreeSet<WheelTag>, build: Option<&str>) -> Option<Fit> {
+        Some(Fit { rank: self.best_rank(tags)?, build: Reverse(build.map(BuildOrder::of)) })
+    }
+
+    /// Of files of one version, whose names `name` gives, the wheel that fits best; of equals the first.
+    pub fn best_wheel<T>(&self, files: impl IntoIterator<Item = T>, name: impl Fn(&T) -> &str) -> Option<T> {
+        let fitting = files.into_iter().filter_map(|file| {
+            let wheel: WheelFilename = name(&file).parse().ok()?;
+            Some((self.fit(&wheel.tags, wheel.build.as_deref())?, file))
+        });
+        fitting.min_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, file)| file)
     }
 
     fn platforms_of(&self, row: &Row) -> impl Iterator<Item = &str> + '_ {

@@ -131,7 +131,11 @@ impl Workshop<'_> {
         let (project, recorded) = self.copy(source, &tree, git.as_deref(), &environment)?;
         let system = BuildSystem::read(&tree.join(&project), &label)?;
         let identity = Identity::read(&tree.join(&project), known);
-        let set = identity.name.as_ref().and_then(|name| self.build_lock.find(name, identity.version.as_ref()));
+        let set = match (&identity.name, source) {
+            (Some(name), _) => self.build_lock.find(name, identity.version.as_ref()),
+            (None, Source::Directory { .. }) => self.build_lock.find_unnamed(),
+            (None, _) => None,
+        };
         let sha256 = if let Source::Sdist { sha256, .. } = source { *sha256 } else { None };
         let content = sha256.map_or_else(|| tree_digest(&tree), Ok).map_err(write)?;
         let ingredients = repository_digest(git.as_deref(), &tree, &environment)
@@ -225,6 +229,16 @@ impl Prepared<'_> {
         }
     }
 
+    /// Refuses a wheel of another name than that of the set that it was built with.
+    fn check_name(&self, name: &PackageName) -> Result<(), BuildError> {
+        match self.set {
+            Some(set) if set.name != *name => {
+                Err(BuildError::OtherSet { label: self.label.clone(), found: name.clone(), locked: set.name.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What it is built with, as its `[build-system]` and its backend say.
     fn ask(self) -> Result<Vec<String>, BuildError> {
         let requires = &self.system.requires;
@@ -268,6 +282,7 @@ impl Prepared<'_> {
         let room = self.room_path();
         let directory = self.workshop.scratch.subdirectory("built")?;
         if let Some((kept, path)) = self.take(&mut wheels, room.as_deref(), &directory)? {
+            self.check_name(&kept.name)?;
             let wheel =
                 CollectedWheel { name: kept.name, filename: kept.filename, path, sha256: None, origin: Origin::Local };
             return Ok(self.finish(wheel, &wheels, kept.path_dependent, true));
@@ -288,6 +303,7 @@ impl Prepared<'_> {
         let path_dependent = find_path(&built, &room.path).map_err(write)?;
         let written = filename.split('-').next().and_then(|name| name.parse::<PackageName>().ok());
         let name = written.or_else(|| self.name.clone()).ok_or_else(|| backend.returned(BUILD, &filename))?;
+        self.check_name(&name)?;
         let path = directory.join(&filename);
         fs_err::rename(built, &path).map_err(write)?;
         let wheel = CollectedWheel { name, filename, path, sha256: None, origin: Origin::Local };

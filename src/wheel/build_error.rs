@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::collect::CollectError;
+use crate::names::PackageName;
 use crate::process::ProcessError;
 use crate::process::scratch::ScratchError;
 use crate::project::git::GitError;
@@ -67,6 +68,16 @@ pub enum BuildError {
         requirement: String,
         /// What the lock has instead.
         locked: Option<String>,
+    },
+    /// What was built is not what the lock's build requirements are for.
+    #[error("cannot build `{label}`: the lock has build requirements for `{locked}`, and this is `{found}`")]
+    OtherSet {
+        /// The source.
+        label: String,
+        /// The name of its wheel.
+        found: PackageName,
+        /// The name that the lock has.
+        locked: PackageName,
     },
     /// A build requirement is none.
     #[error("cannot build `{label}`: a build requirement cannot be read")]
@@ -214,7 +225,9 @@ impl Explain for BuildError {
                 Some("raise the limit with --build-timeout".to_owned())
             }
             Self::Hook(failure) => failure.advice.clone(),
-            Self::Unlocked { .. } | Self::StaleLock { .. } => Some("run `pyzpack lock`, then build again".to_owned()),
+            Self::Unlocked { .. } | Self::StaleLock { .. } | Self::OtherSet { .. } => {
+                Some("run `pyzpack lock`, then build again".to_owned())
+            }
             Self::NoBackend { .. } => Some("[build-system] requires has to name the backend's distribution".to_owned()),
             Self::Requirements { source, .. } => match source.missing() {
                 // Among the inputs it would be packed.

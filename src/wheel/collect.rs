@@ -40,8 +40,6 @@ pub struct Workshop<'a> {
     pub scratch: &'a ScratchDir,
     /// The interpreter that resolves and builds.
     pub interpreter: &'a Interpreter,
-    /// The interpreter's own tags, best first.
-    pub tags: &'a [String],
     /// Where distributions are looked for.
     pub index: &'a IndexOptions,
     /// How files are fetched.
@@ -79,8 +77,6 @@ pub struct Wanted<'a> {
     pub constraints: &'a [String],
     /// What the wheels must run on, where that is not the interpreter itself.
     pub target: Option<&'a TargetOverride>,
-    /// The target's tags, best first.
-    pub tags: &'a [String],
     /// The directory whose resolver configuration counts.
     pub directory: &'a Path,
 }
@@ -252,7 +248,6 @@ impl Workshop<'_> {
             index: self.index,
             interpreter: self.interpreter,
             target: wanted.target,
-            tags: wanted.tags,
             offline: self.offline,
             directory: wanted.directory,
             timeout: self.resolve_timeout,
@@ -380,7 +375,7 @@ impl Workshop<'_> {
             return Ok(known.clone());
         }
         let directory = self.scratch.path();
-        let wanted = Wanted { requirements, constraints, target: None, tags: self.tags, directory };
+        let wanted = Wanted { requirements, constraints, target: None, directory };
         let collected = self.collect_for(&wanted, &|_, _| {}, trail)?;
         memory().insert(key, collected.clone());
         Ok(collected)

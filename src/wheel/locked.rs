@@ -62,6 +62,12 @@ impl<'a> BuildLock<'a> {
         let of_version = sets.clone().find(|set| set.version.as_ref() == Some(version));
         of_version.or_else(|| sets.find(|set| set.version.is_none()))
     }
+
+    /// The set for a directory whose name its backend alone knows (`setup.py`): the only one for any version.
+    pub(super) fn find_unnamed(&self) -> Option<&'a LockedRequirements> {
+        let mut sets = self.sets.iter().filter(|set| set.version.is_none());
+        sets.next().filter(|_| sets.next().is_none())
+    }
 }
 
 impl LockedRequirements {
@@ -169,6 +175,18 @@ mod tests {
         assert_eq!(find(&[one], None), some("1.0"));
         let lock = BuildLock { sets: &[any], unlocked: Unlocked::Refuse };
         assert_eq!(lock.find(&"other".parse().unwrap(), None), None);
+    }
+
+    #[test]
+    fn finds_the_set_of_a_directory_that_does_not_say_its_name() {
+        let other = LockedRequirements { name: "other".parse().unwrap(), ..set(None, &[]) };
+        let (one, any) = (set(Some("1.0"), &[]), set(None, &[]));
+        let find = |sets: &[LockedRequirements]| {
+            BuildLock { sets, unlocked: Unlocked::Refuse }.find_unnamed().map(|set| set.name.to_string())
+        };
+        assert_eq!(find(&[one.clone(), any.clone()]), Some("app".to_owned()));
+        assert_eq!(find(&[any, other]), None);
+        assert_eq!(find(&[one]), None);
     }
 
     #[test]

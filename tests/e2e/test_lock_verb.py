@@ -252,6 +252,17 @@ def test_setuptools_and_what_it_wants(pyzpack, tmp_path, wheelhouse):
     assert build["requires"] == ["setuptools>=40.8.0", "wheel"]
     assert [package["name"] for package in build["packages"]] == ["setuptools", "wheel"]
     lock(pyzpack, project, *offline, "--check")
+    build = ["build", "-e", "old:main", "--locked", *offline, "--python", pyzpack.python, "-o", tmp_path / "old.pyz"]
+    done = pyzpack.run(*build, cwd=project)
+    assert (done.returncode, "not pinned" in done.stderr) == (0, False), done.stderr
+    text = (project / "pylock.toml").read_text()
+    (project / "pylock.toml").write_text(text.replace('builds]]\nname = "old"', 'builds]]\nname = "other"'))
+    done = pyzpack.run(*build, cwd=project)
+    assert done.stderr.splitlines() == [
+        "error: cannot build `project`: the lock has build requirements for `other`, and this is `old`",
+        "hint: run `pyzpack lock`, then build again",
+    ]
+    (project / "pylock.toml").write_text(text)
     with (project / "setup.py").open("a") as file:
         file.write("# changed\n")
     lock(pyzpack, project, *offline, "--check", status=NO)
@@ -350,9 +361,10 @@ def test_a_build_from_it_needs_no_resolver(pyzpack, tmp_path, links):
         lock(pyzpack, project, "--index-url", index.url)
         make_wheel(links, "helper", "9.0", files={"helper.py": "raise SystemExit('not the one that is locked')\n"})
         done = pyzpack.run(
-            *["build", project, "--lock", project / "pylock.toml", "--python", pyzpack.python, "-o", output], **PIP_ONLY
+            *["build", project, "--locked", "--python", pyzpack.python, "-o", output], **PIP_ONLY
         )
     assert done.returncode == 0, done.stderr
+    assert "not pinned" not in done.stderr
     ran = subprocess.run([pyzpack.python, output], capture_output=True, text=True, env=pyzpack.environment())
     assert ran.stdout == "built\n", ran.stderr
 

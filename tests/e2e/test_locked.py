@@ -8,64 +8,13 @@ import json
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import Pyzpack, manifest_of, needs
-from index import Index, serve
-from locks import DEPENDENCIES, FORMATS, Entry, uv
-from wheels import BACKENDS, make_project, make_wheel
-
-TOOL = {"tool.py": "import lib, fast\n\ndef main():\n    print(lib.name, fast.name)\n"}
-
-
-@dataclass
-class World:
-    """An index with wheels, a project that needs them, and what a lock would hold."""
-
-    index: Index
-    project: Path
-    entries: list[Entry]
-    directory: Path
-
-    @property
-    def base(self) -> str:
-        return self.index.url.removesuffix("/simple/")
-
-    def write(self, name: str = "pylock.toml", entries: list[Entry] | None = None) -> Path:
-        entries = self.entries if entries is None else entries
-        if name == "uv.lock":
-            text = uv(entries, self.base, requires=("foreign", "lib"))
-        else:
-            text = FORMATS[name](entries, self.base)
-        path = self.project / name
-        path.write_text(text)
-        return path
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    served = tmp_path / "served"
-    fast = make_wheel(served, "fast", "2.0", files={"fast.py": "name = 'fast 2.0'\n"})
-    other = make_wheel(served, "fast", "2.0", files={"fast.py": "wrong\n"}, tag="cp27-cp27m-win32")
-    lib = make_wheel(served, "lib", "1.5", files={"lib.py": "name = 'lib 1.5'\n"}, requires=["fast>=1"])
-    foreign = make_wheel(served, "foreign", "1.0", files={"foreign.py": ""})
-    project = make_project(
-        tmp_path / "project",
-        "tool",
-        files=TOOL,
-        scripts={"tool": "tool:main"},
-        requires=DEPENDENCIES,
-    )
-    entries = [
-        Entry("fast", "2.0", [fast, other]),
-        Entry("foreign", "1.0", [foreign], marker="sys_platform == 'win32'"),
-        Entry("lib", "1.5", [lib], requires=("fast",)),
-    ]
-    with serve(served) as index:
-        yield World(index, project, entries, tmp_path)
+from locks import FORMATS, Entry, World
+from wheels import BACKENDS, make_wheel
 
 
 def build(pyzpack: Pyzpack, world: World, *arguments: str | Path, output: str = "tool.pyz", **options) -> Path:
@@ -295,3 +244,26 @@ def test_another_target_is_chosen_without_its_python(pyzpack: Pyzpack, world: Wo
     pyz = build(pyzpack, world, "--lock", "pylock.toml", *target, "win_amd64")
     names = [wheel["filename"] for wheel in manifest_of(pyz)["wheels"]]
     assert names[:2] == [native[1].name, "foreign-1.0-py3-none-any.whl"]
+
+
+def test_a_build_set_that_does_not_fit_counts_where_it_is_needed(pyzpack: Pyzpack, world: World) -> None:
+    served = world.index.directory
+    helper = make_wheel(served, "helper", "1.0", files={"helper.py": ""}, tag="cp313-cp313-win_amd64")
+    digest = hashlib.sha256(helper.read_bytes()).hexdigest()
+
+    def write(name: str) -> None:
+        lock = world.write()
+        lock.write_text(
+            f"{lock.read_text()}\n[tool.pyzpack]\nlock-version = 1\n[[tool.pyzpack.builds]]\n"
+            f'name = "{name}"\nrequires = ["helper"]\npackages = [{{ name = "helper", version = "1.0" }}]\n'
+            '[[tool.pyzpack.build-packages]]\nname = "helper"\nversion = "1.0"\n'
+            f'wheels = [{{ url = "{world.base}/files/{helper.name}", hashes = {{ sha256 = "{digest}" }} }}]\n'
+        )
+
+    write("foreign")
+    build(pyzpack, world, "--lock", "pylock.toml")
+    write("tool")
+    world.index.requests.clear()
+    message = refuse(pyzpack, world, "--lock", "pylock.toml").splitlines()[0]
+    assert message.startswith(f"error: `{world.project}/pylock.toml`, helper 1.0: no wheel fits ")
+    assert message.endswith(f", and there is no source distribution; there are {helper.name}")

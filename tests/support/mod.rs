@@ -10,7 +10,6 @@ pub mod wheels;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -56,13 +55,6 @@ pub fn interpreter(minor: u8) -> Option<Interpreter> {
     interpreters().into_iter().rfind(|python| python.target.python == PythonMinor::new(3, minor))
 }
 
-/// The tags of an interpreter as its own pip lists them, best first.
-pub fn tags(python: &Interpreter) -> Vec<String> {
-    let script = "from pip._vendor.packaging.tags import sys_tags\nfor tag in sys_tags(): print(tag)";
-    let output = Command::new(&python.executable).args(["-I", "-c", script]).output().expect("pip's tags");
-    String::from_utf8(output.stdout).expect("tags are ASCII").lines().map(str::to_owned).collect()
-}
-
 /// The surroundings of this process with another environment on top, and temporary files and cache in `directory`.
 pub fn surroundings(directory: &Path, changes: &[(&str, &str)]) -> Surroundings {
     let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
@@ -85,7 +77,6 @@ pub struct Bench {
     pub surroundings: Surroundings,
     pub scratch: ScratchDir,
     pub interpreter: Interpreter,
-    pub tags: Vec<String>,
     pub index: IndexOptions,
     pub client: Client,
     pub install: Box<InstallWheel<'static>>,
@@ -101,7 +92,6 @@ impl Bench {
         Self {
             scratch: ScratchDir::create(&surroundings.temporary).expect("a scratch directory"),
             interpreter: interpreter.clone(),
-            tags: tags(interpreter),
             index: IndexOptions::default(),
             client: Client::new(Access::read(&surroundings, &[]), false),
             install: install(),
@@ -118,7 +108,6 @@ impl Bench {
             surroundings: &self.surroundings,
             scratch: &self.scratch,
             interpreter: &self.interpreter,
-            tags: &self.tags,
             index: &self.index,
             client: &self.client,
             offline: self.offline,

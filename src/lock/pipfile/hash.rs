@@ -1,11 +1,9 @@
 //! Whether a Pipfile still says what its lock was made from: pipenv writes a digest of it into the lock.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-
-use serde_json::Value;
+use toml::{Table, Value};
 
 use crate::digest::Sha256Digest;
+use crate::lock::python_json::dump_compact;
 use crate::names::PackageName;
 
 /// The tables of a Pipfile that are not categories of packages (plette, `PIPFILE_SECTIONS`), and the names that the
@@ -27,100 +25,37 @@ enum Names {
 ///
 /// # Errors
 /// When the text is not TOML: what is wrong.
-pub(super) fn digests_of_pipfile(text: &str, sources: &Value) -> Result<[Sha256Digest; 2], String> {
-    let pipfile: toml::Table = text.parse().map_err(|error: toml::de::Error| error.message().trim().to_owned())?;
-    Ok([Names::Normalised, Names::Written].map(|names| digest(&pipfile, sources, names)))
+pub(super) fn digests_of_pipfile(text: &str, sources: &serde_json::Value) -> Result<[Sha256Digest; 2], String> {
+    let pipfile: Table = text.parse().map_err(|error: toml::de::Error| error.message().trim().to_owned())?;
+    let sources = pipfile.get("source").cloned().or_else(|| Value::try_from(sources).ok());
+    let sources = sources.unwrap_or_else(|| Value::Array(Vec::new()));
+    Ok([Names::Normalised, Names::Written].map(|names| digest(&pipfile, &sources, names)))
 }
 
-/// The digest of the Pipfile's canonical JSON: keys sorted, no blanks, ASCII alone.
-fn digest(pipfile: &toml::Table, sources: &Value, names: Names) -> Sha256Digest {
-    let section = |name: &str| pipfile.get(name).map_or_else(|| Value::Object(serde_json::Map::new()), to_json);
-    let sources = pipfile.get("source").map_or_else(|| sources.clone(), to_json);
-    let mut data = BTreeMap::from([
-        ("_meta", serde_json::json!({ "sources": sources, "requires": section("requires") })),
-        ("default", named(section("packages"), names)),
-        ("develop", named(section("dev-packages"), names)),
-    ]);
+/// The digest of the Pipfile's canonical JSON.
+fn digest(pipfile: &Table, sources: &Value, names: Names) -> Sha256Digest {
+    let section = |name: &str| pipfile.get(name).cloned().unwrap_or_else(|| Value::Table(Table::new()));
+    let meta = [("sources", sources.clone()), ("requires", section("requires"))];
+    let meta = meta.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+    let mut data = Table::new();
+    data.insert("_meta".to_owned(), Value::Table(meta));
+    data.insert("default".to_owned(), named(section("packages"), names));
+    data.insert("develop".to_owned(), named(section("dev-packages"), names));
     for (category, packages) in pipfile.iter().filter(|(name, _)| !NO_CATEGORIES.contains(&name.as_str())) {
-        data.insert(category, named(to_json(packages), names));
+        data.insert(category.clone(), named(packages.clone(), names));
     }
-    let mut text = String::new();
-    write_json(&Value::Object(data.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()), &mut text);
-    Sha256Digest::of(text.as_bytes())
+    Sha256Digest::of(dump_compact(&Value::Table(data)).as_bytes())
 }
 
 /// A category with its packages' names as they count.
 fn named(section: Value, names: Names) -> Value {
     match (section, names) {
-        (Value::Object(packages), Names::Normalised) => {
+        (Value::Table(packages), Names::Normalised) => {
             let normalised = |name: String| name.parse::<PackageName>().map_or(name, |name| name.to_string());
-            Value::Object(packages.into_iter().map(|(name, package)| (normalised(name), package)).collect())
+            Value::Table(packages.into_iter().map(|(name, package)| (normalised(name), package)).collect())
         }
         (section, _) => section,
     }
-}
-
-fn to_json(value: &toml::Value) -> Value {
-    match value {
-        toml::Value::String(text) => Value::from(text.as_str()),
-        toml::Value::Integer(number) => Value::from(*number),
-        toml::Value::Float(number) => Value::from(*number),
-        toml::Value::Boolean(truth) => Value::from(*truth),
-        toml::Value::Datetime(time) => Value::from(time.to_string()),
-        toml::Value::Array(items) => items.iter().map(to_json).collect(),
-        toml::Value::Table(table) => {
-            Value::Object(table.iter().map(|(name, value)| (name.clone(), to_json(value))).collect())
-        }
-    }
-}
-
-/// As Python's `json.dumps(sort_keys=True, separators=(",", ":"))` does.
-fn write_json(value: &Value, text: &mut String) {
-    match value {
-        Value::Object(members) => {
-            let sorted: BTreeMap<&String, &Value> = members.iter().collect();
-            for (index, (name, value)) in sorted.into_iter().enumerate() {
-                text.push(if index == 0 { '{' } else { ',' });
-                write_text(name, text);
-                text.push(':');
-                write_json(value, text);
-            }
-            text.push_str(if members.is_empty() { "{}" } else { "}" });
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                text.push(if index == 0 { '[' } else { ',' });
-                write_json(item, text);
-            }
-            text.push_str(if items.is_empty() { "[]" } else { "]" });
-        }
-        Value::String(content) => write_text(content, text),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {
-            write!(text, "{value}").expect("a `String` takes every text");
-        }
-    }
-}
-
-fn write_text(content: &str, text: &mut String) {
-    text.push('"');
-    for character in content.chars() {
-        match character {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            '\u{8}' => text.push_str("\\b"),
-            '\u{c}' => text.push_str("\\f"),
-            ' '..='\u{7e}' => text.push(character),
-            _ => {
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    write!(text, "\\u{unit:04x}").expect("a `String` takes every text");
-                }
-            }
-        }
-    }
-    text.push('"');
 }
 
 #[cfg(test)]
@@ -159,17 +94,17 @@ python_version = "3.11"
         "c006616d61b3942b96110a751d7b98534931f066c6e4d7fefbb0dd84d5e8885d",
     ];
 
-    fn digests(text: &str, sources: &Value) -> [String; 2] {
+    fn digests(text: &str, sources: &serde_json::Value) -> [String; 2] {
         digests_of_pipfile(text, sources).unwrap().map(|digest| digest.to_string())
     }
 
     #[test]
     fn gives_the_digests_that_pipenv_and_plette_give() {
-        assert_eq!(digests(PIPFILE, &Value::Null), DIGESTS);
-        assert_ne!(digests(&PIPFILE.replace("3.11", "3.12"), &Value::Null), DIGESTS);
+        assert_eq!(digests(PIPFILE, &serde_json::Value::Null), DIGESTS);
+        assert_ne!(digests(&PIPFILE.replace("3.11", "3.12"), &serde_json::Value::Null), DIGESTS);
         // What installs nothing else does not count.
-        assert_eq!(digests(&PIPFILE.replace("start =", "run ="), &Value::Null), DIGESTS);
-        assert_eq!(digests(&PIPFILE.replace("Flask", "fLask"), &Value::Null)[0], DIGESTS[0]);
+        assert_eq!(digests(&PIPFILE.replace("start =", "run ="), &serde_json::Value::Null), DIGESTS);
+        assert_eq!(digests(&PIPFILE.replace("Flask", "fLask"), &serde_json::Value::Null)[0], DIGESTS[0]);
     }
 
     #[test]
@@ -179,6 +114,6 @@ python_version = "3.11"
             { "name": "main", "url": "https://index.example/simple", "verify_ssl": true }
         ]);
         assert_eq!(digests(without, &source), DIGESTS);
-        assert_ne!(digests(without, &Value::Null), DIGESTS);
+        assert_ne!(digests(without, &serde_json::Value::Null), DIGESTS);
     }
 }

@@ -191,7 +191,7 @@ fn refuses_entries_by_name() {
         (git("ext::sh -c x", COMMIT), "`ext::sh -c x` is neither an https nor an ssh URL of a repository"),
         (
             git("https://user:secret@-x/a", COMMIT),
-            "`https://****@-x/a` cannot be a repository's: a host begins with no `-`, and there are no blanks and no fragment",
+            "`https://****@-x/a` cannot be a repository's: a host does not begin with `-`, a URL has no blanks",
         ),
         (source("type = \"directory\"\nurl = \"../b\""), "`../b` is outside of the project"),
         (source("type = \"file\"\nurl = \"/etc/a-1.0.tar.gz\""), "`/etc/a-1.0.tar.gz` is outside of the project"),

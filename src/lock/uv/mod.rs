@@ -19,12 +19,12 @@ use std::path::{Path, PathBuf};
 use self::graph::Graph;
 use self::source::{local_directory, read_source, without_dots};
 use self::wire::{PackageTable, UvLock};
+use super::document::toml_fault;
+use super::entries::LocalPart;
 use super::{
-    Context, Document, EntryFault, Lock, LockError, LockFormat, LockedPackage, LockedSource, Membership, PackageIndex,
-    Root,
+    Context, Document, EntryFault, Lock, LockError, LockedPackage, LockedSource, Membership, PackageIndex, Root,
 };
 use crate::names::PackageName;
-use crate::project::pyproject::locate_fault;
 use crate::target::Marker;
 
 pub(super) use conflict::{active_names, edge_names, is_active};
@@ -33,11 +33,10 @@ const VERSION: u64 = 1;
 
 pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock, LockError> {
     let lock = parse(document)?;
-    let malformed = |reason: String| LockError::malformed(document.path, reason);
-    // Made absolute by its text: nothing is looked at.
-    let path = std::path::absolute(document.path).unwrap_or_else(|_| document.path.to_owned());
-    let directory = without_dots(path.parent().unwrap_or(Path::new("")));
-    let project = find_project(document, &lock, &directory, context)?;
+    let malformed = |reason: String| document.malformed(reason);
+    let bounds = document.bounds(context)?;
+    let directory = bounds.directory();
+    let project = find_project(document, &lock, directory, context)?;
     let requires_python = lock.requires_python.as_deref().map(|text| {
         text.parse().map_err(|_| malformed(format!("`requires-python` is not a version specifier: `{text}`")))
     });
@@ -49,20 +48,15 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     let graph = Graph::of(document.path, &lock.package)?;
     let mut packages = Vec::with_capacity(lock.package.len());
     for (table, version) in lock.package.iter().zip(&graph.versions) {
-        let source =
-            read_source(table, &directory).map_err(|fault| LockError::entry(document.path, entry(table), fault))?;
+        let package = read_source(table, &bounds)
+            .and_then(|source| LockedPackage::new(table.name.clone(), version.clone(), source, LocalPart::Omissible));
+        let package = package.map_err(|fault| LockError::entry(document.path, entry(table), fault))?;
         let mut optional_dependencies = BTreeMap::new();
         for (extra, edges) in &table.optional_dependencies {
             optional_dependencies.insert(extra.clone(), graph.edges(table, edges)?);
         }
-        packages.push(LockedPackage {
-            name: table.name.clone(),
-            version: version.clone(),
-            requires_python: None,
-            source,
-            dependencies: graph.edges(table, &table.dependencies)?,
-            optional_dependencies,
-        });
+        let dependencies = graph.edges(table, &table.dependencies)?;
+        packages.push(LockedPackage { dependencies, optional_dependencies, ..package });
     }
     let (roots, extras, groups) = match project {
         Some(index) => roots_of_entry(&graph, &lock.package[index.0], &packages[index.0])?,
@@ -72,36 +66,31 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
         }
     };
     if let Some(folder) = context.project.filter(|_| !is_of_script(document)) {
-        let origin = Origin { directory: &directory, project: folder, entry: project };
+        let origin = Origin { directory, project: folder, entry: project };
         check_freshness(document, &lock, &origin, &packages, &roots)?;
     }
     let project_name = project.map(|index| &lock.package[index.0].name);
     Ok(Lock {
-        inputs: None,
-        format: LockFormat::Uv,
-        path: document.path.to_owned(),
-        sha256: document.sha256,
         requires_python: requires_python.transpose()?,
         environments,
         extras: Some(extras),
         groups: Some(groups),
-        default_groups: BTreeSet::new(),
         conflicts: conflict::read_conflicts(&lock.conflicts, project_name),
         packages,
         project,
         roots,
-        builds: Vec::new(),
+        ..document.empty_lock()
     })
 }
 
 fn parse(document: &Document<'_>) -> Result<UvLock, LockError> {
-    let unknown = |found: String| LockError::UnknownVersion { path: document.path.to_owned(), found, known: "1" };
+    let unknown = |found: String| document.unknown_version(found, "1");
     match toml::from_str::<UvLock>(document.text) {
         Ok(lock) if lock.version == VERSION => Ok(lock),
         Ok(lock) => Err(unknown(lock.version.to_string())),
         Err(error) => match toml::from_str::<wire::Version>(document.text) {
             Ok(wire::Version { version }) if version != toml::Value::Integer(1) => Err(unknown(version.to_string())),
-            _ => Err(LockError::malformed(document.path, locate_fault(document.text, error.span(), error.message()))),
+            _ => Err(toml_fault(document.path, document.text, &error)),
         },
     }
 }
@@ -148,9 +137,7 @@ fn check_freshness(
         let edges = package.dependencies.iter().chain(package.optional_dependencies.values().flatten());
         open.extend(edges.map(|edge| edge.to));
     }
-    change.map_or(Ok(()), |reason| {
-        Err(LockError::Stale { path: document.path.to_owned(), reason, command: "uv lock".to_owned() })
-    })
+    change.map_or(Ok(()), |reason| Err(document.stale(reason)))
 }
 
 fn is_of_script(document: &Document<'_>) -> bool {
@@ -228,7 +215,7 @@ fn find_project(
                             let candidates: Vec<String> =
                                 several.iter().filter(of_members).map(|index| format!("`{}`", name(*index))).collect();
                             let reason = format!("it locks several projects ({}): say which", candidates.join(", "));
-                            return Err(LockError::malformed(document.path, reason));
+                            return Err(document.malformed(reason));
                         }
                         found => found,
                     }
@@ -243,7 +230,7 @@ fn find_project(
     };
     let other = |found: String| LockError::OtherProject { path: document.path.to_owned(), found, expected: expected() };
     match found {
-        None if local.is_empty() => Err(LockError::malformed(document.path, "it holds no project")),
+        None if local.is_empty() => Err(document.malformed("it holds no project")),
         None => Err(other(local.iter().map(|index| name(*index).as_str()).collect::<Vec<_>>().join("`, `"))),
         Some(index) if context.name.is_some_and(|wanted| wanted != name(index)) => Err(other(name(index).to_string())),
         Some(index) => Ok(Some(PackageIndex(index))),

@@ -146,7 +146,6 @@ impl BuildLocker<'_> {
             index: self.workshop.index,
             interpreter: self.workshop.interpreter,
             target: None,
-            tags: self.workshop.tags,
             offline: self.workshop.offline,
             directory: self.directory,
             timeout: self.workshop.resolve_timeout,

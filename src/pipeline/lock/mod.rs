@@ -31,6 +31,7 @@ use crate::surroundings::Surroundings;
 use crate::target::{Marker, PythonMinor, Target};
 use crate::wheel::build::{Known, Source};
 use crate::wheel::collect::{CollectError, Workshop};
+use crate::wheel::locked::BuildLock;
 use crate::wheel::{Origin, VerifiedWheel, WheelInput, verify_wheel};
 
 use self::builds::{BuildLocker, BuildSource, ToBuild};
@@ -39,7 +40,7 @@ use self::scopes::{Scopes, StaticProject, read_scopes};
 use super::collect::RESOLVE_TIMEOUT;
 use super::inputs::{Inputs, SourceKind};
 use super::pins::AllowedHashes;
-use super::workshop::with_workshop;
+use super::workshop::{Commission, choose_target, with_workshop};
 use super::{Observer, Stage};
 
 pub use freshness::{find_staleness, inputs_digest};
@@ -109,9 +110,20 @@ pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observ
     let interpreter = inputs.find_interpreter(build, world)?;
     let earlier = EarlierLock::read(&path).unwrap_or_default();
     let scratch = ScratchDir::create(&world.temporary)?;
-    with_workshop(build, world, &inputs, &interpreter, &scratch, observer, |workshop, target| {
-        let locker =
-            Locker { settings, world, observer, inputs: &inputs, path: &path, workshop, target, earlier: &earlier };
+    let target = choose_target(build, &interpreter)?;
+    let build_lock = BuildLock::default();
+    let commission = Commission {
+        settings: build,
+        world,
+        observer,
+        inputs: &inputs,
+        interpreter: &interpreter,
+        scratch: &scratch,
+        build_lock,
+    };
+    with_workshop(commission, |workshop| {
+        let (inputs, path, target, earlier) = (&inputs, path.as_path(), &target, &earlier);
+        let locker = Locker { settings, world, observer, inputs, path, workshop, target, earlier };
         let (draft, resolver) = locker.draft()?;
         write(&draft, locker.directory(), settings, target, resolver)
     })
@@ -362,14 +374,12 @@ impl Locker<'_> {
             python: build.target_python.map(|minor| (minor.major, minor.minor)),
             platform: build.platform.clone(),
         });
-        let tags: Vec<String> = self.target.tags.iter().map(|tag| tag.to_string()).collect();
         let request = Request {
             requirements: lines,
             constraints: &scopes.constraints,
             index: self.workshop.index,
             interpreter: self.workshop.interpreter,
             target: overridden.as_ref(),
-            tags: &tags,
             offline: build.offline,
             directory: self.directory(),
             timeout: RESOLVE_TIMEOUT,
