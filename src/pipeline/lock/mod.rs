@@ -122,6 +122,7 @@ pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observ
     let commission = Commission {
         settings: build,
         world,
+        observer,
         inputs: &inputs,
         interpreter: &interpreter,
         scratch: &scratch,
