@@ -29,7 +29,6 @@ use super::inputs::Inputs;
 pub(super) struct Commission<'a> {
     pub(super) settings: &'a BuildSettings,
     pub(super) world: &'a Surroundings,
-    pub(super) observer: &'a dyn Observer,
     pub(super) inputs: &'a Inputs,
     pub(super) interpreter: &'a Interpreter,
     pub(super) scratch: &'a ScratchDir,

@@ -122,7 +122,6 @@ pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observ
     let commission = Commission {
         settings: build,
         world,
-        observer,
         inputs: &inputs,
         interpreter: &interpreter,
         scratch: &scratch,
