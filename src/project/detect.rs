@@ -5,9 +5,8 @@
 //! A single script (PEP 723) is packed only when it is named, with the lock beside it if there is one
 //! ([`script_locks`]).
 
-mod workspace;
+pub(super) mod workspace;
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::pyproject::has_packaging_metadata;
@@ -197,7 +196,7 @@ pub fn detect(directory: &Path, named: Named<'_>) -> Result<Detected, DetectErro
 /// # Errors
 /// [`DetectError::SeveralLocks`].
 pub fn detect_lock(directory: &Path) -> Result<Option<PathBuf>, DetectError> {
-    let mut locks: Vec<PathBuf> = LOCKS.iter().map(|name| directory.join(name)).filter(|path| path.is_file()).collect();
+    let mut locks: Vec<PathBuf> = LOCKS.iter().map(|name| directory.join(name)).filter(|path| is_there(path)).collect();
     locks.extend(workspace::find_root(directory).map(|root| root.join("uv.lock")).filter(|path| path.is_file()));
     if locks.len() > 1 {
         return Err(DetectError::SeveralLocks(locks));
@@ -205,11 +204,26 @@ pub fn detect_lock(directory: &Path) -> Result<Option<PathBuf>, DetectError> {
     Ok(locks.pop())
 }
 
-/// The locks of a single script: beside it uv writes `SCRIPT.py.lock`, and pyzpack `pylock.SCRIPT.toml`.
+/// The locks of a single script that lie beside it: uv writes `SCRIPT.py.lock`, and [`lock_of_script`] is the other name.
 pub fn script_locks(script: &Path) -> Vec<PathBuf> {
-    let part = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
-    let names = [format!("{}.lock", part(script.file_name())), format!("pylock.{}.toml", part(script.file_stem()))];
-    names.map(|name| script.with_file_name(name)).into_iter().filter(|path| path.is_file()).collect()
+    let by_uv = script.file_name().map(|name| {
+        let mut name = name.to_owned();
+        name.push(".lock");
+        script.with_file_name(name)
+    });
+    by_uv.into_iter().chain(lock_of_script(script)).filter(|path| is_there(path)).collect()
+}
+
+/// Where a script's `pylock.NAME.toml` is; none for a name with a dot in it, which PEP 751 does not allow there.
+pub fn lock_of_script(script: &Path) -> Option<PathBuf> {
+    let stem = script.file_stem()?.to_str().filter(|stem| !stem.contains('.'))?;
+    Some(script.with_file_name(format!("pylock.{stem}.toml")))
+}
+
+/// Whether something is called so. A link that leads nowhere, or a directory, is refused where it is read: passed over,
+/// it would leave a build unlocked.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 /// What states requirements besides metadata and lock; a complete requirements file becomes the lock where there is none.
@@ -562,12 +576,19 @@ mod tests {
 
     #[test]
     fn a_script_has_the_lock_beside_it() {
-        let place = place(&[("a.py", ""), ("a.py.lock", ""), ("b.py", ""), ("pylock.b.toml", ""), ("pylock.toml", "")]);
-        let locks = |name: &str| script_locks(&place.path().join(name));
-        assert_eq!(locks("a.py"), [place.path().join("a.py.lock")]);
-        assert_eq!(locks("b.py"), [place.path().join("pylock.b.toml")]);
-        assert!(locks("c.py").is_empty());
-        std::fs::write(place.path().join("pylock.a.toml"), "").unwrap();
-        assert_eq!(locks("a.py"), [place.path().join("a.py.lock"), place.path().join("pylock.a.toml")]);
+        let place = place(&[
+            ("a.py", ""),
+            ("a.py.lock", ""),
+            ("b.py", ""),
+            ("c.py", ""),
+            ("c.py.lock", ""),
+            ("pylock.c.toml", ""),
+        ]);
+        let found = |name: &str| script_locks(&place.path().join(name));
+        let paths = |names: &[&str]| names.iter().map(|name| place.path().join(name)).collect::<Vec<_>>();
+        assert_eq!(found("a.py"), paths(&["a.py.lock"]));
+        assert_eq!(found("b.py"), paths(&[]));
+        assert_eq!(found("c.py"), paths(&["c.py.lock", "pylock.c.toml"]));
+        assert_eq!(found("d.e.py"), paths(&[]));
     }
 }

@@ -23,10 +23,12 @@ use crate::urls;
 use crate::wheel::telling::advise;
 
 mod closed;
+mod configuration;
 mod pin;
 mod pip;
 mod uv;
 
+pub use configuration::Told;
 pub use pin::{Extent, PinRequest, Pinned, PinnedSource, Pinning, Preferred, pin};
 
 /// Where distributions are looked for.
@@ -70,6 +72,8 @@ pub struct Request<'a> {
     pub directory: &'a Path,
     /// The time limit.
     pub timeout: Duration,
+    /// Who hears what a resolver is configured by.
+    pub told: &'a Told<'a>,
 }
 
 impl Request<'_> {
@@ -113,7 +117,12 @@ pub enum Artifact {
     /// A wheel.
     Wheel(RemoteFile),
     /// A source distribution.
-    Sdist(RemoteFile),
+    Sdist {
+        /// The file.
+        file: RemoteFile,
+        /// The project's directory in it.
+        subdirectory: Option<PathBuf>,
+    },
     /// A commit in a git repository.
     Git {
         /// The repository, without `git+`.
@@ -360,6 +369,7 @@ pub fn resolve(request: &Request<'_>, surroundings: &Surroundings, scratch: &Pat
 /// One run of a resolver: its files, its environment and what it must not tell.
 struct Session<'a> {
     request: &'a Request<'a>,
+    surroundings: &'a Surroundings,
     /// A private directory of this run.
     place: PathBuf,
     environment: BTreeMap<OsString, OsString>,
@@ -367,7 +377,7 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn open(request: &'a Request<'a>, surroundings: &Surroundings, place: &Path) -> io::Result<Self> {
+    fn open(request: &'a Request<'a>, surroundings: &'a Surroundings, place: &Path) -> io::Result<Self> {
         let temporary = place.join("tmp");
         fs_err::create_dir_all(&temporary)?;
         // uv and pip keep theirs below it, and would make it as the umask says; that it cannot be made is theirs to tell.
@@ -385,7 +395,7 @@ impl<'a> Session<'a> {
         for text in texts.chain(&index.index_url) {
             secrets.add_urls_of(text);
         }
-        Ok(Self { request, place: place.to_owned(), environment, secrets })
+        Ok(Self { request, surroundings, place: place.to_owned(), environment, secrets })
     }
 
     /// The requirements, as they may be shown.

@@ -41,6 +41,8 @@ pub struct Inputs {
     /// What was decided by convention, and why: a clause each.
     pub reasons: Vec<String>,
     purpose: Purpose,
+    /// The lock that is named: none that is found counts beside it.
+    named_lock: Option<PathBuf>,
     /// The locks that could be meant, each with why.
     locks: Vec<(PathBuf, String)>,
     /// What states requirements beside a lock, and has to agree with it.
@@ -123,6 +125,7 @@ impl Inputs {
             detected_files: Vec::new(),
             entry: settings.entry.clone(),
             reasons: Vec::new(),
+            named_lock: None,
             locks: Vec::new(),
             stated: Vec::new(),
             group_requirements: Vec::new(),
@@ -161,7 +164,7 @@ impl Inputs {
                 let script = Script::read(&path)?;
                 let module = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 let file = loose_file(&path, format!("{module}.py"), script.bytes.clone())?;
-                if self.locks.is_empty() {
+                if self.named_lock.is_none() {
                     let found = script_locks(&path).into_iter();
                     self.locks.extend(found.map(|lock| (lock, "found beside the script".to_owned())));
                 }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use pep440_rs::{Operator, Version, VersionSpecifiers};
 
+use crate::archive::Epoch;
 use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::lock::{Draft, EarlierLock, EarlierPackage, LockError, LockFormat};
@@ -27,7 +28,7 @@ use crate::project::detect::{DetectError, detect_lock, script_locks};
 use crate::project::git::GitSource;
 use crate::python::environment::resolver_environment;
 use crate::resolve::{Extent, PinRequest, Pinned, Pinning, Preferred, Request, ResolveError, TargetOverride, pin};
-use crate::settings::BuildSettings;
+use crate::settings::{BuildSettings, EpochChoice};
 use crate::surroundings::Surroundings;
 use crate::target::{Marker, PythonMinor, Target};
 use crate::wheel::build::{Known, Source};
@@ -113,13 +114,20 @@ pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observ
     let scratch = ScratchDir::create(&world.temporary)?;
     let target = choose_target(build, &interpreter)?;
     let build_lock = BuildLock::default();
+    // A lock holds no time.
+    let epoch = match settings.build.epoch {
+        EpochChoice::At(epoch) => epoch,
+        EpochChoice::Commit => Epoch::default(),
+    };
     let commission = Commission {
         settings: build,
         world,
         inputs: &inputs,
         interpreter: &interpreter,
         scratch: &scratch,
+        epoch,
         build_lock,
+        observer,
     };
     with_workshop(commission, |workshop| {
         let (inputs, path, target, earlier) = (&inputs, path.as_path(), &target, &earlier);
@@ -286,7 +294,7 @@ impl Locker<'_> {
                     let name = match &known {
                         Some(known) => known.name.clone(),
                         None => {
-                            let source = Source::Directory { root: &project.root, project: Path::new("") };
+                            let source = Source::Project(&project.root);
                             let wheel = self.build(&source, &project.root.display().to_string())?;
                             let name = wheel.metadata.name.clone();
                             wheels.push(wheel);
@@ -301,7 +309,10 @@ impl Locker<'_> {
                     continue;
                 }
                 SourceKind::Sdist(path) => {
-                    let wheel = self.build(&Source::Sdist { path, sha256: None }, &path.display().to_string())?;
+                    let wheel = self.build(
+                        &Source::Sdist { path, sha256: None, subdirectory: None },
+                        &path.display().to_string(),
+                    )?;
                     let (name, version) = (wheel.metadata.name.clone(), Some(wheel.metadata.version.to_string()));
                     wheels.push(wheel);
                     ToBuild { name, version, source: BuildSource::Sdist(path.clone()) }
@@ -411,6 +422,7 @@ impl Locker<'_> {
             offline: build.offline,
             directory: self.directory(),
             timeout: RESOLVE_TIMEOUT,
+            told: self.workshop.told,
         };
         let preferred = self.preferred(&self.earlier.packages);
         let wanted = PinRequest { request, extent, preferred: &preferred, settled };
