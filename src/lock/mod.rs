@@ -357,7 +357,7 @@ impl Lock {
 
     /// That it says something else than the project, and what makes it anew.
     pub fn stale(&self, reason: impl Into<String>) -> LockError {
-        LockError::stale(&self.path, reason, &self.command())
+        LockError::stale(&self.path, reason, self.command())
     }
 }
 

@@ -134,7 +134,7 @@ pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observ
         let locker = Locker { settings, world, observer, inputs, path, workshop, target, earlier };
         let (draft, resolver) = locker.draft()?;
         let written = write(&draft, locker.directory(), settings, target, resolver)?;
-        tell_others(&written.path, &inputs, observer);
+        tell_others(&written.path, inputs, observer);
         Ok(written)
     })
 }
