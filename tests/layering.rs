@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A module and what it may not import.
-const FORBIDDEN: [(&str, &[&str]); 15] = [
+const FORBIDDEN: [(&str, &[&str]); 19] = [
     ("runtime", &["*"]),
     ("digest", &["*"]),
     ("names", &["*"]),
@@ -41,10 +41,47 @@ const FORBIDDEN: [(&str, &[&str]); 15] = [
         "target",
         &["wheel", "application", "pipeline", "cli", "archive", "project", "resolve", "python", "evidence", "output"],
     ),
-    // Data alone: what it says is fetched and built elsewhere.
+    // What is packed, before anything is chosen.
+    ("project", &["wheel", "pipeline", "cli", "lock", "resolve", "python", "evidence", "output", "cache"]),
+    // Data alone: of the project it reads files, what it says is fetched and built elsewhere.
     (
         "lock",
-        &["wheel", "application", "pipeline", "cli", "archive", "resolve", "python", "process", "evidence", "output"],
+        &[
+            "wheel",
+            "application",
+            "pipeline",
+            "cli",
+            "archive",
+            "resolve",
+            "python",
+            "process",
+            "evidence",
+            "output",
+            "cache",
+        ],
+    ),
+    // A resolver chooses where no lock does.
+    ("resolve", &["lock", "application", "pipeline", "cli", "evidence", "output", "cache"]),
+    (
+        "python",
+        &[
+            "lock",
+            "wheel",
+            "application",
+            "pipeline",
+            "cli",
+            "archive",
+            "project",
+            "resolve",
+            "evidence",
+            "output",
+            "cache",
+        ],
+    ),
+    // It knows the directories of those that fill them, and what of these is in use.
+    (
+        "cache",
+        &["lock", "application", "pipeline", "cli", "archive", "project", "resolve", "python", "evidence", "output"],
     ),
     ("wheel", &["application", "pipeline", "cli", "evidence", "output", "runtime"]),
     ("evidence", &["wheel", "application", "pipeline", "cli", "archive", "project", "resolve", "python", "output"]),

@@ -4,13 +4,13 @@ use clap::ArgMatches;
 use serde_json::{Value, json};
 
 use crate::pipeline::{self, Built, Observer, Planned};
-use crate::process::interrupt;
 use crate::settings::{BuildSettings, SourcePolicy};
 use crate::status::Status;
 use crate::surroundings::Surroundings;
 
-use super::observer::{Loudness, Terminal};
-use super::{hold_offline, plan, print_bytes, report, settings, world};
+use super::observer::Terminal;
+use super::session::Session;
+use super::{plan, print_bytes, report, settings};
 
 /// What the options of a build are given for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,25 +20,11 @@ pub(super) enum Purpose {
 }
 
 pub(super) fn run(matches: &ArgMatches, purpose: Purpose) -> Status {
-    let loudness = match (matches.get_flag("quiet"), matches.get_flag("verbose")) {
-        (true, _) => Loudness::Quiet,
-        (false, true) => Loudness::Verbose,
-        (false, false) => Loudness::Usual,
-    };
-    let world = match world::read() {
-        Ok(world) => world,
-        Err(error) => return report::fail(&error),
-    };
-    let mut resolved = match settings::resolve(matches, &world) {
-        Ok(resolved) => resolved,
-        Err(error) => return report::fail(&error),
-    };
-    let terminal = Terminal::new(loudness);
-    hold_offline(&resolved.settings, &terminal);
-    let bar = terminal.bar();
-    if let Err(error) = interrupt::install(move || bar.finish_and_clear()) {
-        return report::fail_io("answer signals", &error);
-    }
+    let Session { world, settings: mut resolved, terminal } =
+        match Session::begin(matches, settings::resolve, |resolved| &resolved.settings) {
+            Ok(session) => session,
+            Err(status) => return status,
+        };
     if let Some(jobs) = resolved.jobs {
         // It fails only where a pool was made before, and none was.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global();
@@ -127,7 +113,6 @@ pub(super) fn describe(planned: &Planned) -> Value {
         "runs_on": application.runs_on,
         "notes": application.notes,
         "resolver": planned.collected.resolver,
-        "lock": manifest.recipe.lock,
         "unpinned": {
             "distributions": unpinned.distributions,
             "build_requirements": unpinned.build_requirements,
@@ -135,6 +120,7 @@ pub(super) fn describe(planned: &Planned) -> Value {
         },
         "python": planned.interpreter.executable,
         "distributions": manifest.wheels,
+        "built": planned.collected.builds,
         "files": manifest.files.len(),
     })
 }

@@ -4,33 +4,19 @@ use clap::ArgMatches;
 use serde_json::json;
 
 use crate::pipeline::lock::{LockSettings, WrittenLock, check, lock};
-use crate::process::interrupt;
 use crate::status::Status;
 use crate::surroundings::Surroundings;
 
-use super::observer::{Loudness, Terminal};
-use super::{hold_offline, print_bytes, report, settings, world};
+use super::observer::Terminal;
+use super::session::Session;
+use super::{print_bytes, report, settings};
 
 pub(super) fn run(matches: &ArgMatches) -> Status {
-    let loudness = match (matches.get_flag("quiet"), matches.get_flag("verbose")) {
-        (true, _) => Loudness::Quiet,
-        (false, true) => Loudness::Verbose,
-        (false, false) => Loudness::Usual,
-    };
-    let world = match world::read() {
-        Ok(world) => world,
-        Err(error) => return report::fail(&error),
-    };
-    let settings = match settings::resolve_lock(matches, &world) {
-        Ok(settings) => settings,
-        Err(error) => return report::fail(&error),
-    };
-    let terminal = Terminal::new(loudness);
-    hold_offline(&settings.build, &terminal);
-    let bar = terminal.bar();
-    if let Err(error) = interrupt::install(move || bar.finish_and_clear()) {
-        return report::fail_io("answer signals", &error);
-    }
+    let Session { world, settings, terminal } =
+        match Session::begin(matches, settings::resolve_lock, |settings| &settings.build) {
+            Ok(session) => session,
+            Err(status) => return status,
+        };
     let as_json = matches.get_flag("json");
     if matches.get_flag("check") {
         check_lock(&settings, &world, as_json)

@@ -9,6 +9,7 @@ mod observer;
 mod options;
 mod plan;
 mod report;
+mod session;
 mod settings;
 mod world;
 
@@ -17,13 +18,8 @@ use std::io::{self, Write};
 
 use clap::ArgMatches;
 
-use crate::pipeline::Observer;
-use crate::process::offline;
 use crate::redact::redact_url;
-use crate::settings::BuildSettings;
 use crate::status::Status;
-
-use observer::Terminal;
 
 /// Runs the command that `arguments` ask for, and tells how it ended.
 pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
@@ -44,18 +40,6 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("completions", matches)) => complete(matches),
         Some(("man", _)) => write_manual(),
         _ => Status::Usage,
-    }
-}
-
-/// Has the system refuse internet sockets where `--offline` was asked for, before any thread or child is started.
-fn hold_offline(settings: &BuildSettings, terminal: &Terminal) {
-    if settings.offline
-        && let Err(reason) = offline::refuse_internet()
-    {
-        terminal.warn(&format!(
-            "the system does not enforce --offline ({reason}): a build backend's programs other than Python could reach \
-             the network"
-        ));
     }
 }
 

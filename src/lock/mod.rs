@@ -337,11 +337,27 @@ impl Lock {
         hashes.filter_map(FileHash::sha256).collect()
     }
 
-    /// That it says something else than the project, and what makes it anew.
-    pub fn stale(&self, reason: impl Into<String>) -> LockError {
+    /// What makes it anew; the lock of a script is named after it.
+    fn command(&self) -> String {
+        let name = self.filename();
+        let script = |stem: &str| Some(format!("{stem}.py")).filter(|name| self.path.with_file_name(name).is_file());
+        let named = match self.format {
+            LockFormat::Uv => name.strip_suffix(".py.lock").and_then(script).map(|name| format!(" --script {name}")),
+            LockFormat::Pylock => {
+                let stem = name.strip_prefix("pylock.").and_then(|name| name.strip_suffix(".toml"));
+                stem.and_then(script).map(|name| format!(" {name}"))
+            }
+            _ => None,
+        };
         // One that names no environments is for all of them.
         let universal = self.format == LockFormat::Pylock && self.environments.is_empty();
-        LockError::stale(&self.path, reason, if universal { "pyzpack lock --universal" } else { self.format.command() })
+        let command = if universal { "pyzpack lock --universal" } else { self.format.command() };
+        format!("{command}{}", named.unwrap_or_default())
+    }
+
+    /// That it says something else than the project, and what makes it anew.
+    pub fn stale(&self, reason: impl Into<String>) -> LockError {
+        LockError::stale(&self.path, reason, &self.command())
     }
 }
 

@@ -167,7 +167,7 @@ impl Collector<'_> {
         let advance = |done, total| self.observer.advance(done, total);
         let mut collected = self.workshop.materialise(packages, &advance, &[])?;
         collected.extend(built);
-        wheels.extend(self.check_collected(collected, &needed.hashes, |_| Origin::Locked, &mut gathered.unpinned)?);
+        wheels.extend(self.check_collected(collected, &needed.hashes, |_| Origin::Locked, gathered)?);
         for wheel in &wheels {
             locked.check_version(wheel)?;
         }
@@ -280,7 +280,15 @@ fn locate(lock: &Lock, one: &Selected<'_>, finder: &Finder<'_>) -> Result<Option
 /// A wheel of a source that was built before, by Nix for one, and lies at hand: it stands for the source.
 fn built_beforehand(one: &Selected<'_>, finder: &Finder<'_>) -> Option<CollectedWheel> {
     let (source, sha256) = match (&one.choice, &one.package.source) {
-        (Choice::Sdist(file), _) => (file.filename.clone(), file.hash.sha256()),
+        (Choice::Sdist(file), source) => {
+            let inside = match source {
+                LockedSource::Archive { subdirectory: Some(inside), .. } => {
+                    format!("#subdirectory={}", inside.display())
+                }
+                _ => String::new(),
+            };
+            (file.filename.clone() + &inside, file.hash.sha256())
+        }
         (Choice::Source, LockedSource::Git { url, commit, .. }) => {
             (format!("git+{}@{commit}", recorded_url(url)), None)
         }
@@ -292,7 +300,7 @@ fn built_beforehand(one: &Selected<'_>, finder: &Finder<'_>) -> Option<Collected
         sha256,
         build_requirements: Vec::new(),
         locked: true,
-        reused: true,
+        made: workshop::Made::Elsewhere,
         path_dependent: Vec::new(),
     };
     Some(CollectedWheel { name: one.package.name.clone(), filename, path, sha256: None, origin })

@@ -94,7 +94,7 @@ impl Collector<'_> {
             workshop::Origin::Local => Origin::Local,
             _ => Origin::Index,
         };
-        at_hand.extend(self.check_collected(collected, &needed.hashes, given, &mut gathered.unpinned)?);
+        at_hand.extend(self.check_collected(collected, &needed.hashes, given, gathered)?);
         Ok((at_hand, resolution.resolver))
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::archive::Epoch;
 use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::process::ScratchDir;
@@ -28,12 +29,15 @@ use super::inputs::Inputs;
 pub(super) struct Commission<'a> {
     pub(super) settings: &'a BuildSettings,
     pub(super) world: &'a Surroundings,
-    pub(super) observer: &'a dyn Observer,
     pub(super) inputs: &'a Inputs,
     pub(super) interpreter: &'a Interpreter,
     pub(super) scratch: &'a ScratchDir,
+    /// `SOURCE_DATE_EPOCH` of builds.
+    pub(super) epoch: Epoch,
     /// What a lock says that sources are built with.
     pub(super) build_lock: BuildLock<'a>,
+    /// Who is told what a curious user wants to know.
+    pub(super) observer: &'a dyn Observer,
 }
 
 /// Opens the workshop that the settings ask for, and gives it to `work`.
@@ -41,7 +45,7 @@ pub(super) fn with_workshop<T>(
     commission: Commission<'_>,
     work: impl FnOnce(&Workshop<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let Commission { settings, world, observer, inputs, interpreter, scratch, build_lock } = commission;
+    let Commission { settings, world, inputs, interpreter, scratch, epoch, build_lock, observer } = commission;
     let index = &inputs.index;
     let urls: Vec<String> = index.index_url.iter().chain(&index.extra_index_urls).cloned().collect();
     let client = Client::new(Access::read(world, &urls), settings.offline);
@@ -58,7 +62,7 @@ pub(super) fn with_workshop<T>(
         index,
         client: &client,
         offline: settings.offline,
-        epoch: settings.epoch.seconds(),
+        epoch: epoch.seconds(),
         build_timeout: settings.build_timeout,
         resolve_timeout: RESOLVE_TIMEOUT,
         told: &Told::to(&say),

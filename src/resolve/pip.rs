@@ -225,7 +225,7 @@ fn read_item(item: Item) -> Result<Reported, ResolveError> {
         let filename = filename.ok_or_else(|| answer(format!("{name}: a file without a name")))?;
         let wheel = Path::new(&filename).extension().is_some_and(|extension| extension == "whl");
         let file = RemoteFile { filename, location, sha256, size: None };
-        if wheel { Artifact::Wheel(file) } else { Artifact::Sdist(file) }
+        if wheel { Artifact::Wheel(file) } else { Artifact::Sdist { file, subdirectory: info.subdirectory } }
     };
     Ok(Reported { resolved: Resolved { name, version: Some(version), artifact }, is_direct })
 }
@@ -261,7 +261,7 @@ mod tests {
             artifacts,
             [
                 Artifact::Wheel(file(a, Location::Url(format!("https://example.org/{a}")))),
-                Artifact::Sdist(file("b-2.tar.gz", Location::Path("/w/b-2.tar.gz".into()))),
+                Artifact::sdist(file("b-2.tar.gz", Location::Path("/w/b-2.tar.gz".into()))),
                 Artifact::Git {
                     url: "https://example.org/c.git".to_owned(),
                     commit: "ab".to_owned(),

@@ -153,7 +153,7 @@ def test_a_lock_that_lacks_what_the_project_requires_is_stale(pyzpack: Pyzpack, 
 def test_locked_refuses_what_nothing_pins(pyzpack: Pyzpack, world: World) -> None:
     message = refuse(pyzpack, world, "--locked", "--index-url", world.index.url)
     assert message.splitlines() == [
-        "error: --locked needs a lock, and there is none: nothing pins `lib`, `foreign; sys_platform == 'win32'`",
+        "error: --locked needs a lock, and there is none: no hash pins `lib`, `foreign; sys_platform == 'win32'`",
         "hint: run `pyzpack lock`, then build again",
     ]
     assert world.index.requests == []
