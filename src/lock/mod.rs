@@ -327,8 +327,8 @@ impl Lock {
 
     /// That it says something else than the project, and what makes it anew.
     pub fn stale(&self, reason: impl Into<String>) -> LockError {
-        // One that names no environments is for all of them.
-        let universal = self.format == LockFormat::Pylock && self.environments.is_empty();
+        // Of pyzpack's own, which have `inputs`, those that name no environment are for all.
+        let universal = self.inputs.is_some() && self.environments.is_empty();
         LockError::stale(&self.path, reason, if universal { "pyzpack lock --universal" } else { self.format.command() })
     }
 }
