@@ -23,7 +23,7 @@ use crate::surroundings::Surroundings;
 use crate::target::{Closure, Requirement, RequirementSource, Target};
 use crate::urls::path_of_file_url;
 use crate::wheel::build::{Known, Source};
-use crate::wheel::collect::{self as workshop, CollectError, Workshop};
+use crate::wheel::collect::{CollectError, Obtained, Workshop};
 use crate::wheel::locked::{BuildLock, Unlocked};
 use crate::wheel::{BuiltFrom, CollectedWheel, Origin, VerifiedWheel, WheelError, WheelInput, repack, verify_wheels};
 
@@ -292,7 +292,7 @@ impl Collector<'_> {
     fn build(&self, source: &Source<'_>, from: BuiltFrom, unpinned: &mut Unpinned) -> Result<VerifiedWheel, Error> {
         self.allow_building(vec![from.uri.clone()])?;
         let built = self.workshop.build(source, Known::default(), &[]).map_err(Box::new)?;
-        unpinned.add_build_requirements(&built.origin);
+        unpinned.add_build_requirements(&built.obtained);
         self.repack(&built, from)
     }
 
@@ -320,7 +320,7 @@ impl Collector<'_> {
     }
 
     fn repack(&self, built: &CollectedWheel, from: BuiltFrom) -> Result<VerifiedWheel, Error> {
-        if let workshop::Origin::Built { path_dependent, .. } = &built.origin
+        if let Obtained::Built { path_dependent, .. } = &built.obtained
             && let Some(entry) = path_dependent.first()
         {
             let wheel = &built.filename;
@@ -337,15 +337,15 @@ impl Collector<'_> {
         &self,
         collected: Vec<CollectedWheel>,
         hashes: &AllowedHashes,
-        given: impl Fn(&workshop::Origin) -> Origin,
+        given: impl Fn(&Obtained) -> Origin,
         unpinned: &mut Unpinned,
     ) -> Result<Vec<VerifiedWheel>, Error> {
         self.observer.begin(Stage::Verify, &format!("checking {}", count(collected.len(), "wheel")));
         let mut checked = Vec::new();
         let mut wheel_inputs = Vec::new();
         for wheel in collected {
-            let workshop::Origin::Built { source, sha256, .. } = &wheel.origin else {
-                let origin = given(&wheel.origin);
+            let Obtained::Built { source, sha256, .. } = &wheel.obtained else {
+                let origin = given(&wheel.obtained);
                 wheel_inputs.push(WheelInput { path: wheel.path, expected: wheel.sha256, origin });
                 continue;
             };
@@ -355,7 +355,7 @@ impl Collector<'_> {
                 (Some(_), None) => return Err(CollectError::Unhashed(wheel.name.to_string()).into()),
                 (None, _) => {}
             }
-            unpinned.add_build_requirements(&wheel.origin);
+            unpinned.add_build_requirements(&wheel.obtained);
             let from = BuiltFrom { uri: source.clone(), sha256: *sha256 };
             checked.push(self.repack(&wheel, from)?);
         }
