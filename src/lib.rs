@@ -49,6 +49,7 @@ pub mod redact;
 pub mod resolve;
 pub mod runtime;
 pub mod settings;
+pub mod shown;
 pub mod status;
 pub mod surroundings;
 pub mod target;

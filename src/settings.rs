@@ -60,9 +60,24 @@ pub struct BuildSettings {
     /// What is written beside the archive.
     pub evidence: EvidenceChoice,
     /// The time of every entry.
-    pub epoch: Epoch,
+    pub epoch: EpochChoice,
     /// The version of this tool.
     pub tool_version: String,
+}
+
+/// The time of every entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EpochChoice {
+    /// This one.
+    At(Epoch),
+    /// That of the commit of what is packed: of a `git+` input its commit, of a directory the one that is checked out.
+    Commit,
+}
+
+impl Default for EpochChoice {
+    fn default() -> Self {
+        Self::At(Epoch::default())
+    }
 }
 
 /// What happens to what another day could choose otherwise.

@@ -7,7 +7,7 @@ use pyzpack::digest::Sha256Digest;
 use pyzpack::process::ScratchDir;
 use pyzpack::wheel::CollectedWheel;
 use pyzpack::wheel::build::{Known, Source};
-use pyzpack::wheel::collect::Obtained;
+use pyzpack::wheel::collect::{Made, Obtained};
 
 mod support;
 use support::wheels::Wheel;
@@ -100,7 +100,7 @@ fn builds_the_same_once() {
     let place = Place::new();
     let (hooks, first, obtained) = place.build(&place.bench(&[]));
     assert_eq!(hooks, ["ask", "build"]);
-    let Obtained::Built { reused: false, build_requirements, .. } = &obtained else { panic!("{obtained:?}") };
+    let Obtained::Built { made: Made::Now, build_requirements, .. } = &obtained else { panic!("{obtained:?}") };
     let names: Vec<String> =
         build_requirements.iter().map(|found| format!("{} {}", found.name, found.version)).collect();
     assert_eq!(names, ["helper 1.0", "later 1.0"]);
@@ -110,8 +110,8 @@ fn builds_the_same_once() {
     let Obtained::Built { source, sha256, build_requirements, locked, path_dependent, .. } = obtained else {
         panic!("it was built")
     };
-    let reused = true;
-    assert_eq!(again, Obtained::Built { source, sha256, build_requirements, locked, reused, path_dependent });
+    let made = Made::Before;
+    assert_eq!(again, Obtained::Built { source, sha256, build_requirements, locked, made, path_dependent });
     // Where there is no virtual environment to be had, none is needed.
     let mut bench = place.bench(&[]);
     bench.install = Box::new(|_, _, _| panic!("a build requirement was installed"));

@@ -188,6 +188,7 @@ fn json_report_has_this_shape() {
         "platform": "any",
         "pythons": ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"],
         "resolver": "the wheels at hand",
+        "lock": null,
         "runs_on": ANYWHERE.trim(),
         "sha256": Sha256Digest::of(&output),
         "size": output.len(),

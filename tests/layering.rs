@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A module and what it may not import.
-const FORBIDDEN: [(&str, &[&str]); 18] = [
+const FORBIDDEN: [(&str, &[&str]); 19] = [
     ("runtime", &["*"]),
     ("digest", &["*"]),
     ("names", &["*"]),
     ("status", &["*"]),
+    ("shown", &["*"]),
     // It takes URLs apart, and so stands on `urls` alone.
     (
         "redact",

@@ -56,6 +56,7 @@ fn run(case: &Case<'_>, python: &Interpreter, path: &str) -> Result<Resolution, 
         offline: case.offline,
         directory: directory.path(),
         timeout: Duration::from_mins(2),
+        told: &support::UNTOLD,
     };
     resolve(&request, &surroundings, &surroundings.temporary)
 }
@@ -101,7 +102,7 @@ fn both_resolvers_choose_the_same_files() {
             .iter()
             .map(|package| match &package.artifact {
                 Artifact::Wheel(file) => format!("wheel {} {}", file.filename, file.sha256.unwrap()),
-                Artifact::Sdist(file) => format!("sdist {} {}", file.filename, file.sha256.unwrap()),
+                Artifact::Sdist { file, .. } => format!("sdist {} {}", file.filename, file.sha256.unwrap()),
                 other => panic!("{other:?}"),
             })
             .collect();

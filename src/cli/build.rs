@@ -120,6 +120,7 @@ pub(super) fn describe(planned: &Planned) -> Value {
         },
         "python": planned.interpreter.executable,
         "distributions": manifest.wheels,
+        "built": planned.collected.builds,
         "files": manifest.files.len(),
     })
 }

@@ -52,7 +52,7 @@ pub(super) const BUILD_OPTIONS: &[BuildOption] = &[
     option("max-unpacked", None, Text, "SIZE", "Take wheels that unpack to more than 8G, such as 20G"),
     option("build-timeout", None, Text, "DURATION", "End the build of a wheel after this time [default: 30m]"),
     option("evidence", None, Text, "LIST", "What to write beside the file: sha256 or none [default: sha256]"),
-    option("source-date-epoch", None, Text, "N", "Seconds since 1970 for every entry [default: 1980-01-01]"),
+    option("source-date-epoch", None, Text, "N", "Seconds since 1970 for every entry, or commit [default: 1980-01-01]"),
     option("jobs", Some('j'), Text, "N", "Use this many threads [default: all processors]"),
 ];
 

@@ -12,6 +12,7 @@ use crate::pipeline::{
     self, FoundLock, Inputs, Observer, OutlinedEntry, OutlinedStep, Planned, SourceKind, outline_lock,
 };
 use crate::settings::BuildSettings;
+use crate::shown::shown;
 use crate::status::Status;
 use crate::surroundings::Surroundings;
 use crate::wheel::collect::CollectError;
@@ -38,7 +39,7 @@ pub(super) fn run(settings: &BuildSettings, world: &Surroundings, terminal: &Ter
     if as_json {
         print_bytes(format!("{:#}\n", document(&outline, &phases, planned.as_ref(), terminal)).as_bytes())
     } else {
-        print_bytes(text(&outline, &phases, planned.as_ref()).as_bytes())
+        print_bytes(shown(&text(&outline, &phases, planned.as_ref())).as_bytes())
     }
 }
 
@@ -65,6 +66,8 @@ struct Outline {
     named: usize,
     /// What is started, where it is not asked for.
     entry: EntryChoice,
+    /// The script that was named, which is started where nothing else is.
+    script: Option<String>,
     /// What was found by convention, and why.
     reasons: Vec<String>,
     lock: Option<(FoundLock, Vec<OutlinedEntry>)>,
@@ -97,6 +100,10 @@ fn outline(settings: &BuildSettings, world: &Surroundings) -> Result<Outline, Er
         setup: Phase { name: "setup", what, why: why.to_owned() },
         sources: built.collect(),
         named: inputs.sources.len() + inputs.files.len() + inputs.detected_files.len(),
+        script: inputs.sources.iter().find_map(|source| match source {
+            SourceKind::Script { path, .. } => Some(shown(path)),
+            _ => None,
+        }),
         entry: inputs.entry,
         reasons: inputs.reasons,
         lock,
@@ -210,11 +217,12 @@ impl Outline {
 
     fn start(&self, settings: &BuildSettings, planned: Option<&Planned>) -> Phase {
         let what = match &self.entry {
-            EntryChoice::OnlyScript => "the only console script".to_owned(),
+            EntryChoice::OnlyScript => self.script.clone().unwrap_or_else(|| "the only console script".to_owned()),
             EntryChoice::ConsoleScript(name) => format!("the console script `{name}`"),
             EntryChoice::Object(object) => object.to_string(),
         };
         let why = match (&settings.entry, &self.entry) {
+            (EntryChoice::OnlyScript, EntryChoice::OnlyScript) if self.script.is_some() => "the script that is named",
             (EntryChoice::OnlyScript, EntryChoice::OnlyScript) => "nothing else was named",
             (EntryChoice::OnlyScript, _) => "found by its name",
             _ => "asked for",
@@ -256,8 +264,8 @@ fn text(outline: &Outline, phases: &[Phase], planned: Option<&Planned>) -> Strin
         let version = entry.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
         let step = match entry.step {
             OutlinedStep::Input | OutlinedStep::AtHand => "at hand",
-            OutlinedStep::Fetch(_) => "fetched",
-            OutlinedStep::Build => "built",
+            OutlinedStep::Fetch(_) => "to fetch",
+            OutlinedStep::Build => "to build",
         };
         let _ = writeln!(text, "         {}{version} ({step})", entry.name);
     }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::redact::redact_url;
+use crate::shown::shown;
 use crate::status::{Explain, Status};
 
 /// Says an error, its causes and its hint on standard error; gives the status to exit with.
@@ -27,8 +28,9 @@ pub(super) fn fail(error: &dyn Explain) -> Status {
 
 /// Says a line on standard error, or nothing where that is full or closed: the exit status still tells.
 pub(super) fn say(line: &str) {
-    // Paths and values may be URLs that were meant for another place: no credential leaves by a message.
-    let _ = writeln!(io::stderr(), "{}", redact_url(line));
+    // Paths and values may be URLs that were meant for another place: no credential leaves by a message. What it quotes
+    // may be anything, and a terminal obeys what it is sent.
+    let _ = writeln!(io::stderr(), "{}", redact_url(&shown(line)));
 }
 
 /// Says that the machine does not let something be done.

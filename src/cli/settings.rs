@@ -16,7 +16,7 @@ use crate::project::pyproject::read_settings;
 use crate::project::script::Script;
 use crate::redact::redact_url;
 use crate::resolve::IndexOptions;
-use crate::settings::{BuildSettings, SourcePolicy, UnpinnedPolicy};
+use crate::settings::{BuildSettings, EpochChoice, SourcePolicy, UnpinnedPolicy};
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
 
@@ -102,13 +102,7 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
     let layers = Layers { arguments, world, table, file };
     layers.check_keys()?;
     let mut notes = mistyped_variables(world);
-    let epoch = layers.parse("source-date-epoch", |text| {
-        let (epoch, clamped) = Epoch::parse(text).map_err(|error| error.to_string())?;
-        if clamped {
-            notes.push(format!("SOURCE_DATE_EPOCH {text} is outside what a zip can hold: {epoch} is used"));
-        }
-        Ok(epoch)
-    })?;
+    let epoch = layers.epoch(&mut notes)?;
     let settings = BuildSettings {
         entry: layers.entry()?,
         index: IndexOptions {
@@ -144,7 +138,7 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
         build_timeout: layers.parse("build-timeout", parse_duration)?.unwrap_or(Duration::from_mins(30)),
         evidence: layers
             .choose("evidence", &[("sha256", EvidenceChoice::Sha256), ("none", EvidenceChoice::Nothing)])?,
-        epoch: epoch.unwrap_or_default(),
+        epoch,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         inputs,
         directory,
@@ -373,6 +367,24 @@ impl Layers<'_> {
             }
             (None, None) => Ok(EntryChoice::OnlyScript),
         }
+    }
+
+    /// The time of every entry. `commit` is no value of `SOURCE_DATE_EPOCH`, which other tools read too.
+    fn epoch(&self, notes: &mut Vec<String>) -> Result<EpochChoice, SettingsError> {
+        let Some(Given { value, place }) = self.text("source-date-epoch")? else { return Ok(EpochChoice::default()) };
+        if value == "commit" {
+            return if place.starts_with("environment") {
+                let reason = "`commit` is for the option --source-date-epoch and its key in [tool.pyzpack]";
+                Err(refuse(place, reason))
+            } else {
+                Ok(EpochChoice::Commit)
+            };
+        }
+        let (epoch, clamped) = Epoch::parse(&value).map_err(|error| refuse(place, error.to_string()))?;
+        if clamped {
+            notes.push(format!("SOURCE_DATE_EPOCH {value} is outside what a zip can hold: {epoch} is used"));
+        }
+        Ok(EpochChoice::At(epoch))
     }
 
     fn compression(&self) -> Result<Compression, SettingsError> {

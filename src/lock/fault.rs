@@ -6,6 +6,7 @@ use pep440_rs::VersionSpecifiers;
 
 use super::FileHash;
 use crate::names::PackageName;
+use crate::shown::shown_in_line;
 use crate::status::{Explain, Status};
 use crate::target::EvaluationError;
 
@@ -15,6 +16,9 @@ pub enum LockError {
     /// There is no such file.
     #[error("no such lock file: `{}`", .0.display())]
     NotFound(PathBuf),
+    /// It is a directory, a pipe or a device.
+    #[error("the lock `{}` is not a file", .0.display())]
+    NoFile(PathBuf),
     /// It cannot be read.
     #[error("cannot read the lock file `{}`", path.display())]
     Read {
@@ -27,7 +31,7 @@ pub enum LockError {
     #[error("`{}` is no lock file that is known by its name", .0.display())]
     UnknownName(PathBuf),
     /// It is not what its format says.
-    #[error("`{}` cannot be read as a lock: {reason}", path.display())]
+    #[error("`{}` cannot be read as a lock: {}", path.display(), shown_in_line(reason))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -35,7 +39,7 @@ pub enum LockError {
         reason: String,
     },
     /// A version of its format that is not known.
-    #[error("`{}` has lock version {found}, which is not known (known: {known})", path.display())]
+    #[error("`{}` has lock version {}, which is not known (known: {known})", path.display(), shown_in_line(found))]
     UnknownVersion {
         /// The file.
         path: PathBuf,
@@ -45,7 +49,7 @@ pub enum LockError {
         known: &'static str,
     },
     /// One entry cannot be used.
-    #[error("`{}`, {entry}: {fault}", path.display())]
+    #[error("`{}`, {}: {}", path.display(), shown_in_line(entry), shown_in_line(&fault.to_string()))]
     Entry {
         /// The file.
         path: PathBuf,
@@ -114,13 +118,15 @@ pub enum LockError {
         /// Those that were asked for.
         names: Vec<String>,
     },
-    /// A file that lies nowhere and may not be fetched.
-    #[error("`{}`, {entry}: it is neither in the directories of --find-links nor in the cache, and no index may be asked", path.display())]
+    /// Entries of which the lock does not say where their files are, and that lie nowhere.
+    #[error("`{}`, {}: no file of {} lies in the directories of --find-links or in the cache, and {absence}", path.display(), entries.join(", "), if entries.len() == 1 { "it" } else { "them" })]
     NotAtHand {
         /// The file.
         path: PathBuf,
-        /// The entry.
-        entry: String,
+        /// The entries.
+        entries: Vec<String>,
+        /// Whether an index was asked.
+        absence: Absence,
     },
     /// One name, several entries that all count.
     #[error("`{}`: several entries of `{name}` are needed at once: {}", path.display(), versions.join(", "))]
@@ -132,6 +138,17 @@ pub enum LockError {
         /// Its versions.
         versions: Vec<String>,
     },
+}
+
+/// What is known of indexes where a file lies nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Absence {
+    /// None was asked.
+    #[error("no index may be asked")]
+    NotAsked,
+    /// They were asked.
+    #[error("no index that was asked has one with a hash that the lock allows")]
+    NotListed,
 }
 
 /// What is wrong with one entry.
@@ -237,7 +254,11 @@ impl FileHash {
 impl Explain for LockError {
     fn status(&self) -> Status {
         match self {
-            Self::NotFound(_) | Self::UnknownName(_) | Self::NoSuchName { .. } | Self::Conflict { .. } => Status::Usage,
+            Self::NotFound(_)
+            | Self::NoFile(_)
+            | Self::UnknownName(_)
+            | Self::NoSuchName { .. }
+            | Self::Conflict { .. } => Status::Usage,
             Self::Read { .. } => Status::Machine,
             _ => Status::Refused,
         }
@@ -261,6 +282,12 @@ impl Explain for LockError {
                 }
                 _ => None,
             },
+            Self::NotAtHand { absence: Absence::NotAsked, .. } => {
+                Some("build once without --offline and --no-index, or name a directory with --find-links".to_owned())
+            }
+            Self::NotAtHand { absence: Absence::NotListed, .. } => {
+                Some("name the index that has it with --index-url, or lock again".to_owned())
+            }
             Self::Python { .. } | Self::Environment { .. } => Some(
                 "choose another target with --python, --target-python or --platform, or lock for this one".to_owned(),
             ),

@@ -36,8 +36,11 @@ use crate::target::Marker;
 pub use agreement::{Disagreement, check_agreement};
 pub use draft::Draft;
 pub use earlier::{EarlierBuild, EarlierLock, EarlierPackage};
-pub use fault::{EntryFault, LockError};
+pub use fault::{Absence, EntryFault, LockError};
 pub use select::{Choice, Selected, Wanted};
+
+/// The longest lock that is read, in bytes: ten times what is written for ten thousand distributions.
+const LARGEST: u64 = 256 << 20;
 
 /// The formats that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -282,10 +285,19 @@ impl Lock {
     pub fn read(path: &Path, context: Context<'_>) -> Result<Self, LockError> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let format = LockFormat::of_name(name).ok_or_else(|| LockError::UnknownName(path.to_owned()))?;
-        let bytes = std::fs::read(path).map_err(|source| match source.kind() {
+        let cannot_read = |source: std::io::Error| match source.kind() {
             std::io::ErrorKind::NotFound => LockError::NotFound(path.to_owned()),
             _ => LockError::Read { path: path.to_owned(), source },
-        })?;
+        };
+        let metadata = std::fs::metadata(path).map_err(cannot_read)?;
+        // A pipe or a device may never end.
+        if !metadata.is_file() {
+            return Err(LockError::NoFile(path.to_owned()));
+        }
+        if metadata.len() > LARGEST {
+            return Err(LockError::malformed(path, format!("it has {} bytes, the limit is {LARGEST}", metadata.len())));
+        }
+        let bytes = std::fs::read(path).map_err(cannot_read)?;
         let text = str::from_utf8(&bytes).map_err(|_| LockError::malformed(path, "it is not UTF-8"))?;
         let sha256 = Sha256Digest::of(&bytes);
         let document = Document { format, path, text, sha256 };
@@ -325,11 +337,27 @@ impl Lock {
         hashes.filter_map(FileHash::sha256).collect()
     }
 
-    /// That it says something else than the project, and what makes it anew.
-    pub fn stale(&self, reason: impl Into<String>) -> LockError {
+    /// What makes it anew; the lock of a script is named after it.
+    fn command(&self) -> String {
+        let name = self.filename();
+        let script = |stem: &str| Some(format!("{stem}.py")).filter(|name| self.path.with_file_name(name).is_file());
+        let named = match self.format {
+            LockFormat::Uv => name.strip_suffix(".py.lock").and_then(script).map(|name| format!(" --script {name}")),
+            LockFormat::Pylock => {
+                let stem = name.strip_prefix("pylock.").and_then(|name| name.strip_suffix(".toml"));
+                stem.and_then(script).map(|name| format!(" {name}"))
+            }
+            _ => None,
+        };
         // Of pyzpack's own, which have `inputs`, those that name no environment are for all.
         let universal = self.inputs.is_some() && self.environments.is_empty();
-        LockError::stale(&self.path, reason, if universal { "pyzpack lock --universal" } else { self.format.command() })
+        let command = if universal { "pyzpack lock --universal" } else { self.format.command() };
+        format!("{command}{}", named.unwrap_or_default())
+    }
+
+    /// That it says something else than the project, and what makes it anew.
+    pub fn stale(&self, reason: impl Into<String>) -> LockError {
+        LockError::stale(&self.path, reason, self.command())
     }
 }
 

@@ -8,6 +8,7 @@
 mod hash;
 #[cfg(test)]
 mod tests;
+mod unique;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +28,7 @@ use crate::names::{ExtraName, GroupName, PackageName};
 use crate::project::pipfile::MARKER_KEYS;
 use crate::target::{Marker, is_sdist_name};
 use crate::urls;
+use unique::Unique;
 
 /// The one version of the format that there is a tool for.
 const SPEC: u64 = 6;
@@ -77,6 +79,7 @@ struct Entry {
 
 pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock, LockError> {
     let malformed = |reason: String| document.malformed(reason);
+    serde_json::from_str::<Unique>(document.text).map_err(|error| malformed(error.to_string()))?;
     let mut sections: BTreeMap<String, Value> =
         serde_json::from_str(document.text).map_err(|error| malformed(error.to_string()))?;
     let meta = sections.remove("_meta").ok_or_else(|| malformed("it has no `_meta`".to_owned()))?;
@@ -228,8 +231,8 @@ impl Entry {
             }
         };
         let Some(source) = source else { return Ok(None) };
-        // The whole of it may be a variable.
-        if urls::scheme(&source.url).is_some() { http_url(&source.url).map(Some) } else { Ok(Some(source.url.clone())) }
+        // What a variable stands for, nobody here knows.
+        if source.url.starts_with('$') { Ok(Some(source.url.clone())) } else { http_url(&source.url).map(Some) }
     }
 
     fn git(&self, written: &str, bounds: &Bounds) -> Result<LockedSource, EntryFault> {

@@ -8,6 +8,7 @@ use super::{
     Edge, EntryFault, FileHash, Lock, LockError, LockFormat, LockedBuild, LockedFile, LockedPackage, LockedSource,
     MarkedPackage, Membership, PackageIndex, uv,
 };
+use crate::digest::Sha256Digest;
 use crate::names::{ExtraName, GroupName, PackageName};
 use crate::target::{Activation, Marker, Target, Variable, is_sdist_name};
 
@@ -186,7 +187,11 @@ impl Lock {
     fn choose<'a>(&'a self, package: &'a LockedPackage, target: &Target) -> Result<Choice<'a>, LockError> {
         let refuse = |fault| LockError::entry(&self.path, package.entry(), fault);
         let choice = match &package.source {
-            LockedSource::Files { files, .. } => choose_file(files, target).map_err(refuse)?,
+            LockedSource::Files { files, .. } => {
+                let choice = choose_file(files, target).map_err(refuse)?;
+                check_digest(files, &choice).map_err(refuse)?;
+                choice
+            }
             LockedSource::Archive { file, .. } => choose_file(std::slice::from_ref(file), target).map_err(refuse)?,
             LockedSource::Digests { digests, .. } => {
                 let usable = digests.iter().any(|hash| matches!(hash, FileHash::Sha256(_)));
@@ -219,6 +224,19 @@ fn choose_file<'a>(files: &'a [LockedFile], target: &Target) -> Result<Choice<'a
     let is_wheel = |file: &&LockedFile| file.filename.ends_with(".whl");
     let wheels = files.iter().filter(is_wheel).map(|file| file.filename.clone()).collect();
     Err(EntryFault::NothingFits { target: target.to_string(), wheels })
+}
+
+/// Refuses a file that stands in its entry with several digests.
+fn check_digest(files: &[LockedFile], choice: &Choice<'_>) -> Result<(), EntryFault> {
+    let (Choice::Wheel(file) | Choice::Sdist(file)) = choice else { return Ok(()) };
+    let same = files.iter().filter(|one| one.filename == file.filename);
+    let digests: BTreeSet<Sha256Digest> = same.filter_map(|one| one.hash.sha256()).collect();
+    if digests.len() > 1 {
+        let listed: Vec<String> = digests.iter().map(ToString::to_string).collect();
+        let reason = format!("`{}` is there with several sha256 hashes: {}", file.filename, listed.join(", "));
+        return Err(EntryFault::Field(reason));
+    }
+    Ok(())
 }
 
 /// Follows the edges from the roots.

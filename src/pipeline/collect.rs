@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pep440_rs::VersionSpecifiers;
+use serde::Serialize;
 
 use crate::application::{LooseFile, Overridden, WheelSet};
 use crate::archive::{ArchivePath, Epoch};
@@ -13,23 +14,24 @@ use crate::evidence::{RecipeFile, RecipeInput};
 use crate::lock::Lock;
 use crate::names::{ExtraName, PackageName};
 use crate::process::ScratchDir;
+use crate::project::git::Checkout;
 use crate::project::requirements::digest_in_url;
 use crate::python::Interpreter;
-use crate::python::environment::resolver_environment;
 use crate::redact::recorded_url;
 use crate::resolve::local_requirement;
 use crate::settings::{BuildSettings, SourcePolicy, UnpinnedPolicy};
 use crate::surroundings::Surroundings;
 use crate::target::{Closure, Requirement, RequirementSource, Target};
 use crate::urls::path_of_file_url;
-use crate::wheel::build::{Known, Source};
-use crate::wheel::collect::{CollectError, Obtained, Workshop};
+use crate::wheel::build::{BuildRequirement, Known, Source};
+use crate::wheel::collect::{CollectError, Made, Obtained, Workshop};
 use crate::wheel::locked::{BuildLock, Unlocked};
 use crate::wheel::{BuiltFrom, CollectedWheel, Origin, VerifiedWheel, WheelError, WheelInput, repack, verify_wheels};
 
 use super::inputs::{Inputs, SourceKind};
 use super::locked::Locked;
 use super::pins::{AllowedHashes, Unpinned, check, is_commit};
+use super::repositories::{check_out, find_epoch};
 use super::workshop::{Commission, choose_target, with_workshop};
 use super::{Observer, Stage};
 
@@ -59,12 +61,16 @@ pub struct Collected {
     pub overridden: Overridden,
     /// What it runs on.
     pub target: Target,
+    /// The time of every entry.
+    pub epoch: Epoch,
     /// The inputs, as the recipe has them.
     pub recipe_inputs: Vec<RecipeInput>,
     /// What chose the versions.
     pub resolver: String,
     /// What another day could choose otherwise.
     pub unpinned: Unpinned,
+    /// What was built, and with what, by name.
+    pub builds: Vec<BuildFacts>,
     /// Keeps fetched and built wheels until the archive is written.
     _scratch: ScratchDir,
 }
@@ -92,10 +98,13 @@ pub(super) fn collect(
         },
     };
     let scratch = ScratchDir::create(&world.temporary)?;
-    let commission = Commission { settings, world, inputs, interpreter, scratch: &scratch, build_lock };
+    let checkouts = check_out(inputs, settings, world, &scratch, observer)?;
+    let epoch = find_epoch(inputs, &checkouts, settings, world, observer)?;
+    let commission =
+        Commission { settings, world, inputs, interpreter, scratch: &scratch, epoch, build_lock, observer };
     let (gathered, settled) = with_workshop(commission, |workshop| {
-        let collector = Collector { settings, world, observer, scratch: &scratch, target: &target, workshop };
-        let mut gathered = collector.gather(inputs)?;
+        let collector = Collector { settings, world, observer, scratch: &scratch, target: &target, epoch, workshop };
+        let mut gathered = collector.gather(inputs, &checkouts)?;
         let requirements = collector.requirements(inputs, &gathered);
         let settled = match &locked {
             Some(locked) => collector.collect_locked(&mut gathered, requirements, locked)?,
@@ -106,6 +115,9 @@ pub(super) fn collect(
     let Settled { wheels, roots, overridden, resolver } = settled;
     let named = gathered.named.clone();
     let wheels = WheelSet::new(wheels)?;
+    let mut builds = gathered.builds;
+    builds.retain(|build| wheels.get(&build.name).is_some());
+    builds.sort_by(|left, right| left.name.cmp(&right.name));
     let mut unpinned = gathered.unpinned;
     unpinned.distributions.retain(|name| wheels.get(name).is_some());
     let first = gathered.named.first().and_then(|name| wheels.get(name)).filter(|_| gathered.first_is_distribution);
@@ -127,11 +139,36 @@ pub(super) fn collect(
         roots,
         overridden,
         target,
+        epoch,
         recipe_inputs: gathered.recipe_inputs,
         resolver,
         unpinned,
+        builds,
         _scratch: scratch,
     })
+}
+
+/// A wheel that was built, and what with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BuildFacts {
+    /// The distribution.
+    pub name: PackageName,
+    /// Its version.
+    pub version: String,
+    /// The wheel's file name.
+    pub filename: String,
+    /// The digest of the wheel as it was packed anew.
+    pub sha256: Sha256Digest,
+    /// What it was built from, as the manifest has it.
+    pub source: String,
+    /// The digest of that, where it is a file.
+    pub source_sha256: Option<Sha256Digest>,
+    /// Whether anything ran for it.
+    pub made: Made,
+    /// Whether a lock named all that it was built with.
+    pub locked: bool,
+    /// What it was built with, as far as that is known: nothing is of a wheel that was built elsewhere.
+    pub requirements: Vec<BuildRequirement>,
 }
 
 /// The wheels that are packed, and why.
@@ -140,6 +177,12 @@ pub(super) struct Settled {
     pub(super) roots: Vec<Requirement>,
     pub(super) overridden: Overridden,
     pub(super) resolver: String,
+}
+
+/// What of the inputs is had already, each in their order.
+struct Checked<'a> {
+    wheels: std::vec::IntoIter<VerifiedWheel>,
+    checkouts: std::slice::Iter<'a, Checkout>,
 }
 
 /// What the inputs gave by themselves.
@@ -155,6 +198,7 @@ pub(super) struct Gathered {
     requires_python: Option<VersionSpecifiers>,
     recipe_inputs: Vec<RecipeInput>,
     pub(super) unpinned: Unpinned,
+    builds: Vec<BuildFacts>,
 }
 
 /// What is needed, once for the resolver and once for following it here.
@@ -183,12 +227,13 @@ pub(super) struct Collector<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) scratch: &'a ScratchDir,
     pub(super) target: &'a Target,
+    epoch: Epoch,
     pub(super) workshop: &'a Workshop<'a>,
 }
 
 impl Collector<'_> {
     /// Builds and checks what was named.
-    fn gather(&self, inputs: &Inputs) -> Result<Gathered, Error> {
+    fn gather(&self, inputs: &Inputs, checkouts: &[Checkout]) -> Result<Gathered, Error> {
         let mut gathered = Gathered { name: inputs.fallback_name(), ..Gathered::default() };
         let wheels = inputs.sources.iter().filter_map(|source| match source {
             SourceKind::Wheel(path) => Some(WheelInput { path: path.clone(), expected: None, origin: Origin::Local }),
@@ -198,9 +243,10 @@ impl Collector<'_> {
         if !wheels.is_empty() {
             self.observer.begin(Stage::Verify, &format!("checking {}", count(wheels.len(), "wheel")));
         }
-        let mut named_wheels = verify_wheels(&wheels, &self.settings.limits)?.into_iter();
+        let mut checked =
+            Checked { wheels: verify_wheels(&wheels, &self.settings.limits)?.into_iter(), checkouts: checkouts.iter() };
         for (index, source) in inputs.sources.iter().enumerate() {
-            let (name, is_distribution) = self.gather_one(inputs, source, &mut named_wheels, &mut gathered)?;
+            let (name, is_distribution) = self.gather_one(inputs, source, &mut checked, &mut gathered)?;
             if index == 0 {
                 gathered.name = name;
                 gathered.first_is_distribution = is_distribution;
@@ -217,7 +263,7 @@ impl Collector<'_> {
         &self,
         inputs: &Inputs,
         source: &SourceKind,
-        named_wheels: &mut impl Iterator<Item = VerifiedWheel>,
+        checked: &mut Checked<'_>,
         gathered: &mut Gathered,
     ) -> Result<(String, bool), Error> {
         let wheel = match source {
@@ -239,7 +285,7 @@ impl Collector<'_> {
                 return Ok((module.clone(), false));
             }
             SourceKind::Wheel(path) => {
-                let wheel = named_wheels.next().expect("every wheel that is named was checked");
+                let wheel = checked.wheels.next().expect("every wheel that is named was checked");
                 check_file(inputs, path, &wheel.filename.to_string(), wheel.sha256)?;
                 let file = RecipeFile { filename: wheel.filename.to_string(), sha256: wheel.sha256 };
                 gathered.recipe_inputs.push(RecipeInput::File(file));
@@ -247,26 +293,21 @@ impl Collector<'_> {
             }
             SourceKind::Project(project) => {
                 self.observer.begin(Stage::Build, &format!("building {}", project.root.display()));
-                let source = Source::Directory { root: &project.root, project: Path::new("") };
+                let source = Source::Project(&project.root);
                 gathered.recipe_inputs.push(RecipeInput::Requirement(".".to_owned()));
-                self.build(&source, BuiltFrom { uri: ".".to_owned(), sha256: None }, &mut gathered.unpinned)?
+                self.build(&source, BuiltFrom { uri: ".".to_owned(), sha256: None }, gathered)?
             }
             SourceKind::Sdist(path) => {
                 let file = describe_file(path)?;
                 check_file(inputs, path, &file.filename, file.sha256)?;
                 self.observer.begin(Stage::Build, &format!("building {}", file.filename));
-                let source = Source::Sdist { path, sha256: Some(file.sha256) };
+                let source = Source::Sdist { path, sha256: Some(file.sha256), subdirectory: None };
                 let from = BuiltFrom { uri: file.filename.clone(), sha256: Some(file.sha256) };
                 gathered.recipe_inputs.push(RecipeInput::File(file));
-                self.build(&source, from, &mut gathered.unpinned)?
+                self.build(&source, from, gathered)?
             }
             SourceKind::Git(git) => {
-                self.observer.begin(Stage::Build, &format!("fetching {}", git.url));
-                let into = self.scratch.subdirectory("git")?.join("source");
-                let temporary = self.scratch.subdirectory("git-tmp")?;
-                let environment = resolver_environment(self.world, &temporary, None);
-                let program = self.world.find_program("git");
-                let checkout = git.checkout(program.as_deref(), &into, &environment, self.settings.offline)?;
+                let checkout = checked.checkouts.next().expect("every repository that is named was fetched");
                 let input = RecipeInput::Git {
                     uri: recorded_url(&git.url),
                     commit: checkout.commit.clone(),
@@ -280,7 +321,7 @@ impl Collector<'_> {
                     gathered.unpinned.repositories.insert(git.url.clone());
                 }
                 let from = BuiltFrom { uri: git.pinned(&checkout.commit), sha256: None };
-                self.build(&source, from, &mut gathered.unpinned)?
+                self.build(&source, from, gathered)?
             }
         };
         let name = wheel.metadata.name.clone();
@@ -289,11 +330,10 @@ impl Collector<'_> {
         Ok((name.to_string(), true))
     }
 
-    fn build(&self, source: &Source<'_>, from: BuiltFrom, unpinned: &mut Unpinned) -> Result<VerifiedWheel, Error> {
+    fn build(&self, source: &Source<'_>, from: BuiltFrom, gathered: &mut Gathered) -> Result<VerifiedWheel, Error> {
         self.allow_building(vec![from.uri.clone()])?;
         let built = self.workshop.build(source, Known::default(), &[]).map_err(Box::new)?;
-        unpinned.add_build_requirements(&built.obtained);
-        self.repack(&built, from)
+        self.take_built(&built, from, gathered)
     }
 
     /// Refuses to go on where something is not pinned and everything must be.
@@ -319,17 +359,44 @@ impl Collector<'_> {
         }
     }
 
-    fn repack(&self, built: &CollectedWheel, from: BuiltFrom) -> Result<VerifiedWheel, Error> {
-        if let Obtained::Built { path_dependent, .. } = &built.obtained
-            && let Some(entry) = path_dependent.first()
-        {
-            let wheel = &built.filename;
-            self.observer
-                .warn(&format!("`{wheel}` depends on TMPDIR: its backend wrote the path of the build into `{entry}`"));
+    /// Packs a wheel anew that was built, and keeps what it was built with.
+    fn take_built(
+        &self,
+        built: &CollectedWheel,
+        from: BuiltFrom,
+        gathered: &mut Gathered,
+    ) -> Result<VerifiedWheel, Error> {
+        let Obtained::Built { build_requirements, locked, made, path_dependent, .. } = &built.obtained else {
+            unreachable!("only what was built is packed anew");
+        };
+        let filename = &built.filename;
+        if let Some(entry) = path_dependent.first() {
+            let reason = "its backend wrote the path of the build into";
+            self.observer.warn(&format!("`{filename}` depends on TMPDIR: {reason} `{entry}`"));
         }
+        match made {
+            Made::Now => {}
+            Made::Before => self.observer.detail(&format!("`{filename}` was built before: the cache has it")),
+            Made::Elsewhere => {
+                self.observer.detail(&format!("`{filename}` was built elsewhere, and stands for {}", from.uri));
+            }
+        }
+        gathered.unpinned.add_build_requirements(&built.obtained);
         let directory = self.scratch.subdirectory("canonical")?;
-        let epoch: Epoch = self.settings.epoch;
-        Ok(repack(&built.path, from, &directory, epoch, &self.settings.limits)?)
+        let (source, source_sha256) = (from.uri.clone(), from.sha256);
+        let wheel = repack(&built.path, from, &directory, self.epoch, &self.settings.limits)?;
+        gathered.builds.push(BuildFacts {
+            name: wheel.metadata.name.clone(),
+            version: wheel.metadata.version.to_string(),
+            filename: wheel.filename.to_string(),
+            sha256: wheel.sha256,
+            source,
+            source_sha256,
+            made: *made,
+            locked: *locked,
+            requirements: build_requirements.clone(),
+        });
+        Ok(wheel)
     }
 
     /// Checks what was fetched, found or built; `given` is the origin of what was not built.
@@ -338,7 +405,7 @@ impl Collector<'_> {
         collected: Vec<CollectedWheel>,
         hashes: &AllowedHashes,
         given: impl Fn(&Obtained) -> Origin,
-        unpinned: &mut Unpinned,
+        gathered: &mut Gathered,
     ) -> Result<Vec<VerifiedWheel>, Error> {
         self.observer.begin(Stage::Verify, &format!("checking {}", count(collected.len(), "wheel")));
         let mut checked = Vec::new();
@@ -355,9 +422,8 @@ impl Collector<'_> {
                 (Some(_), None) => return Err(CollectError::Unhashed(wheel.name.to_string()).into()),
                 (None, _) => {}
             }
-            unpinned.add_build_requirements(&wheel.obtained);
             let from = BuiltFrom { uri: source.clone(), sha256: *sha256 };
-            checked.push(self.repack(&wheel, from)?);
+            checked.push(self.take_built(&wheel, from, gathered)?);
         }
         let verified = verify_wheels(&wheel_inputs, &self.settings.limits)?;
         for wheel in &verified {

@@ -85,7 +85,13 @@ impl<'a> Finder<'a> {
     pub(super) fn place(&self, one: &Selected<'_>) -> Result<Option<Artifact>, Error> {
         Ok(match (&one.choice, &one.package.source) {
             (Choice::Wheel(file), _) => self.find(one.package, file).map(Artifact::Wheel),
-            (Choice::Sdist(file), _) => self.find(one.package, file).map(Artifact::Sdist),
+            (Choice::Sdist(file), source) => self.find(one.package, file).map(|file| {
+                let subdirectory = match source {
+                    LockedSource::Archive { subdirectory, .. } => subdirectory.clone(),
+                    _ => None,
+                };
+                Artifact::Sdist { file, subdirectory }
+            }),
             (Choice::Digests, LockedSource::Digests { digests, .. }) => self.find_any(one.package, digests)?,
             (Choice::Source, LockedSource::Git { url, commit, subdirectory }) => {
                 let (url, commit, subdirectory) = (url.clone(), commit.clone(), subdirectory.clone());
@@ -201,5 +207,5 @@ fn is_of(filename: &str, package: &LockedPackage) -> bool {
 
 /// The artifact that a file is.
 fn artifact(file: RemoteFile) -> Artifact {
-    if file.filename.ends_with(".whl") { Artifact::Wheel(file) } else { Artifact::Sdist(file) }
+    if file.filename.ends_with(".whl") { Artifact::Wheel(file) } else { Artifact::sdist(file) }
 }

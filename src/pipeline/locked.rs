@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::application::{Overridden, facts_of};
 use crate::error::Error;
-use crate::lock::{Choice, FileHash, Lock, LockError, LockFormat, LockedSource, Selected, Wanted};
+use crate::lock::{Absence, Choice, FileHash, Lock, LockError, LockFormat, LockedSource, Selected, Wanted};
 use crate::names::{ExtraName, PackageName};
 use crate::python::Interpreter;
 use crate::python::default_index;
@@ -16,7 +16,7 @@ use crate::surroundings::Surroundings;
 use crate::target::{
     Closure, ClosureError, Demand, DistributionFacts, Requirement, Requirer, Target, close, specifiers_contain,
 };
-use crate::wheel::collect::{CollectError, Obtained};
+use crate::wheel::collect::{CollectError, Made, Obtained};
 use crate::wheel::locked::LockedRequirements;
 use crate::wheel::{CollectedWheel, Origin, VerifiedWheel};
 
@@ -66,7 +66,7 @@ impl<'a> Locked<'a> {
                 Err(_) if !locked.may_build(&build.name, direct.as_ref()) => continue,
                 Err(error) => return Err(Box::new(error).into()),
             };
-            let packages = packages.iter().map(|one| locate(lock, one, &finder)).collect::<Result<_, _>>()?;
+            let packages = locate_all(lock, &packages.iter().collect::<Vec<_>>(), &finder, Absence::NotAsked)?;
             let (name, version, requires) = (build.name.clone(), build.version.clone(), build.requires.clone());
             locked.builds.push(LockedRequirements { name, version, requires, packages });
         }
@@ -154,17 +154,20 @@ impl Collector<'_> {
                 None => open.push(one),
             }
         }
-        if !self.settings.offline && !self.workshop.index.no_index {
+        let absence = if self.settings.offline || self.workshop.index.no_index {
+            Absence::NotAsked
+        } else {
             finder.list(&open, self.workshop.client, || self.indexes())?;
-        }
-        let packages = open.iter().map(|one| locate(lock, one, &finder)).collect::<Result<Vec<_>, _>>()?;
+            Absence::NotListed
+        };
+        let packages = locate_all(lock, &open, &finder, absence)?;
         let sources = packages.iter().filter_map(|package| package.artifact.source_shown()).collect();
         self.allow_building(sources)?;
         self.observer.begin(Stage::Fetch, &format!("fetching {}", count(packages.len(), "distribution")));
         let advance = |done, total| self.observer.advance(done, total);
         let mut collected = self.workshop.materialise(packages, &advance, &[])?;
         collected.extend(built);
-        wheels.extend(self.check_collected(collected, &needed.hashes, |_| Origin::Locked, &mut gathered.unpinned)?);
+        wheels.extend(self.check_collected(collected, &needed.hashes, |_| Origin::Locked, gathered)?);
         for wheel in &wheels {
             locked.check_version(wheel)?;
         }
@@ -235,8 +238,31 @@ impl Collector<'_> {
     }
 }
 
-/// Where an entry's file is.
-fn locate(lock: &Lock, one: &Selected<'_>, finder: &Finder<'_>) -> Result<Resolved, Error> {
+/// Where the files of entries are.
+///
+/// # Errors
+/// [`LockError::NotAtHand`] with every entry of which there is none.
+fn locate_all(
+    lock: &Lock,
+    selected: &[&Selected<'_>],
+    finder: &Finder<'_>,
+    absence: Absence,
+) -> Result<Vec<Resolved>, Error> {
+    let (mut located, mut entries) = (Vec::with_capacity(selected.len()), Vec::new());
+    for one in selected {
+        match locate(lock, one, finder)? {
+            Some(resolved) => located.push(resolved),
+            None => entries.push(one.package.entry()),
+        }
+    }
+    if entries.is_empty() {
+        return Ok(located);
+    }
+    Err(Box::new(LockError::NotAtHand { path: lock.path.clone(), entries, absence }).into())
+}
+
+/// Where an entry's file is; nothing if it is nowhere.
+fn locate(lock: &Lock, one: &Selected<'_>, finder: &Finder<'_>) -> Result<Option<Resolved>, Error> {
     let package = one.package;
     let Some(artifact) = finder.place(one)? else {
         if let (Some((file, found)), LockedSource::Digests { digests, .. }) = (finder.find_other(one), &package.source)
@@ -245,16 +271,24 @@ fn locate(lock: &Lock, one: &Selected<'_>, finder: &Finder<'_>) -> Result<Resolv
             let (by, allowed) = (lock.described(), allowed.join(" or "));
             return Err(CollectError::NotAllowed { by, file, allowed, found }.into());
         }
-        return Err(Box::new(LockError::NotAtHand { path: lock.path.clone(), entry: package.entry() }).into());
+        return Ok(None);
     };
     let version = package.version.as_ref().map(ToString::to_string);
-    Ok(Resolved { name: package.name.clone(), version, artifact })
+    Ok(Some(Resolved { name: package.name.clone(), version, artifact }))
 }
 
 /// A wheel of a source that was built before, by Nix for one, and lies at hand: it stands for the source.
 fn built_beforehand(one: &Selected<'_>, finder: &Finder<'_>) -> Option<CollectedWheel> {
     let (source, sha256) = match (&one.choice, &one.package.source) {
-        (Choice::Sdist(file), _) => (file.filename.clone(), file.hash.sha256()),
+        (Choice::Sdist(file), source) => {
+            let inside = match source {
+                LockedSource::Archive { subdirectory: Some(inside), .. } => {
+                    format!("#subdirectory={}", inside.display())
+                }
+                _ => String::new(),
+            };
+            (file.filename.clone() + &inside, file.hash.sha256())
+        }
         (Choice::Source, LockedSource::Git { url, commit, .. }) => {
             (format!("git+{}@{commit}", recorded_url(url)), None)
         }
@@ -266,7 +300,7 @@ fn built_beforehand(one: &Selected<'_>, finder: &Finder<'_>) -> Option<Collected
         sha256,
         build_requirements: Vec::new(),
         locked: true,
-        reused: true,
+        made: Made::Elsewhere,
         path_dependent: Vec::new(),
     };
     Some(CollectedWheel { name: one.package.name.clone(), filename, path, sha256: None, obtained })

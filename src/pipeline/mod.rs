@@ -9,6 +9,7 @@ pub mod lock;
 mod locked;
 mod outline;
 mod pins;
+mod repositories;
 mod resolved;
 mod start;
 mod workshop;
@@ -24,7 +25,7 @@ use crate::python::Interpreter;
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 
-pub use collect::Collected;
+pub use collect::{BuildFacts, Collected};
 pub use inputs::{FoundLock, Inputs, SourceKind};
 pub use outline::{OutlinedEntry, OutlinedStep, outline_lock};
 pub use pins::Unpinned;
@@ -147,7 +148,7 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
         named: collected.named.clone(),
         roots: collected.roots.clone(),
         overridden: collected.overridden.clone(),
-        epoch: settings.epoch,
+        epoch: collected.epoch,
         shebang: settings.shebang.clone(),
         layout: settings.layout,
         compression: settings.compression,

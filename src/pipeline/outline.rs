@@ -70,7 +70,7 @@ pub fn outline_lock(
             },
             (Choice::Wheel(_) | Choice::Digests, _) => match (placed, &one.choice) {
                 (Some(Artifact::Wheel(file)), _) if here(&file) => (file.filename, OutlinedStep::AtHand),
-                (Some(Artifact::Sdist(file)), _) => (file.filename, OutlinedStep::Build),
+                (Some(Artifact::Sdist { file, .. }), _) => (file.filename, OutlinedStep::Build),
                 (_, Choice::Wheel(file)) => (file.filename.clone(), OutlinedStep::Fetch(file.size)),
                 _ => (package.entry(), OutlinedStep::Fetch(None)),
             },

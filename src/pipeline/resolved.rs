@@ -60,6 +60,7 @@ impl Collector<'_> {
             offline: self.settings.offline,
             directory: root.unwrap_or(&self.settings.directory),
             timeout: RESOLVE_TIMEOUT,
+            told: self.workshop.told,
         };
         let known: BTreeSet<PackageName> = at_hand.iter().map(|wheel| wheel.metadata.name.clone()).collect();
         // A resolver's choice is pinned by hashes alone: without them it need not run to be refused.
@@ -93,7 +94,7 @@ impl Collector<'_> {
             Obtained::Local => Origin::Local,
             _ => Origin::Index,
         };
-        at_hand.extend(self.check_collected(collected, &needed.hashes, given, &mut gathered.unpinned)?);
+        at_hand.extend(self.check_collected(collected, &needed.hashes, given, gathered)?);
         Ok((at_hand, resolution.resolver))
     }
 

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use crate::archive::Epoch;
 use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::process::ScratchDir;
 use crate::project::sdist;
 use crate::python::Interpreter;
 use crate::python::venv::Venv;
+use crate::resolve::Told;
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 use crate::target::Target;
@@ -18,6 +20,7 @@ use crate::wheel::install::install_wheel;
 use crate::wheel::locked::BuildLock;
 use crate::wheel::{Origin, WheelInput, verify_wheel};
 
+use super::Observer;
 use super::collect::RESOLVE_TIMEOUT;
 use super::inputs::Inputs;
 
@@ -29,8 +32,12 @@ pub(super) struct Commission<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) interpreter: &'a Interpreter,
     pub(super) scratch: &'a ScratchDir,
+    /// `SOURCE_DATE_EPOCH` of builds.
+    pub(super) epoch: Epoch,
     /// What a lock says that sources are built with.
     pub(super) build_lock: BuildLock<'a>,
+    /// Who is told what a curious user wants to know.
+    pub(super) observer: &'a dyn Observer,
 }
 
 /// Opens the workshop that the settings ask for, and gives it to `work`.
@@ -38,7 +45,7 @@ pub(super) fn with_workshop<T>(
     commission: Commission<'_>,
     work: impl FnOnce(&Workshop<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let Commission { settings, world, inputs, interpreter, scratch, build_lock } = commission;
+    let Commission { settings, world, inputs, interpreter, scratch, epoch, build_lock, observer } = commission;
     let index = &inputs.index;
     let urls: Vec<String> = index.index_url.iter().chain(&index.extra_index_urls).cloned().collect();
     let client = Client::new(Access::read(world, &urls), settings.offline);
@@ -47,6 +54,7 @@ pub(super) fn with_workshop<T>(
         verify_wheel(&input, &settings.limits)?;
         Ok(install_wheel(path, venv)?)
     };
+    let say = |line: &str| observer.detail(line);
     work(&Workshop {
         surroundings: world,
         scratch,
@@ -54,9 +62,10 @@ pub(super) fn with_workshop<T>(
         index,
         client: &client,
         offline: settings.offline,
-        epoch: settings.epoch.seconds(),
+        epoch: epoch.seconds(),
         build_timeout: settings.build_timeout,
         resolve_timeout: RESOLVE_TIMEOUT,
+        told: &Told::to(&say),
         limits: sdist::Limits { bytes: settings.limits.unpacked, ..sdist::Limits::default() },
         build_lock,
         install: &install,

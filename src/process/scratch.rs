@@ -73,12 +73,7 @@ impl ScratchDir {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
         let path = builder.tempdir_in(directory)?.keep();
-        let locked = File::create_new(path.join(LOCK)).and_then(|lock| match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            // On a file system without locks nobody can take the directory for an abandoned one either.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(lock),
-        });
-        match locked {
+        match make_lock(&path) {
             Ok(lock) => Ok(Self { key: registry.add_path(path.clone()), path, _lock: lock }),
             Err(error) => {
                 let _ = std::fs::remove_dir_all(&path);
@@ -139,11 +134,7 @@ impl ScratchDir {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         // Nothing that is there is used, be it a link or a directory of somebody else.
         builder.create(path)?;
-        let lock = File::create_new(path.join(LOCK))?;
-        match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
-            Ok(()) | Err(TryLockError::Error(_)) => {}
-        }
+        let lock = make_lock(path)?;
         Ok(Claim::Made(Self { key: registry.add_path(path.to_owned()), path: path.to_owned(), _lock: lock }))
     }
 
@@ -173,6 +164,21 @@ impl Drop for ScratchDir {
     fn drop(&mut self) {
         remove_persistently(&self.path);
         Registry::lock().forget_path(self.key);
+    }
+}
+
+/// Makes and takes the lock of a directory that was just made.
+///
+/// # Errors
+/// `WouldBlock` or `NotFound`: another process took it for an abandoned one.
+fn make_lock(directory: &Path) -> io::Result<File> {
+    let lock = File::create_new(directory.join(LOCK))?;
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+        // The other one may be done with it already, and then what is locked has no name any more.
+        Ok(()) | Err(TryLockError::Error(_)) if !is_lock_of(&lock, directory) => Err(io::ErrorKind::NotFound.into()),
+        // On a file system without locks nobody can take the directory for an abandoned one either.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(lock),
     }
 }
 
@@ -245,6 +251,22 @@ mod tests {
             std::fs::read_dir(parent.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         left.sort();
         assert_eq!(left, [living.path().to_owned(), parent.path().join("unrelated")]);
+    }
+
+    #[test]
+    fn none_is_taken_for_an_abandoned_one_while_it_is_made() {
+        let parent = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        let scratch = ScratchDir::create(parent.path()).unwrap();
+                        assert!(scratch.path().join(LOCK).is_file());
+                    }
+                });
+            }
+        });
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
     }
 
     #[test]

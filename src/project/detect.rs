@@ -3,11 +3,11 @@
 //!
 //! Nothing is guessed: where several scripts, or several locks, could be meant, that is an error which lists them.
 //! A single script (PEP 723) is packed only when it is named, with the lock beside it if there is one
-//! ([`script_lock`]).
+//! ([`script_locks`]).
 
 #[cfg(test)]
 mod tests;
-mod workspace;
+pub(super) mod workspace;
 
 use std::path::{Path, PathBuf};
 
@@ -146,7 +146,9 @@ impl Explain for DetectError {
             Self::ReservedScript(_) => "give it another name, `main.py` for one".to_owned(),
             Self::SeveralLocks(locks) => {
                 let first = locks.first().map(|path| path.display().to_string()).unwrap_or_default();
-                format!("choose one with `--lock FILE`, as in `--lock {first}`")
+                format!(
+                    "choose one with `--lock FILE`, as in `--lock {first}`, or for good as `lock` in [tool.pyzpack]"
+                )
             }
             Self::UnlockedPipfile(_) => "run `pipenv lock`, or name requirements with `-r FILE`".to_owned(),
             Self::Requirements(error) => return error.hint(),
@@ -196,7 +198,7 @@ pub fn detect(directory: &Path, named: Named<'_>) -> Result<Detected, DetectErro
 /// # Errors
 /// [`DetectError::SeveralLocks`].
 pub fn detect_lock(directory: &Path) -> Result<Option<PathBuf>, DetectError> {
-    let mut locks: Vec<PathBuf> = LOCKS.iter().map(|name| directory.join(name)).filter(|path| path.is_file()).collect();
+    let mut locks: Vec<PathBuf> = LOCKS.iter().map(|name| directory.join(name)).filter(|path| is_there(path)).collect();
     locks.extend(workspace::find_root(directory).map(|root| root.join("uv.lock")).filter(|path| path.is_file()));
     if locks.len() > 1 {
         return Err(DetectError::SeveralLocks(locks));
@@ -204,11 +206,26 @@ pub fn detect_lock(directory: &Path) -> Result<Option<PathBuf>, DetectError> {
     Ok(locks.pop())
 }
 
-/// The lock of a single script: uv writes `SCRIPT.py.lock` beside it.
-pub fn script_lock(script: &Path) -> Option<PathBuf> {
-    let mut name = script.file_name()?.to_owned();
-    name.push(".lock");
-    Some(script.with_file_name(name)).filter(|path| path.is_file())
+/// The locks of a single script that lie beside it: uv writes `SCRIPT.py.lock`, and [`lock_of_script`] is the other name.
+pub fn script_locks(script: &Path) -> Vec<PathBuf> {
+    let by_uv = script.file_name().map(|name| {
+        let mut name = name.to_owned();
+        name.push(".lock");
+        script.with_file_name(name)
+    });
+    by_uv.into_iter().chain(lock_of_script(script)).filter(|path| is_there(path)).collect()
+}
+
+/// Where a script's `pylock.NAME.toml` is; none for a name with a dot in it, which PEP 751 does not allow there.
+pub fn lock_of_script(script: &Path) -> Option<PathBuf> {
+    let stem = script.file_stem()?.to_str().filter(|stem| !stem.contains('.'))?;
+    Some(script.with_file_name(format!("pylock.{stem}.toml")))
+}
+
+/// Whether something is called so. A link that leads nowhere, or a directory, is refused where it is read: passed over,
+/// it would leave a build unlocked.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 /// What states requirements besides metadata and lock; a complete requirements file becomes the lock where there is none.
@@ -270,7 +287,9 @@ fn detect_stated(
             if requirements.is_none() {
                 reasons.push(format!("{rye_is_input}; it is followed as requirements"));
             }
-            reasons.push(format!("what is needed is in `{name}`, which pins not everything: there is no lock"));
+            reasons.push(format!(
+                "what is needed is in `{name}`, which does not pin everything with a hash: there is no lock"
+            ));
             return Ok(vec![Stated { path: path.clone(), role }]);
         }
         reasons.push(format!("`{name}` is not read: it is no lock, and the project's metadata say what it needs"));

@@ -63,6 +63,14 @@ pub struct Checkout {
 }
 
 impl GitSource {
+    /// What the repository is called: the last part of its URL, safe as a file name.
+    pub fn name(&self) -> String {
+        let last = self.url.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default();
+        let last = last.strip_suffix(".git").unwrap_or(last).trim_start_matches('.');
+        let plain = last.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        if plain && !last.is_empty() { last.to_owned() } else { "source".to_owned() }
+    }
+
     /// Reads `git+SCHEME://[LOGIN@]HOST/PATH[@REV][#subdirectory=DIR&...]`.
     ///
     /// # Errors
@@ -401,7 +409,9 @@ mod tests {
         let local = GitSource::parse("git+file:///home/me/prj@main#subdirectory=py").unwrap();
         assert_eq!(local.pinned("abc"), "git+file:prj@abc#subdirectory=py");
         let ssh = GitSource::parse("git+ssh://git@example.org/a.git").unwrap();
-        assert_eq!((ssh.url.as_str(), ssh.revision), ("ssh://git@example.org/a.git", None));
+        assert_eq!((ssh.url.as_str(), ssh.revision.as_deref()), ("ssh://git@example.org/a.git", None));
+        assert_eq!([source.name(), local.name(), ssh.name()], ["b", "prj", "a"]);
+        assert_eq!(GitSource::parse("git+https://example.org/..").unwrap().name(), "source");
     }
 
     #[test]

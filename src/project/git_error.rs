@@ -91,7 +91,9 @@ impl Explain for GitError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NoGit { .. } => Some("install git".to_owned()),
-            Self::NoCommit { .. } => Some("give the time itself, in seconds since 1970".to_owned()),
+            Self::NoCommit { .. } => {
+                Some("commit it, or give `--source-date-epoch` the time itself, in seconds since 1970".to_owned())
+            }
             Self::Offline { .. } => Some("name a clone on this machine: git+file:///PATH@REV".to_owned()),
             _ => None,
         }

@@ -51,6 +51,9 @@ pub enum InputError {
     /// A page of links, which pip reads and others do not.
     #[error("`--find-links` takes a directory, and `{0}` is a URL")]
     FindLinksUrl(String),
+    /// An index that nobody can ask.
+    #[error("the index `{0}` is neither an http nor an https nor a file URL")]
+    IndexUrl(String),
     /// Groups are a project's.
     #[error("`--group` needs a project directory among the inputs")]
     GroupsWithoutProject,
@@ -62,6 +65,9 @@ pub enum InputError {
         /// Where it was looked for.
         directory: String,
     },
+    /// The time of a commit was asked for, of what has none.
+    #[error("`--source-date-epoch commit` takes the time of the first input's commit, and `{0}` has none")]
+    Undated(String),
     /// There is nothing to pack but requirements, and nothing said what is started.
     #[error("nothing to start: `{0}` has no packaging metadata, and no entry point is named")]
     NothingToStart(String),
@@ -86,6 +92,7 @@ impl Explain for InputError {
             Self::FindLinksUrl(_) => {
                 Some("download what it links to, or name an index with `--extra-index-url URL`".to_owned())
             }
+            Self::Undated(_) => Some("give the time itself, in seconds since 1970".to_owned()),
             Self::Missing(_) => Some("check the path; a distribution is named without `/`".to_owned()),
             Self::NothingToStart(_) | Self::NoModule { .. } => Some(
                 "name the module to start, as in `-e app:main`, and run it in the directory that holds it".to_owned(),

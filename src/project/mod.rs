@@ -1,5 +1,6 @@
 //! What is packed, where it comes from, and copies of it that may be built.
 
+pub mod changes;
 pub mod clamp;
 pub mod detect;
 pub mod git;
@@ -8,6 +9,7 @@ pub mod input;
 pub mod loose;
 pub mod pipfile;
 pub mod pyproject;
+pub mod reach;
 pub mod requirements;
 pub mod script;
 pub mod sdist;

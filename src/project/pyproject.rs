@@ -26,6 +26,9 @@ pub enum ProjectError {
     /// It has nothing that a build needs.
     #[error("`{0}` is not a Python project: it has no pyproject.toml, setup.py or setup.cfg")]
     NotAProject(String),
+    /// What a Pipfile says is pipenv's to lock.
+    #[error("`{0}` has a Pipfile, which pipenv locks")]
+    Pipfile(String),
     /// A file cannot be read.
     #[error("cannot read `{path}`: {error}")]
     Read {
@@ -74,6 +77,7 @@ impl Explain for ProjectError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Pipfile(_) => Some("run `pipenv lock`, then build".to_owned()),
             Self::NotAProject(_) => Some(
                 "run it in a project's directory, or name what to pack: `pyzpack build httpie -c http`, \
                  `pyzpack build -r requirements.txt -e app:main`"
@@ -91,7 +95,8 @@ impl Project {
     /// When `root` is no project, or its `pyproject.toml` cannot be read or used.
     pub fn read(root: &Path) -> Result<Self, ProjectError> {
         if !has_packaging_metadata(root) {
-            return Err(ProjectError::NotAProject(root.display().to_string()));
+            let error = if root.join("Pipfile").is_file() { ProjectError::Pipfile } else { ProjectError::NotAProject };
+            return Err(error(root.display().to_string()));
         }
         let path = root.join("pyproject.toml");
         let text = match std::fs::read_to_string(&path) {

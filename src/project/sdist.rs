@@ -63,6 +63,14 @@ pub enum SdistError {
         /// Of what.
         unit: &'static str,
     },
+    /// It has no such directory.
+    #[error("source distribution `{archive}` has no directory `{}`", subdirectory.display())]
+    Subdirectory {
+        /// The file's name.
+        archive: String,
+        /// The directory.
+        subdirectory: PathBuf,
+    },
     /// It has not one top directory.
     #[error("source distribution `{archive}`: expected one top directory, found {found}")]
     Top {
@@ -118,6 +126,21 @@ pub fn unpack_sdist(archive: &Path, into: &Path, limits: Limits, epoch: u64) -> 
     let top = unpacker.find_top()?;
     clamp_tree(&top, epoch).map_err(|source| unpacker.broken(source))?;
     Ok(top)
+}
+
+/// Makes sure that a source distribution, unpacked at `tree`, has a directory `subdirectory` and that nothing leads out of
+/// the tree on the way there.
+///
+/// # Errors
+/// [`SdistError::Subdirectory`].
+pub fn check_subdirectory(archive: &Path, tree: &Path, subdirectory: &Path) -> Result<(), SdistError> {
+    let inside = subdirectory.components().all(|part| matches!(part, Component::Normal(_)));
+    let place = tree.join(subdirectory).canonicalize().ok().zip(tree.canonicalize().ok());
+    if inside && place.is_some_and(|(place, tree)| place.is_dir() && place.starts_with(tree)) {
+        return Ok(());
+    }
+    let archive = archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Err(SdistError::Subdirectory { archive, subdirectory: subdirectory.to_owned() })
 }
 
 struct Unpacker<'a> {

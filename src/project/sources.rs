@@ -14,6 +14,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::clamp::{clamp_tree, make_link, resolve_link};
 use super::git::without_configuration;
+use super::reach::Part;
 use crate::process::{Child, Ended, ProcessError};
 use crate::status::{Explain, Status};
 
@@ -140,27 +141,77 @@ pub fn copy_sources(
     git: Option<&Path>,
     environment: &BTreeMap<OsString, OsString>,
 ) -> Result<SourceCopy, SourcesError> {
+    copy_part(tree, &Part::Whole, into, epoch, git, environment)
+}
+
+/// The same, of a part of the tree.
+///
+/// # Errors
+/// [`SourcesError`].
+pub fn copy_part(
+    tree: &Path,
+    part: &Part,
+    into: &Path,
+    epoch: u64,
+    git: Option<&Path>,
+    environment: &BTreeMap<OsString, OsString>,
+) -> Result<SourceCopy, SourcesError> {
     let fail = |source| SourcesError::Copy { tree: tree.to_owned(), source };
     let tree = &fs_err::canonicalize(tree).map_err(fail)?;
     let repository = Git { program: git, environment };
-    let listed = if in_work_tree(tree) { repository.list(tree)? } else { None };
     fs_err::create_dir_all(into).map_err(fail)?;
-    let revision = if let Some(files) = listed {
-        for file in &files {
-            copy_entry(tree, file, into)?;
+    let revision = match part {
+        Part::Whole => {
+            if copy_files(tree, Path::new(""), into, &repository)? {
+                copy_repository(&tree.join(".git"), &into.join(".git")).map_err(fail)?;
+                repository.revision(tree)?
+            } else {
+                Revision::None
+            }
         }
-        copy_repository(&tree.join(".git"), &into.join(".git")).map_err(fail)?;
-        repository.revision(tree)?
-    } else {
-        for entry in WalkDir::new(tree).min_depth(1).into_iter().filter_entry(|entry| !is_left_behind(entry)) {
-            let entry = entry.map_err(|error| fail(error.into()))?;
-            let path = entry.path().strip_prefix(tree).unwrap_or(entry.path());
-            copy_entry(tree, path, into)?;
+        Part::Only(paths) => {
+            for path in paths {
+                copy_files(tree, path, into, &repository)?;
+            }
+            Revision::None
         }
-        Revision::None
     };
     clamp_tree(into, epoch).map_err(fail)?;
     Ok(SourceCopy { root: into.to_owned(), revision })
+}
+
+/// Copies what is at `path` of `tree`; tells whether git said what that is.
+fn copy_files(tree: &Path, path: &Path, into: &Path, repository: &Git<'_>) -> Result<bool, SourcesError> {
+    let directory = tree.join(path);
+    if !directory.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        copy_entry(tree, path, into)?;
+        return Ok(false);
+    }
+    let listed = if in_work_tree(&directory) { repository.list(&directory)? } else { None };
+    if let Some(files) = listed {
+        for file in &files {
+            copy_entry(tree, &path.join(file), into)?;
+        }
+        return Ok(true);
+    }
+    for entry in WalkDir::new(&directory).min_depth(1).into_iter().filter_entry(|entry| !is_left_behind(entry)) {
+        let entry = entry.map_err(|error| SourcesError::Copy { tree: tree.to_owned(), source: error.into() })?;
+        copy_entry(tree, entry.path().strip_prefix(tree).unwrap_or(entry.path()), into)?;
+    }
+    Ok(false)
+}
+
+/// Whether the repository at `root` has something below `path` in its index.
+pub(super) fn is_tracked(
+    root: &Path,
+    path: &Path,
+    git: Option<&Path>,
+    environment: &BTreeMap<OsString, OsString>,
+) -> bool {
+    let (Some(program), Some(path)) = (git, path.to_str()) else { return false };
+    let repository = Git { program: git, environment };
+    let ended = repository.run(program, root, &["--literal-pathspecs", "ls-files", "-z", "--", path]);
+    ended.is_ok_and(|ended| ended.success() && !ended.stdout.is_empty())
 }
 
 /// The files and links of the source tree `tree` that [`copy_sources`] would copy, relative to it, sorted.

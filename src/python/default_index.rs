@@ -55,7 +55,7 @@ fn without_name(text: &str) -> &str {
 }
 
 /// pip's configuration files, those that count more last.
-fn pip_files(world: &Surroundings, interpreter: &Interpreter) -> Vec<PathBuf> {
+pub(crate) fn pip_files(world: &Surroundings, interpreter: &Interpreter) -> Vec<PathBuf> {
     // As pip has it: naming the null device turns all of them off.
     let named = world.variable("PIP_CONFIG_FILE").map(PathBuf::from);
     if named.as_deref() == Some(Path::new("/dev/null")) {
@@ -82,7 +82,7 @@ fn pip_files(world: &Surroundings, interpreter: &Interpreter) -> Vec<PathBuf> {
 }
 
 /// uv's own configuration files, the one that counts more first.
-fn uv_files(world: &Surroundings) -> Vec<PathBuf> {
+pub(crate) fn uv_files(world: &Surroundings) -> Vec<PathBuf> {
     if world.variable("UV_NO_CONFIG").is_some() {
         return Vec::new();
     }

@@ -73,7 +73,8 @@ pub const BUILD_VARIABLES: &[&str] = &[
     "WINDIR",
 ];
 
-/// Variables that reach a resolver and git. A name ending in `*` stands for all that begin so.
+/// Variables that reach a resolver and git, beside [`RESOLVER_CONFIGURATION`]. A name ending in `*` stands for all that
+/// begin so.
 pub const RESOLVER_VARIABLES: &[&str] = &[
     "PATH",
     "HOME",
@@ -83,14 +84,32 @@ pub const RESOLVER_VARIABLES: &[&str] = &[
     "XDG_CONFIG_HOME",
     "XDG_DATA_HOME",
     "XDG_RUNTIME_DIR",
-    // The resolvers' own configuration.
-    "PIP_*",
-    "UV_*",
     "PYENV_ROOT",
     "PYENV_VERSION",
+    // Git and ssh.
+    "GIT_CONFIG_*",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSL_*",
+    "SSH_AGENT_PID",
+    "SSH_AUTH_SOCK",
+    // What Windows itself needs.
+    "APPDATA",
+    "COMSPEC",
+    "LOCALAPPDATA",
+    "PATHEXT",
+    "SYSTEMDRIVE",
+    "SYSTEMROOT",
+    "USERPROFILE",
+    "WINDIR",
+];
+
+/// Variables by which users configure resolvers and their way to the network; they reach git too.
+pub const RESOLVER_CONFIGURATION: &[&str] = &[
+    "PIP_*",
+    "UV_*",
     "KEYRING_*",
     "PYTHON_KEYRING_BACKEND",
-    // The way to the network.
     "ALL_PROXY",
     "FTP_PROXY",
     "HTTPS_PROXY",
@@ -108,22 +127,6 @@ pub const RESOLVER_VARIABLES: &[&str] = &[
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
     "SSL_CLIENT_CERT",
-    // Git and ssh.
-    "GIT_CONFIG_*",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "GIT_SSL_*",
-    "SSH_AGENT_PID",
-    "SSH_AUTH_SOCK",
-    // What Windows itself needs.
-    "APPDATA",
-    "COMSPEC",
-    "LOCALAPPDATA",
-    "PATHEXT",
-    "SYSTEMDRIVE",
-    "SYSTEMROOT",
-    "USERPROFILE",
-    "WINDIR",
 ];
 
 /// What a source build needs to know of its place and time.
@@ -222,8 +225,8 @@ pub fn build_environment(surroundings: &Surroundings, place: &BuildPlace<'_>) ->
     environment
 }
 
-/// The environment of a resolver, and of git where it fetches: the variables of [`RESOLVER_VARIABLES`], and temporary
-/// files in `temporary`.
+/// The environment of a resolver, and of git where it fetches: the variables of [`RESOLVER_VARIABLES`] and
+/// [`RESOLVER_CONFIGURATION`], and temporary files in `temporary`.
 ///
 /// Caches that the user did not place go below the cache of `surroundings`, so that nothing else is written and no HOME
 /// is needed.
@@ -233,6 +236,7 @@ pub fn resolver_environment(
     guard: Option<&Path>,
 ) -> BTreeMap<OsString, OsString> {
     let mut environment = select(surroundings, RESOLVER_VARIABLES);
+    environment.extend(select(surroundings, RESOLVER_CONFIGURATION));
     for (name, value) in [
         ("LANG", "C.UTF-8"),
         ("LC_ALL", "C.UTF-8"),
@@ -260,6 +264,12 @@ pub fn resolver_environment(
         environment.insert("GIT_ALLOW_PROTOCOL".into(), "file".into());
     }
     environment
+}
+
+/// The variables of [`RESOLVER_CONFIGURATION`] that are set, by name.
+pub fn resolver_configuration(surroundings: &Surroundings) -> Vec<String> {
+    let names = select(surroundings, RESOLVER_CONFIGURATION).into_keys();
+    names.map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
 /// Writes the guard that refuses internet sockets to every Python whose PYTHONPATH names `directory`.

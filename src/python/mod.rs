@@ -1,7 +1,7 @@
 //! Python on this machine: which interpreters there are and what they can do, the environments that their processes see,
 //! and scratch virtual environments.
 
-mod default_index;
+pub(crate) mod default_index;
 pub mod environment;
 mod find;
 mod interpreter;

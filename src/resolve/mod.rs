@@ -20,12 +20,15 @@ use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
 use crate::target::{ClosureError, PythonMinor, Target};
 use crate::urls;
+use crate::wheel::telling::advise;
 
 mod closed;
+mod configuration;
 mod pin;
 mod pip;
 mod uv;
 
+pub use configuration::Told;
 pub use pin::{Extent, PinRequest, Pinned, PinnedSource, Pinning, Preferred, pin};
 
 /// Where distributions are looked for.
@@ -69,6 +72,8 @@ pub struct Request<'a> {
     pub directory: &'a Path,
     /// The time limit.
     pub timeout: Duration,
+    /// Who hears what a resolver is configured by.
+    pub told: &'a Told<'a>,
 }
 
 impl Request<'_> {
@@ -112,7 +117,12 @@ pub enum Artifact {
     /// A wheel.
     Wheel(RemoteFile),
     /// A source distribution.
-    Sdist(RemoteFile),
+    Sdist {
+        /// The file.
+        file: RemoteFile,
+        /// The project's directory in it.
+        subdirectory: Option<PathBuf>,
+    },
     /// A commit in a git repository.
     Git {
         /// The repository, without `git+`.
@@ -210,6 +220,8 @@ pub enum ResolveError {
         telling: String,
         /// Whether no index could be asked.
         offline: bool,
+        /// What to do, where what it said tells.
+        advice: Option<String>,
     },
     /// The network is down, or an index does not answer.
     #[error("{resolver} cannot reach an index: {telling}")]
@@ -304,6 +316,7 @@ impl Explain for ResolveError {
             Self::Network { .. } => {
                 Some("check the network and the index, or use --offline with --find-links DIR".to_owned())
             }
+            Self::Unsatisfied { advice: Some(advice), .. } => Some(advice.clone()),
             Self::Unsatisfied { offline: true, .. } => {
                 Some("name a directory that holds what is needed with `--find-links DIR`".to_owned())
             }
@@ -356,6 +369,7 @@ pub fn resolve(request: &Request<'_>, surroundings: &Surroundings, scratch: &Pat
 /// One run of a resolver: its files, its environment and what it must not tell.
 struct Session<'a> {
     request: &'a Request<'a>,
+    surroundings: &'a Surroundings,
     /// A private directory of this run.
     place: PathBuf,
     environment: BTreeMap<OsString, OsString>,
@@ -363,7 +377,7 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn open(request: &'a Request<'a>, surroundings: &Surroundings, place: &Path) -> io::Result<Self> {
+    fn open(request: &'a Request<'a>, surroundings: &'a Surroundings, place: &Path) -> io::Result<Self> {
         let temporary = place.join("tmp");
         fs_err::create_dir_all(&temporary)?;
         // uv and pip keep theirs below it, and would make it as the umask says; that it cannot be made is theirs to tell.
@@ -381,13 +395,13 @@ impl<'a> Session<'a> {
         for text in texts.chain(&index.index_url) {
             secrets.add_urls_of(text);
         }
-        Ok(Self { request, place: place.to_owned(), environment, secrets })
+        Ok(Self { request, surroundings, place: place.to_owned(), environment, secrets })
     }
 
     /// The requirements, as they may be shown.
     fn shown_requirements(&self) -> String {
         let shown: Vec<String> =
-            self.request.requirements.iter().map(|text| format!("`{}`", self.secrets.redact(text))).collect();
+            self.request.requirements.iter().map(|text| format!("`{}`", self.secrets.redact(named(text)))).collect();
         match shown.len() {
             0..=6 => shown.join(", "),
             count => format!("{} and {} more", shown[..5].join(", "), count - 5),
@@ -403,8 +417,8 @@ impl<'a> Session<'a> {
         if !self.request.offline && network.iter().any(|sign| messages.contains(sign)) {
             return ResolveError::Network { resolver, telling };
         }
-        let offline = self.request.offline;
-        ResolveError::Unsatisfied { resolver, requirements: self.shown_requirements(), telling, offline }
+        let (offline, advice) = (self.request.offline, advise(messages));
+        ResolveError::Unsatisfied { resolver, requirements: self.shown_requirements(), telling, offline, advice }
     }
 
     fn explain_process(&self, resolver: &'static str, error: ProcessError) -> ResolveError {
@@ -423,6 +437,11 @@ impl<'a> Session<'a> {
     fn variable(&self, name: &str) -> Option<&OsStr> {
         self.environment.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
+}
+
+/// A requirement as it is told: what is at hand by its name, as its path is one of a moment.
+fn named(requirement: &str) -> &str {
+    requirement.split_once(" @ file:").map_or(requirement, |(name, _)| name)
 }
 
 /// Writes lines to a file that only the user can read: a requirement may hold a credential.
@@ -455,6 +474,9 @@ fn telling_lines(messages: &str) -> String {
     if let (true, Some(exception)) = (lines.contains(&"ERROR: Exception:"), lines.last()) {
         return strip(exception);
     }
+    if let Some(told) = backend_telling(&lines) {
+        return told;
+    }
     let errors: Vec<&str> = lines.iter().copied().filter(|line| line.starts_with("ERROR:")).collect();
     let chosen = if errors.is_empty() { &lines } else { &errors };
     let from = chosen.iter().position(|line| line.starts_with("error:")).unwrap_or(0);
@@ -465,9 +487,32 @@ fn telling_lines(messages: &str) -> String {
     if told.is_empty() { "it said nothing".to_owned() } else { told.to_owned() }
 }
 
+/// What a build backend said that pip ran to know a source's requirements: pip frames it, and says "See above" after it.
+fn backend_telling(lines: &[&str]) -> Option<String> {
+    let from = lines.iter().position(|line| line.ends_with("lines of output]"))?;
+    let framed = &lines[from + 1..];
+    let framed = &framed[..framed.iter().position(|line| line.trim() == "[end of output]")?];
+    let is_error = |line: &&&str| line.to_ascii_lowercase().contains("error:");
+    let told = framed.iter().find(is_error).or(framed.last())?;
+    let failed = lines[..from].iter().rev().find_map(|line| line.trim().strip_prefix('×')).unwrap_or_default();
+    Some(format!("{}: {}", failed.trim().trim_end_matches('.'), told.trim().trim_end_matches('.')))
+}
+
 #[cfg(test)]
 mod tests {
     use super::telling_lines;
+
+    #[test]
+    fn tells_what_a_backend_said_that_pip_ran() {
+        let framed = "  error: subprocess-exited-with-error\n  × Getting requirements to build wheel did not run \
+                      successfully.\n  │ exit code: 1\n  ╰─> [3 lines of output]\n      running egg_info\n      Error: \
+                      pg_config executable not found.\n      more\n      [end of output]\n  note: not pip\nERROR: See above\n";
+        let told =
+            "Getting requirements to build wheel did not run successfully: Error: pg_config executable not found";
+        assert_eq!(telling_lines(framed), told);
+        let said = framed.replace("Error: pg", "pg").replace("  more", "  last.");
+        assert!(telling_lines(&said).ends_with("successfully: last"), "{said}");
+    }
 
     #[test]
     fn tells_the_errors_without_what_surrounds_them() {

@@ -177,7 +177,7 @@ pub(super) fn preferences(preferred: &[Preferred]) -> String {
 pub(super) fn one_file_each(packages: Vec<Resolved>, direct: impl Fn(&PackageName) -> bool) -> Vec<Pinned> {
     let pinned = packages.into_iter().map(|Resolved { name, version, artifact }| {
         let source = match artifact {
-            Artifact::Wheel(file) | Artifact::Sdist(file) if !direct(&name) => PinnedSource::Files(vec![file]),
+            Artifact::Wheel(file) | Artifact::Sdist { file, .. } if !direct(&name) => PinnedSource::Files(vec![file]),
             artifact => PinnedSource::Direct(artifact),
         };
         Pinned { name, version, marker: None, source }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::configuration;
 use super::pin::one_file_each;
 use super::uv::is_plain;
 use super::{Artifact, Location, Pinned, RemoteFile, ResolveError, Resolved, Session};
@@ -63,6 +64,7 @@ fn report(session: &Session<'_>) -> Result<Vec<Reported>, ResolveError> {
     check_target(session)?;
     let environment = with_index(session);
     let python = find_python_with_pip(session, &environment)?;
+    request.told.tell("pip", || configuration::of_pip(request, session.surroundings, REMOVED));
     let report = session.place.join("report.json");
     // Started in a directory of its own: with `-m` the current directory's modules would come before Python's.
     let mut child = Child::new(&python, &environment, &session.place, request.timeout)
@@ -223,7 +225,7 @@ fn read_item(item: Item) -> Result<Reported, ResolveError> {
         let filename = filename.ok_or_else(|| answer(format!("{name}: a file without a name")))?;
         let wheel = Path::new(&filename).extension().is_some_and(|extension| extension == "whl");
         let file = RemoteFile { filename, location, sha256, size: None };
-        if wheel { Artifact::Wheel(file) } else { Artifact::Sdist(file) }
+        if wheel { Artifact::Wheel(file) } else { Artifact::Sdist { file, subdirectory: info.subdirectory } }
     };
     Ok(Reported { resolved: Resolved { name, version: Some(version), artifact }, is_direct })
 }
@@ -259,7 +261,7 @@ mod tests {
             artifacts,
             [
                 Artifact::Wheel(file(a, Location::Url(format!("https://example.org/{a}")))),
-                Artifact::Sdist(file("b-2.tar.gz", Location::Path("/w/b-2.tar.gz".into()))),
+                Artifact::sdist(file("b-2.tar.gz", Location::Path("/w/b-2.tar.gz".into()))),
                 Artifact::Git {
                     url: "https://example.org/c.git".to_owned(),
                     commit: "ab".to_owned(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::configuration;
 use super::pin::preferences;
 use super::{
     Artifact, Extent, Location, PinRequest, Pinned, PinnedSource, RemoteFile, ResolveError, Resolved, Session,
@@ -66,6 +67,7 @@ fn compile(uv: &Path, session: &Session<'_>, extent: Extent<'_>) -> Result<Optio
     let request = session.request;
     let output = session.place.join(ANSWER);
     let environment = with_index(session);
+    request.told.tell("uv", || configuration::of_uv(request, session.surroundings));
     let mut child = Child::new(uv, &environment, request.directory, request.timeout)
         .args(["pip", "compile", "--format", "pylock.toml", "--no-header", "--no-annotate", "--no-progress"])
         .args(["--color", "never", "--no-python-downloads", "--quiet"])
@@ -220,6 +222,8 @@ struct File {
     url: Option<String>,
     path: Option<PathBuf>,
     size: Option<u64>,
+    /// Of an archive: the project's directory in it.
+    subdirectory: Option<PathBuf>,
     #[serde(default)]
     hashes: Hashes,
 }
@@ -284,7 +288,7 @@ fn choose_artifact(package: &Package, directory: &Path, tags: &SupportedTags) ->
         return Ok(Artifact::Wheel(wheel.clone()));
     }
     if let Some(sdist) = &package.sdist {
-        return sdist.read(&package.name, directory).map(Artifact::Sdist);
+        return sdist.read(&package.name, directory).map(Artifact::sdist);
     }
     let version = package.version.clone().unwrap_or_default();
     let filenames: Vec<String> = wheels.into_iter().map(|wheel| wheel.filename).collect();
@@ -314,7 +318,8 @@ fn direct_artifact(package: &Package, directory: &Path) -> Result<Option<Artifac
     if let Some(archive) = &package.archive {
         let file = archive.read(&package.name, directory)?;
         let wheel = Path::new(&file.filename).extension().is_some_and(|extension| extension == "whl");
-        return Ok(Some(if wheel { Artifact::Wheel(file) } else { Artifact::Sdist(file) }));
+        let subdirectory = archive.subdirectory.clone();
+        return Ok(Some(if wheel { Artifact::Wheel(file) } else { Artifact::Sdist { file, subdirectory } }));
     }
     Ok(None)
 }
@@ -418,7 +423,7 @@ mod tests {
             artifacts,
             [
                 Artifact::Wheel(file(a, Location::Url(format!("https://example.org/{a}")))),
-                Artifact::Sdist(file("b-2.tar.gz", Location::Path("/w/b-2.tar.gz".into()))),
+                Artifact::sdist(file("b-2.tar.gz", Location::Path("/w/b-2.tar.gz".into()))),
                 Artifact::Git {
                     url: "https://example.org/c.git".to_owned(),
                     commit: "ab".to_owned(),

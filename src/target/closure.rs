@@ -372,6 +372,9 @@ impl fmt::Display for Requirer {
 
 impl fmt::Display for Demand {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "requirement `{}` of {}", self.requirement, self.required_by)
+        let text = self.requirement.to_string();
+        // What is at hand is told by its name: its path is one of a moment.
+        let requirement = text.split_once(" @ file:").map_or(text.as_str(), |(name, _)| name);
+        write!(formatter, "requirement `{requirement}` of {}", self.required_by)
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::backend::{BUILD, Backend};
 use super::build_error::BuildError;
 use super::built::{Entry, Ingredients, Kept};
-use super::collect::{CollectError, CollectedWheel, Obtained, Workshop};
+use super::collect::{CollectError, CollectedWheel, Made, Obtained, Workshop};
 use super::locked::{LockedRequirements, Unlocked, Unmet};
 use super::source_facts::{BuildSystem, Identity};
 use super::traces::find_path;
@@ -19,8 +19,9 @@ use crate::names::PackageName;
 use crate::process::ScratchDir;
 use crate::project::clamp::clamp_tree;
 use crate::project::git::GitSource;
-use crate::project::sdist::unpack_sdist;
-use crate::project::sources::copy_sources;
+use crate::project::reach::{Reach, find_reach};
+use crate::project::sdist::{check_subdirectory, unpack_sdist};
+use crate::project::sources::{copy_part, copy_sources};
 use crate::project::tree::{repository_digest, tree_digest};
 use crate::python::environment::resolver_environment;
 use crate::redact::redact_url;
@@ -28,9 +29,11 @@ use crate::redact::redact_url;
 /// What is built.
 #[derive(Debug, Clone)]
 pub enum Source<'a> {
+    /// A project's directory, which is built in a copy of all that its build reads ([`find_reach`]).
+    Project(&'a Path),
     /// A directory: `project` (relative) is built in a copy of `root`.
     Directory {
-        /// What is copied: the smallest directory that holds all that the build needs.
+        /// What is copied.
         root: &'a Path,
         /// The project's directory in it.
         project: &'a Path,
@@ -41,6 +44,8 @@ pub enum Source<'a> {
         path: &'a Path,
         /// Its digest.
         sha256: Option<Sha256Digest>,
+        /// The project's directory in it, below its one top directory.
+        subdirectory: Option<PathBuf>,
     },
     /// A commit.
     Git {
@@ -170,16 +175,24 @@ impl Workshop<'_> {
         let label = source.label();
         let write = |source| BuildError::Write { label: label.clone(), source };
         match source {
+            Source::Project(path) => {
+                let Reach { root, project, part } = find_reach(path, git, environment)?;
+                copy_part(&root, &part, into, self.epoch, git, environment)?;
+                Ok((project, label))
+            }
             Source::Directory { root, project } => {
                 copy_sources(root, into, self.epoch, git, environment)?;
                 Ok(((*project).to_owned(), label))
             }
-            Source::Sdist { path, .. } => {
+            Source::Sdist { path, subdirectory, .. } => {
                 let unpacked = into.with_file_name("unpacked");
                 fs_err::create_dir_all(&unpacked).map_err(write)?;
                 let top = unpack_sdist(path, &unpacked, self.limits, self.epoch)?;
                 fs_err::rename(top, into).map_err(write)?;
-                Ok((PathBuf::new(), label))
+                let project = subdirectory.clone().unwrap_or_default();
+                check_subdirectory(path, into, &project)?;
+                let inside = subdirectory.as_ref().map(|inside| format!("#subdirectory={}", inside.display()));
+                Ok((project, label + &inside.unwrap_or_default()))
             }
             Source::Git { url, commit, subdirectory } => {
                 let mut wanted = GitSource::parse(&format!("git+{url}@{commit}"))?;
@@ -290,7 +303,7 @@ impl Prepared<'_> {
                 sha256: None,
                 obtained: Obtained::Local,
             };
-            return Ok(self.finish(wheel, &wheels, kept.path_dependent, true));
+            return Ok(self.finish(wheel, &wheels, kept.path_dependent, Made::Before));
         }
 
         let room = Room::claim(self.workshop, room, &self.label)?;
@@ -316,7 +329,7 @@ impl Prepared<'_> {
             first.keep_asked(&asked);
             entry.keep(&wheel, &path_dependent, room.fixed());
         }
-        Ok(self.finish(wheel, &wheels, path_dependent, false))
+        Ok(self.finish(wheel, &wheels, path_dependent, Made::Now))
     }
 
     /// The kept wheel of what is built with `wheels`, which what the backend is known to ask for is added to.
@@ -343,7 +356,7 @@ impl Prepared<'_> {
         wheel: CollectedWheel,
         wheels: &[CollectedWheel],
         path_dependent: Vec<String>,
-        reused: bool,
+        made: Made,
     ) -> CollectedWheel {
         let mut build_requirements: Vec<BuildRequirement> = wheels.iter().map(BuildRequirement::of).collect();
         build_requirements.sort();
@@ -352,7 +365,7 @@ impl Prepared<'_> {
             sha256: self.sha256,
             build_requirements,
             locked: self.set.is_some(),
-            reused,
+            made,
             path_dependent,
         };
         CollectedWheel { obtained, ..wheel }
@@ -445,15 +458,18 @@ fn version_of(filename: &str) -> &str {
     filename.split('-').nth(1).unwrap_or_default()
 }
 
+/// A directory's own name.
+fn name_of(directory: &Path) -> String {
+    let path = directory.components().as_path();
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
 impl Source<'_> {
     /// The source as messages name it.
     fn label(&self) -> String {
         match self {
-            Self::Directory { root, project } => {
-                let path = root.join(project);
-                let path = path.components().as_path();
-                path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
-            }
+            Self::Project(path) => name_of(path),
+            Self::Directory { root, project } => name_of(&root.join(project)),
             Self::Sdist { path, .. } => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             Self::Git { url, .. } => crate::redact::recorded_url(url),
         }

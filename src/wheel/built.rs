@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::collect::{CollectedWheel, Workshop};
+use crate::cache::mark_used;
 use crate::digest::{Sha256Digest, Sha256Hasher};
 use crate::names::PackageName;
 use crate::process::PendingFile;
@@ -147,7 +148,9 @@ struct Asked {
 impl Entry {
     /// What the backend asked for when it ran with this, if it did.
     pub(super) fn asked(&self) -> Option<Vec<String>> {
-        Some(self.read::<Asked>("asked.json")?.requires)
+        let asked = self.read::<Asked>("asked.json")?;
+        mark_used(&self.directory);
+        Some(asked.requires)
     }
 
     /// Keeps what the backend asked for. That it cannot be kept is no matter.
@@ -166,7 +169,11 @@ impl Entry {
         // What is in the cache may be replaced or removed at any moment.
         let bytes = std::fs::read(self.directory.join(&kept.filename)).ok()?;
         let copy = directory.join(&kept.filename);
-        (Sha256Digest::of(&bytes) == kept.sha256 && std::fs::write(&copy, bytes).is_ok()).then_some((kept, copy))
+        let whole = Sha256Digest::of(&bytes) == kept.sha256 && std::fs::write(&copy, bytes).is_ok();
+        if whole {
+            mark_used(&self.directory);
+        }
+        whole.then_some((kept, copy))
     }
 
     /// Keeps a wheel that was built in `room`, which is none where its directory had a name of chance. That it cannot be

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use serde::Serialize;
 
 use super::build::{BuildRequirement, Known, Prepared, Source};
 use super::build_error::BuildError;
@@ -19,9 +20,9 @@ use crate::process::ScratchDir;
 use crate::project::sdist::Limits;
 use crate::python::Interpreter;
 use crate::python::venv::Venv;
-use crate::redact::recorded_url;
+use crate::redact::{recorded_url, redact_url};
 use crate::resolve::{
-    Artifact, IndexOptions, Location, RemoteFile, Request, ResolveError, Resolved, TargetOverride, resolve,
+    Artifact, IndexOptions, Location, RemoteFile, Request, ResolveError, Resolved, TargetOverride, Told, resolve,
 };
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
@@ -52,6 +53,8 @@ pub struct Workshop<'a> {
     pub build_timeout: Duration,
     /// How long one resolution may take.
     pub resolve_timeout: Duration,
+    /// Who hears what a resolver is configured by.
+    pub told: &'a Told<'a>,
     /// How much a source distribution may unpack to.
     pub limits: Limits,
     /// What a lock says that sources are built with.
@@ -112,12 +115,24 @@ pub enum Obtained {
         build_requirements: Vec<BuildRequirement>,
         /// Whether a lock named all of them.
         locked: bool,
-        /// Whether the wheel of an earlier build from the same was taken: nothing ran.
-        reused: bool,
+        /// Whether anything ran for that.
+        made: Made,
         /// Entries that hold the path of the directory that it was built in: their bytes differ from build to build
         /// (maturin's own SBOM is one).
         path_dependent: Vec<String>,
     },
+}
+
+/// How a built wheel came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Made {
+    /// It was built now.
+    Now,
+    /// It was built before, from the same: the cache has it.
+    Before,
+    /// It was built elsewhere, and lies in a directory of distributions.
+    Elsewhere,
 }
 
 /// Why requirements do not come to wheels.
@@ -158,8 +173,11 @@ pub enum CollectError {
     #[error("the requirements files require hashes, and there is none to check of: {0}")]
     Unhashed(String),
     /// There is no lock, and everything must be pinned.
-    #[error("--locked needs a lock, and there is none: nothing pins {0}")]
+    #[error("--locked needs a lock, and there is none: no hash pins {0}")]
     NoLock(String),
+    /// A repository of which a branch, a tag or the default is asked for, and everything must be pinned.
+    #[error("--locked needs a whole commit of `{}`: a branch or a tag may be another one tomorrow", redact_url(.0))]
+    NoCommit(String),
     /// Something is not pinned, and everything must be.
     #[error("not pinned, and --locked refuses that: {0}")]
     Unpinned(String),
@@ -202,6 +220,7 @@ impl Explain for CollectError {
             | Self::NotAllowed { .. }
             | Self::Unhashed(_)
             | Self::NoLock(_)
+            | Self::NoCommit(_)
             | Self::Unpinned(_)
             | Self::Unbuilt { .. } => Status::Refused,
             Self::Read { .. } => Status::Machine,
@@ -218,6 +237,9 @@ impl Explain for CollectError {
             }
             Self::Unhashed(_) => {
                 Some("list them with the hashes of their files, as `pip-compile --generate-hashes` does".to_owned())
+            }
+            Self::NoCommit(url) => {
+                Some(format!("name it: `git+{}@COMMIT`, with 40 hexadecimal digits", redact_url(url)))
             }
             Self::NoLock(_) | Self::Unpinned(_) => Some("run `pyzpack lock`, then build again".to_owned()),
             Self::WrongHash { .. } | Self::Unbuilt { .. } | Self::Read { .. } => None,
@@ -250,6 +272,7 @@ impl Workshop<'_> {
             offline: self.offline,
             directory: wanted.directory,
             timeout: self.resolve_timeout,
+            told: self.told,
         };
         let packages = resolve(&request, self.surroundings, self.scratch.path())?.packages;
         self.materialise(packages, progress, trail)
@@ -281,17 +304,15 @@ impl Workshop<'_> {
                     let (filename, path, sha256) = (file.filename, fetched.path, fetched.sha256);
                     Begun::Whole(Box::new(CollectedWheel { name, filename, path, sha256, obtained }))
                 }
-                Artifact::Sdist(file) => {
+                Artifact::Sdist { file, subdirectory } => {
                     let path = fetched.next().expect("every file was fetched").path;
                     let sha256 = Some(check_sdist(&path, file.sha256)?);
-                    self.begin(&Source::Sdist { path: &path, sha256 }, known, trail)?
+                    self.begin(&Source::Sdist { path: &path, sha256, subdirectory }, known, trail)?
                 }
                 Artifact::Git { url, commit, subdirectory } => {
                     self.begin(&Source::Git { url, commit, subdirectory }, known, trail)?
                 }
-                Artifact::Directory(path) => {
-                    self.begin(&Source::Directory { root: &path, project: Path::new("") }, known, trail)?
-                }
+                Artifact::Directory(path) => self.begin(&Source::Project(&path), known, trail)?,
             });
         }
         // In parallel, each in a directory of its own; the first failure in their order is told.
@@ -411,11 +432,16 @@ fn check_sdist(path: &Path, expected: Option<Sha256Digest>) -> Result<Sha256Dige
 }
 
 impl Artifact {
+    /// A source distribution whose project is all of it.
+    pub fn sdist(file: RemoteFile) -> Self {
+        Self::Sdist { file, subdirectory: None }
+    }
+
     /// What has to be built, as messages name it; none for a wheel.
     pub(crate) fn source_shown(&self) -> Option<String> {
         match self {
             Self::Wheel(_) => None,
-            Self::Sdist(file) => Some(file.filename.clone()),
+            Self::Sdist { file, .. } => Some(file.filename.clone()),
             Self::Git { url, .. } => Some(recorded_url(url)),
             Self::Directory(path) => Some(path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
         }
@@ -424,7 +450,7 @@ impl Artifact {
     /// Whether it lies on this machine, so that no index or server decides what it is.
     pub(crate) fn is_at_hand(&self) -> bool {
         match self {
-            Self::Wheel(file) | Self::Sdist(file) => matches!(file.location, Location::Path(_)),
+            Self::Wheel(file) | Self::Sdist { file, .. } => matches!(file.location, Location::Path(_)),
             Self::Git { .. } => false,
             Self::Directory(_) => true,
         }
@@ -432,14 +458,14 @@ impl Artifact {
 
     fn file(&self) -> Option<&RemoteFile> {
         match self {
-            Self::Wheel(file) | Self::Sdist(file) => Some(file),
+            Self::Wheel(file) | Self::Sdist { file, .. } => Some(file),
             Self::Git { .. } | Self::Directory(_) => None,
         }
     }
 
     pub(crate) fn file_mut(&mut self) -> Option<&mut RemoteFile> {
         match self {
-            Self::Wheel(file) | Self::Sdist(file) => Some(file),
+            Self::Wheel(file) | Self::Sdist { file, .. } => Some(file),
             Self::Git { .. } | Self::Directory(_) => None,
         }
     }

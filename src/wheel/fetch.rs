@@ -44,6 +44,13 @@ pub struct Download {
     pub target: PathBuf,
 }
 
+impl Download {
+    /// Its name and where it is, as messages have them.
+    fn described(&self) -> (String, String) {
+        (self.target.file_name().unwrap_or_default().to_string_lossy().into_owned(), self.location.shown())
+    }
+}
+
 /// A file that was had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
@@ -90,6 +97,9 @@ impl Client {
         let at_hand: Vec<Option<Fetched>> = downloads.par_iter().map(find_at_hand).collect::<Result<_, _>>()?;
         let mut missing: Vec<(usize, &Download)> =
             downloads.iter().enumerate().filter(|(index, _)| at_hand[*index].is_none()).collect();
+        if self.offline && !missing.is_empty() {
+            return Err(FetchError::Offline { files: missing.iter().map(|(_, one)| one.described()).collect() });
+        }
         // The longest first, so that none is left to run alone at the end.
         missing.sort_by_key(|(_, download)| Reverse(download.size));
         let tally = Tally::new(progress, missing.iter().map(|(_, download)| download.size));
@@ -103,11 +113,7 @@ impl Client {
 
     fn fetch(&self, download: &Download, tally: &Tally<'_>) -> Result<Fetched, FetchError> {
         let Location::Url(url) = &download.location else { unreachable!("a file of this machine is at hand") };
-        let file = download.target.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let source_shown = download.location.shown();
-        if self.offline {
-            return Err(FetchError::Offline { file, source_shown });
-        }
+        let (file, source_shown) = download.described();
         let mut course = Course {
             client: self,
             url,

@@ -9,13 +9,11 @@ use crate::status::{Explain, Status};
 /// Why a file is not had.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// It lies beyond the network.
-    #[error("cannot fetch `{file}` from {source_shown} with --offline")]
+    /// They lie beyond the network.
+    #[error("cannot fetch {} with --offline", list(files))]
     Offline {
-        /// The file's name.
-        file: String,
-        /// Where it is.
-        source_shown: String,
+        /// Each file's name, and where it is.
+        files: Vec<(String, String)>,
     },
     /// The server refuses.
     #[error("cannot fetch `{file}` from {source_shown}: the server answered {code}")]
@@ -140,6 +138,10 @@ pub enum Refusal {
     /// The page of an index has a form that is not known.
     #[error("it is no index page: {0}")]
     Page(String),
+}
+
+fn list(files: &[(String, String)]) -> String {
+    files.iter().map(|(file, source)| format!("`{file}` from {source}")).collect::<Vec<_>>().join(", ")
 }
 
 impl Explain for FetchError {

@@ -81,7 +81,7 @@ impl Client {
         let page = page_url(index, name).map_err(refuse)?;
         let source_shown = recorded_url(page.as_str());
         if self.offline {
-            return Err(FetchError::Offline { file: name.to_string(), source_shown });
+            return Err(FetchError::Offline { files: vec![(name.to_string(), source_shown)] });
         }
         self.http.learn(index);
         let attempt = || self.ask_for_page(page.as_str());

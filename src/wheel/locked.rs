@@ -63,8 +63,11 @@ impl<'a> BuildLock<'a> {
         of_version.or_else(|| sets.find(|set| set.version.is_none()))
     }
 
-    /// The set for a directory whose name its backend alone knows (`setup.py`): the only one for any version.
+    /// The set for a directory whose name its backend alone knows (`setup.py`): the only one, or that for any version.
     pub(super) fn find_unnamed(&self) -> Option<&'a LockedRequirements> {
+        if let [only] = self.sets {
+            return Some(only);
+        }
         let mut sets = self.sets.iter().filter(|set| set.version.is_none());
         sets.next().filter(|_| sets.next().is_none())
     }
@@ -186,7 +189,8 @@ mod tests {
         };
         assert_eq!(find(&[one.clone(), any.clone()]), Some("app".to_owned()));
         assert_eq!(find(&[any, other]), None);
-        assert_eq!(find(&[one]), None);
+        assert_eq!(find(std::slice::from_ref(&one)), Some("app".to_owned()));
+        assert_eq!(find(&[one.clone(), one]), None);
     }
 
     #[test]

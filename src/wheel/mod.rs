@@ -20,7 +20,7 @@ pub(crate) mod partial;
 mod record;
 mod repack;
 mod source_facts;
-mod telling;
+pub(crate) mod telling;
 mod traces;
 mod verify;
 

@@ -58,6 +58,7 @@ LEAKS = {
     "output": lambda project: os.path.abspath(sys.argv[3]),
     "processors": lambda project: len(os.sched_getaffinity(0)),
     "python": lambda project: importlib.util.MAGIC_NUMBER,
+    "shelf": lambda project: os.path.exists(os.path.join(project, os.pardir, "built-before")),
     "temporary_directory": lambda project: tempfile.gettempdir(),
     "time_zone": lambda project: time.strftime("%H:%M", time.localtime(0)),
     "umask": umask,

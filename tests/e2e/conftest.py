@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from index import serve
+from locks import DEPENDENCIES, Entry, World
 from wheels import make_project, make_wheel
 from zipformat import read_archive
 
@@ -24,6 +26,7 @@ TOOLS = ROOT / ".venv/bin"
 # What a build of tool.pyz leaves in its directory.
 BUILT = ["SHA256SUMS", "tool.pyz", "tool.pyz.sha256"]
 OLD = b"#!/bin/sh\necho the output of an earlier build\n"
+TOOL = {"tool.py": "import lib, fast\n\ndef main():\n    print(lib.name, fast.name)\n"}
 HELLO = {"hello.py": "def main():\n    print('hello')\n"}
 
 # The native wheels of testdata/ are for this one; pure ones serve every version.
@@ -155,6 +158,29 @@ def sleeping_project(tmp_path: Path) -> Path:
     return make_project(
         tmp_path / "project", "hello", files=HELLO, scripts={"hello": "hello:main"}, backend="sleeping_backend"
     )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    served = tmp_path / "served"
+    fast = make_wheel(served, "fast", "2.0", files={"fast.py": "name = 'fast 2.0'\n"})
+    other = make_wheel(served, "fast", "2.0", files={"fast.py": "wrong\n"}, tag="cp27-cp27m-win32")
+    lib = make_wheel(served, "lib", "1.5", files={"lib.py": "name = 'lib 1.5'\n"}, requires=["fast>=1"])
+    foreign = make_wheel(served, "foreign", "1.0", files={"foreign.py": ""})
+    project = make_project(
+        tmp_path / "project",
+        "tool",
+        files=TOOL,
+        scripts={"tool": "tool:main"},
+        requires=DEPENDENCIES,
+    )
+    entries = [
+        Entry("fast", "2.0", [fast, other]),
+        Entry("foreign", "1.0", [foreign], marker="sys_platform == 'win32'"),
+        Entry("lib", "1.5", [lib], requires=("fast",)),
+    ]
+    with serve(served) as index:
+        yield World(index, project, entries, tmp_path)
 
 
 def assert_untouched(pyzpack: Pyzpack, output: Path) -> None:

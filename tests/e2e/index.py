@@ -6,7 +6,7 @@ import base64
 import hashlib
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +22,8 @@ class Index:
     # "project" or "file": that answer never ends.
     stall: str | None = None
     wrong_hash: bool = False
+    # Answers a path in place of the index, given how often it was asked for before; says whether it did.
+    instead: Callable[[Handler, str, int], bool] | None = None
     requests: list[str] = field(default_factory=list)
     stalled: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
@@ -70,7 +72,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, body: bool) -> None:
         index = self.index
+        turn = index.requests.count(self.path)
         index.requests.append(self.path)
+        if index.instead and index.instead(self, self.path, turn):
+            return None
         if index.credential:
             expected = "Basic " + base64.b64encode(index.credential.encode()).decode()
             if self.headers.get("Authorization") != expected:

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from index import Index
+
 
 @dataclass
 class Entry:
@@ -147,3 +149,27 @@ FORMATS = {
     "pdm.lock": pdm,
     "locked.txt": requirements,
 }
+
+
+@dataclass
+class World:
+    """An index with wheels, a project that needs them, and what a lock would hold."""
+
+    index: Index
+    project: Path
+    entries: list[Entry]
+    directory: Path
+
+    @property
+    def base(self) -> str:
+        return self.index.url.removesuffix("/simple/")
+
+    def write(self, name: str = "pylock.toml", entries: list[Entry] | None = None) -> Path:
+        entries = self.entries if entries is None else entries
+        if name == "uv.lock":
+            text = uv(entries, self.base, requires=("foreign", "lib"))
+        else:
+            text = FORMATS[name](entries, self.base)
+        path = self.project / name
+        path.write_text(text)
+        return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -95,3 +96,49 @@ def test_no_credential_in_any_file_or_message(pyzpack: Pyzpack, project: Path, t
     encoded = base64.b64encode(f"{USER}:{SECRET}".encode())
     leaks = [name for name, text in texts.items() if SECRET.encode() in text or encoded in text]
     assert leaks == []
+
+
+@pytest.mark.parametrize("verb", ["build", "plan", "lock"])
+@pytest.mark.parametrize("resolver", ["uv", "pip"])
+def test_verbose_names_what_configures_the_resolver_and_no_value(
+    pyzpack: Pyzpack, tmp_path: Path, resolver: str, verb: str
+):
+    for version in ("1.0", "2.0"):
+        make_wheel(tmp_path / "wheels", "hello", version, files=HELLO, scripts={"hello": "hello:main"})
+    home, work = tmp_path / "home", tmp_path / "work/below"
+    files = {
+        "netrc": (home / ".netrc", f"machine a.example login {USER} password {SECRET}\n"),
+        "uv user": (home / ".config/uv/uv.toml", "offline = false\n"),
+        "uv project": (work.parent / "pyproject.toml", "[tool.uv]\n"),
+        "not uv": (work / "pyproject.toml", "[tool.other]\n"),
+        "pip user": (
+            home / ".config/pip/pip.conf",
+            f"[global]\nextra-index-url = https://{USER}:{SECRET}@a.example/\n",
+        ),
+    }
+    for path, text in files.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (home / ".netrc").chmod(0o600)
+    unset = dict.fromkeys(name for name in os.environ if re.search("PROXY|CERT|BUNDLE|NETRC|KEYRING", name, re.I))
+    changes: dict[str, str | Path | None] = {**unset, "HOME": home, "PIP_RETRIES": "0"}
+    changes |= {"NO_PROXY": f"{SECRET}.example", "UV_HTTP_TIMEOUT": "9", "PIP_TARGET": "x"}
+    changes |= {"PATH": "/usr/bin:/bin"} if resolver == "pip" else {}
+    arguments = [verb, "hello", "--no-index", "--find-links", tmp_path / "wheels", "--python", pyzpack.python]
+    arguments += {"build": ["-o", tmp_path / "t.pyz"], "lock": ["-o", tmp_path / "pylock.toml"]}.get(verb, [])
+    done = pyzpack.run(*arguments, "-v", cwd=work, **changes)
+    assert done.returncode == 0, done.stderr
+    own = {"uv": ["UV_HTTP_TIMEOUT"], "pip": ["PIP_RETRIES"]}[resolver]
+    system = {"uv": ["/etc/xdg/uv/uv.toml", "/etc/uv/uv.toml"], "pip": ["/etc/xdg/pip/pip.conf", "/etc/pip.conf"]}
+    system = [path for path in system[resolver] if Path(path).exists()]
+    found = {name: str(path) for name, (path, _) in files.items()}
+    paths = {
+        "uv": [found["uv project"], found["uv user"], *system],
+        "pip": [*system, found["pip user"]],
+    }[resolver]
+    expected = ", ".join(["NO_PROXY", *own, *paths, found["netrc"]])
+    told = [line for line in done.stderr.splitlines() if " configured by " in line]
+    assert told == [f"{resolver} is configured by {expected}"]
+    assert SECRET not in done.stdout + done.stderr
+    quiet = pyzpack.run(*arguments, cwd=work, **changes)
+    assert "configured by" not in quiet.stderr

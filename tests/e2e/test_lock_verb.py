@@ -343,6 +343,24 @@ def test_scripts_and_requirements_files(pyzpack, tmp_path, links):
         assert done.stdout.startswith("pylock.job.toml: 2 distributions, for CPython 3.11 on ")
         script = read_lock(work / "pylock.job.toml")
         assert str(script.requires_python) == ">=3.9"
+        build = ["build", "job.py", "--locked", "--python", pyzpack.python, "-o", tmp_path / "job.pyz"]
+        done = pyzpack.run(*build, cwd=work, **PIP_ONLY)
+        assert done.returncode == 0, done.stderr
+        (work / "job.py.lock").write_text("")
+        done = lock(pyzpack, work, "job.py", "--index-url", index.url)
+        warning = "warning: `job.py.lock` was not read, and is a lock too: build with `--lock pylock.job.toml`"
+        assert done.stderr.splitlines() == [warning]
+        done = pyzpack.run(*build, cwd=work)
+        assert done.stderr.splitlines()[0] == f"error: several locks: {work}/job.py.lock, {work}/pylock.job.toml"
+        (work / "job.py.lock").unlink()
+        text = (work / "job.py").read_text()
+        (work / "job.py").write_text(text.replace('"middle"', '"middle>2"'))
+        for done in [lock(pyzpack, work, "job.py", "--check", status=NO), pyzpack.run(*build, cwd=work)]:
+            assert done.stderr.splitlines() == [
+                f"error: `{work}/pylock.job.toml` is stale: `middle>2` is required, and it has 1.0",
+                "hint: run `pyzpack lock job.py`, then build again",
+            ]
+        (work / "job.py").write_text(text)
         lock(pyzpack, work, "-r", "requirements.txt", "--index-url", index.url)
         listed = read_lock(work / "pylock.toml")
         assert str(listed.requires_python) == "==3.11.*"
@@ -360,9 +378,7 @@ def test_a_build_from_it_needs_no_resolver(pyzpack, tmp_path, links):
     with serve(links) as index:
         lock(pyzpack, project, "--index-url", index.url)
         make_wheel(links, "helper", "9.0", files={"helper.py": "raise SystemExit('not the one that is locked')\n"})
-        done = pyzpack.run(
-            *["build", project, "--locked", "--python", pyzpack.python, "-o", output], **PIP_ONLY
-        )
+        done = pyzpack.run(*["build", project, "--locked", "--python", pyzpack.python, "-o", output], **PIP_ONLY)
     assert done.returncode == 0, done.stderr
     assert "not pinned" not in done.stderr
     ran = subprocess.run([pyzpack.python, output], capture_output=True, text=True, env=pyzpack.environment())

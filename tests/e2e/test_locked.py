@@ -8,64 +8,13 @@ import json
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import Pyzpack, manifest_of, needs
-from index import Index, serve
-from locks import DEPENDENCIES, FORMATS, Entry, uv
-from wheels import BACKENDS, make_project, make_wheel
-
-TOOL = {"tool.py": "import lib, fast\n\ndef main():\n    print(lib.name, fast.name)\n"}
-
-
-@dataclass
-class World:
-    """An index with wheels, a project that needs them, and what a lock would hold."""
-
-    index: Index
-    project: Path
-    entries: list[Entry]
-    directory: Path
-
-    @property
-    def base(self) -> str:
-        return self.index.url.removesuffix("/simple/")
-
-    def write(self, name: str = "pylock.toml", entries: list[Entry] | None = None) -> Path:
-        entries = self.entries if entries is None else entries
-        if name == "uv.lock":
-            text = uv(entries, self.base, requires=("foreign", "lib"))
-        else:
-            text = FORMATS[name](entries, self.base)
-        path = self.project / name
-        path.write_text(text)
-        return path
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    served = tmp_path / "served"
-    fast = make_wheel(served, "fast", "2.0", files={"fast.py": "name = 'fast 2.0'\n"})
-    other = make_wheel(served, "fast", "2.0", files={"fast.py": "wrong\n"}, tag="cp27-cp27m-win32")
-    lib = make_wheel(served, "lib", "1.5", files={"lib.py": "name = 'lib 1.5'\n"}, requires=["fast>=1"])
-    foreign = make_wheel(served, "foreign", "1.0", files={"foreign.py": ""})
-    project = make_project(
-        tmp_path / "project",
-        "tool",
-        files=TOOL,
-        scripts={"tool": "tool:main"},
-        requires=DEPENDENCIES,
-    )
-    entries = [
-        Entry("fast", "2.0", [fast, other]),
-        Entry("foreign", "1.0", [foreign], marker="sys_platform == 'win32'"),
-        Entry("lib", "1.5", [lib], requires=("fast",)),
-    ]
-    with serve(served) as index:
-        yield World(index, project, entries, tmp_path)
+from locks import FORMATS, Entry, World
+from wheels import BACKENDS, make_wheel
 
 
 def build(pyzpack: Pyzpack, world: World, *arguments: str | Path, output: str = "tool.pyz", **options) -> Path:
@@ -204,7 +153,7 @@ def test_a_lock_that_lacks_what_the_project_requires_is_stale(pyzpack: Pyzpack, 
 def test_locked_refuses_what_nothing_pins(pyzpack: Pyzpack, world: World) -> None:
     message = refuse(pyzpack, world, "--locked", "--index-url", world.index.url)
     assert message.splitlines() == [
-        "error: --locked needs a lock, and there is none: nothing pins `lib`, `foreign; sys_platform == 'win32'`",
+        "error: --locked needs a lock, and there is none: no hash pins `lib`, `foreign; sys_platform == 'win32'`",
         "hint: run `pyzpack lock`, then build again",
     ]
     assert world.index.requests == []

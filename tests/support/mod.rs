@@ -16,7 +16,7 @@ use std::time::Duration;
 use pyzpack::process::ScratchDir;
 use pyzpack::project::sdist::Limits;
 use pyzpack::python::Interpreter;
-use pyzpack::resolve::IndexOptions;
+use pyzpack::resolve::{IndexOptions, Told};
 use pyzpack::surroundings::Surroundings;
 use pyzpack::target::PythonMinor;
 use pyzpack::wheel::Workshop;
@@ -118,9 +118,13 @@ impl Bench {
             build_lock: BuildLock { sets: &self.locked, unlocked: self.unlocked },
             install: &*self.install,
             collected: pyzpack::wheel::collect::CollectedBefore::default(),
+            told: &UNTOLD,
         }
     }
 }
+
+/// Hears nothing of the configuration of resolvers.
+pub static UNTOLD: Told<'static> = Told::to(&|_| ());
 
 /// Whether tests that need the package index run: they do unless `PYZPACK_TEST_OFFLINE` is set, which is said.
 pub fn network() -> bool {

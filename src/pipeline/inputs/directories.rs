@@ -33,11 +33,7 @@ impl Inputs {
             EntryChoice::Object(object) => object.module.split('.').next(),
             EntryChoice::ConsoleScript(_) | EntryChoice::OnlyScript => None,
         };
-        let named = Named {
-            lock: self.locks.first().map(|(path, _)| path.as_path()),
-            requirements: &settings.requirement_files,
-            module,
-        };
+        let named = Named { lock: self.named_lock.as_deref(), requirements: &settings.requirement_files, module };
         let Detected { kind, lock, stated, reasons } = detect(root, named)?;
         if let Some(lock) = lock.filter(|lock| self.locks.iter().all(|(known, _)| known != lock)) {
             let why = if lock.parent() == Some(root) { "found in the directory" } else { "found in its workspace" };

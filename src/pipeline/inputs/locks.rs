@@ -32,6 +32,7 @@ impl Inputs {
         {
             self.locks.push((path.clone(), "everything in it is pinned and has a hash".to_owned()));
         }
+        self.named_lock = self.locks.first().map(|(path, _)| path.clone());
     }
 
     /// The lock that says which versions are packed; none where nothing pins them.

@@ -12,7 +12,7 @@ use pep440_rs::VersionSpecifiers;
 use crate::application::{EntryChoice, LooseFile};
 use crate::digest::Sha256Digest;
 use crate::error::Error;
-use crate::project::detect::script_lock;
+use crate::project::detect::script_locks;
 use crate::project::input::Input;
 use crate::project::loose::loose_file;
 use crate::project::pyproject::{Project, has_packaging_metadata};
@@ -41,6 +41,8 @@ pub struct Inputs {
     /// What was decided by convention, and why: a clause each.
     pub reasons: Vec<String>,
     purpose: Purpose,
+    /// The lock that is named: none that is found counts beside it.
+    named_lock: Option<PathBuf>,
     /// The locks that could be meant, each with why.
     locks: Vec<(PathBuf, String)>,
     /// What states requirements beside a lock, and has to agree with it.
@@ -123,6 +125,7 @@ impl Inputs {
             detected_files: Vec::new(),
             entry: settings.entry.clone(),
             reasons: Vec::new(),
+            named_lock: None,
             locks: Vec::new(),
             stated: Vec::new(),
             group_requirements: Vec::new(),
@@ -161,8 +164,9 @@ impl Inputs {
                 let script = Script::read(&path)?;
                 let module = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 let file = loose_file(&path, format!("{module}.py"), script.bytes.clone())?;
-                if let (Some(lock), true) = (script_lock(&path), self.locks.is_empty()) {
-                    self.locks.push((lock, "found beside the script".to_owned()));
+                if self.named_lock.is_none() {
+                    let found = script_locks(&path).into_iter();
+                    self.locks.extend(found.map(|lock| (lock, "found beside the script".to_owned())));
                 }
                 SourceKind::Script { path, module, script: Box::new(script), file }
             }

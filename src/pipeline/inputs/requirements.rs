@@ -61,7 +61,8 @@ impl Inputs {
         };
         let lock = self.locks.first().map(|(path, _)| path);
         let lock = lock.filter(|path| !known(path) && is_requirements(path) && path.is_file());
-        let lock = lock.map(|path| RequirementsFile::read(path)).transpose()?;
+        // What is wrong with it is told where it is read as a lock.
+        let lock = lock.and_then(|path| RequirementsFile::read(path).ok());
         let mut index = std::mem::take(&mut self.index);
         for RequirementsFile { index_url, extra_index_urls, find_links, no_index, .. } in
             self.requirements_files().chain(&lock)
@@ -70,6 +71,14 @@ impl Inputs {
             index.extra_index_urls.extend(extra_index_urls.iter().cloned());
             index.find_links.extend(find_links.iter().map(PathBuf::from));
             index.no_index |= no_index;
+        }
+        for url in index.index_url.iter().chain(&index.extra_index_urls) {
+            // A path is left to those who resolve.
+            let is_url = url.split_once(':').is_some_and(|(scheme, _)| scheme.len() > 1 && !scheme.contains('/'));
+            let known = urls::scheme(url).is_some_and(|scheme| ["http", "https", "file"].contains(&scheme.as_str()));
+            if is_url && !known || url.contains(char::is_control) {
+                return Err(InputError::IndexUrl(redact_url(url).into_owned()).into());
+            }
         }
         for place in &mut index.find_links {
             let text = place.to_string_lossy().into_owned();

@@ -33,8 +33,8 @@ pub(super) enum BuildSource {
     Directory(PathBuf),
     /// A source distribution of this machine.
     Sdist(PathBuf),
-    /// A source distribution that has to be fetched.
-    Remote(RemoteFile),
+    /// A source distribution that has to be fetched, and the project's directory in it.
+    Remote(RemoteFile, Option<PathBuf>),
     /// A commit.
     Git { url: String, commit: String, subdirectory: Option<PathBuf> },
 }
@@ -93,7 +93,9 @@ impl BuildLocker<'_> {
         let (name, version) = (package.name.clone(), package.version.clone());
         let (version, source) = match &package.source {
             PinnedSource::Direct(Artifact::Wheel(_)) => return None,
-            PinnedSource::Direct(Artifact::Sdist(file)) => (version, BuildSource::Remote(file.clone())),
+            PinnedSource::Direct(Artifact::Sdist { file, subdirectory }) => {
+                (version, BuildSource::Remote(file.clone(), subdirectory.clone()))
+            }
             PinnedSource::Direct(Artifact::Git { url, commit, subdirectory }) => {
                 let (url, commit, subdirectory) = (url.clone(), commit.clone(), subdirectory.clone());
                 (version, BuildSource::Git { url, commit, subdirectory })
@@ -104,7 +106,7 @@ impl BuildLocker<'_> {
                     return None;
                 }
                 let sdist = files.iter().find(|one| !one.filename.ends_with(".whl"))?;
-                (version, BuildSource::Remote(sdist.clone()))
+                (version, BuildSource::Remote(sdist.clone(), None))
             }
         };
         Some(ToBuild { name, version, source })
@@ -119,12 +121,12 @@ impl BuildLocker<'_> {
     fn ask(&self, wanted: &ToBuild) -> Result<Vec<String>, Error> {
         let fetched;
         let source = match &wanted.source {
-            BuildSource::Directory(root) => Source::Directory { root, project: Path::new("") },
-            BuildSource::Sdist(path) => Source::Sdist { path, sha256: None },
-            BuildSource::Remote(file) => {
+            BuildSource::Directory(path) => Source::Project(path),
+            BuildSource::Sdist(path) => Source::Sdist { path, sha256: None, subdirectory: None },
+            BuildSource::Remote(file, subdirectory) => {
                 fetched = self.workshop.fetch_files(std::slice::from_ref(file), &|_, _| {})?;
                 let (path, sha256) = &fetched[0];
-                Source::Sdist { path, sha256: Some(*sha256) }
+                Source::Sdist { path, sha256: Some(*sha256), subdirectory: subdirectory.clone() }
             }
             BuildSource::Git { url, commit, subdirectory } => {
                 let (url, commit, subdirectory) = (url.clone(), commit.clone(), subdirectory.clone());
@@ -149,6 +151,7 @@ impl BuildLocker<'_> {
             offline: self.workshop.offline,
             directory: self.directory,
             timeout: self.workshop.resolve_timeout,
+            told: self.workshop.told,
         };
         let pin_for = |extent| {
             let wanted = PinRequest { request, extent, preferred: self.preferred, settled: &[] };

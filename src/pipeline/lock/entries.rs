@@ -72,8 +72,11 @@ pub(super) fn entry(package: &Pinned, lock: &Path) -> Result<MarkedPackage, Lock
         PinnedSource::Files(files) => {
             LockedSource::Files { files: files.iter().map(locked_file).collect(), index: None }
         }
-        PinnedSource::Direct(Artifact::Wheel(file) | Artifact::Sdist(file)) => {
+        PinnedSource::Direct(Artifact::Wheel(file)) => {
             LockedSource::Archive { file: locked_file(file), subdirectory: None }
+        }
+        PinnedSource::Direct(Artifact::Sdist { file, subdirectory }) => {
+            LockedSource::Archive { file: locked_file(file), subdirectory: subdirectory.clone() }
         }
         PinnedSource::Direct(Artifact::Git { url, commit, subdirectory }) => {
             LockedSource::Git { url: without_login(url), commit: commit.clone(), subdirectory: subdirectory.clone() }
@@ -132,7 +135,7 @@ impl Merged {
     pub(super) fn add(&mut self, of: &Membership, packages: impl IntoIterator<Item = Pinned>) {
         for package in packages {
             let direct = match &package.source {
-                PinnedSource::Direct(Artifact::Wheel(file) | Artifact::Sdist(file)) => file.sha256,
+                PinnedSource::Direct(Artifact::Wheel(file) | Artifact::Sdist { file, .. }) => file.sha256,
                 _ => None,
             };
             let key = (package.name.clone(), package.version.clone(), direct);

@@ -34,7 +34,13 @@ pub fn check(settings: &LockSettings, world: &Surroundings) -> Result<PathBuf, E
     let path = lock_path(settings, &inputs)?;
     let stale = |reason: String| -> Error {
         let universal = if settings.coverage == Coverage::Universal { " --universal" } else { "" };
-        Box::new(LockError::stale(&path, reason, format!("pyzpack lock{universal}"))).into()
+        let script = match inputs.sources.first() {
+            Some(SourceKind::Script { path, .. }) => {
+                format!(" {}", path.strip_prefix(&build.directory).unwrap_or(path).display())
+            }
+            _ => String::new(),
+        };
+        Box::new(LockError::stale(&path, reason, format!("pyzpack lock{universal}{script}"))).into()
     };
     let Some(lock) = EarlierLock::read(&path) else {
         let there = if path.is_file() { "it cannot be read" } else { "it is not there" };

@@ -16,16 +16,18 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::archive::Epoch;
 use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::lock::{Draft, EarlierLock, EarlierPackage, LockError, LockFormat};
 use crate::names::PackageName;
 use crate::output::{OutputError, check_target};
 use crate::process::{PendingFile, ScratchDir};
+use crate::project::detect::{DetectError, detect_lock, script_locks};
 use crate::project::git::GitSource;
 use crate::python::environment::resolver_environment;
 use crate::resolve::{Extent, PinRequest, Pinned, Pinning, Preferred, Request, ResolveError, TargetOverride, pin};
-use crate::settings::BuildSettings;
+use crate::settings::{BuildSettings, EpochChoice};
 use crate::surroundings::Surroundings;
 use crate::target::{Marker, Target};
 use crate::wheel::build::{Known, Source};
@@ -104,20 +106,49 @@ pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observ
     let scratch = ScratchDir::create(&world.temporary)?;
     let target = choose_target(build, &interpreter)?;
     let build_lock = BuildLock::default();
+    // A lock holds no time.
+    let epoch = match settings.build.epoch {
+        EpochChoice::At(epoch) => epoch,
+        EpochChoice::Commit => Epoch::default(),
+    };
     let commission = Commission {
         settings: build,
         world,
         inputs: &inputs,
         interpreter: &interpreter,
         scratch: &scratch,
+        epoch,
         build_lock,
+        observer,
     };
     with_workshop(commission, |workshop| {
         let (inputs, path, target, earlier) = (&inputs, path.as_path(), &target, &earlier);
         let locker = Locker { settings, world, observer, inputs, path, workshop, target, earlier };
         let (draft, resolver) = locker.draft()?;
-        write(&draft, locker.directory(), settings, target, resolver)
+        let written = write(&draft, locker.directory(), settings, target, resolver)?;
+        tell_others(&written.path, inputs, observer);
+        Ok(written)
     })
+}
+
+/// Tells of locks beside the new one: a build takes none of several that is not named.
+fn tell_others(path: &Path, inputs: &Inputs, observer: &dyn Observer) {
+    let beside = match inputs.sources.first() {
+        Some(SourceKind::Script { path, .. }) => script_locks(path),
+        _ => match path.parent().map(detect_lock) {
+            Some(Err(DetectError::SeveralLocks(locks))) => locks,
+            _ => return,
+        },
+    };
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let own = name(path);
+    let others: Vec<String> = beside.iter().map(|other| name(other)).filter(|other| *other != own).collect();
+    // A lock of another name is no build's until it is named.
+    if others.is_empty() || beside.iter().all(|other| name(other) != own) {
+        return;
+    }
+    let others = others.join("`, `");
+    observer.warn(&format!("`{others}` was not read, and is a lock too: build with `--lock {own}`"));
 }
 
 /// The file that is written, with its directory's links resolved.
@@ -203,7 +234,7 @@ impl Locker<'_> {
                     let name = match &known {
                         Some(known) => known.name.clone(),
                         None => {
-                            let source = Source::Directory { root: &project.root, project: Path::new("") };
+                            let source = Source::Project(&project.root);
                             let wheel = self.build(&source, &project.root.display().to_string())?;
                             let name = wheel.metadata.name.clone();
                             wheels.push(wheel);
@@ -218,7 +249,10 @@ impl Locker<'_> {
                     continue;
                 }
                 SourceKind::Sdist(path) => {
-                    let wheel = self.build(&Source::Sdist { path, sha256: None }, &path.display().to_string())?;
+                    let wheel = self.build(
+                        &Source::Sdist { path, sha256: None, subdirectory: None },
+                        &path.display().to_string(),
+                    )?;
                     let (name, version) = (wheel.metadata.name.clone(), Some(wheel.metadata.version.to_string()));
                     wheels.push(wheel);
                     ToBuild { name, version, source: BuildSource::Sdist(path.clone()) }
@@ -249,7 +283,7 @@ impl Locker<'_> {
 
     fn build_commit(&self, git: &GitSource) -> Result<(VerifiedWheel, BuildSource), Error> {
         self.observer.begin(Stage::Build, &format!("fetching {}", git.url));
-        let into = self.workshop.scratch.subdirectory("git")?.join("source");
+        let into = self.workshop.scratch.subdirectory("git")?.join(git.name());
         let temporary = self.workshop.scratch.subdirectory("git-tmp")?;
         let environment = resolver_environment(self.world, &temporary, None);
         let program = self.world.find_program("git");
@@ -328,6 +362,7 @@ impl Locker<'_> {
             offline: build.offline,
             directory: self.directory(),
             timeout: RESOLVE_TIMEOUT,
+            told: self.workshop.told,
         };
         let preferred = self.preferred(&self.earlier.packages);
         let wanted = PinRequest { request, extent, preferred: &preferred, settled };

@@ -93,7 +93,7 @@ fn an_application_is_requirements_and_one_script() {
             "starts main",
             "Followed requirements.txt",
             "an application without packaging metadata, which starts `main`: `main.py` is there",
-            "what is needed is in `requirements.txt`, which pins not everything: there is no lock",
+            "what is needed is in `requirements.txt`, which does not pin everything with a hash: there is no lock",
         ],
     );
     expect(
@@ -134,7 +134,7 @@ fn an_application_is_requirements_and_one_script() {
             "Followed requirements.lock",
             "an application without packaging metadata, which starts `app`: `app.py` is there",
             "`requirements.lock` is no lock: rye writes it without hashes; it is followed as requirements",
-            "what is needed is in `requirements.lock`, which pins not everything: there is no lock",
+            "what is needed is in `requirements.lock`, which does not pin everything with a hash: there is no lock",
         ],
     );
 }
@@ -148,7 +148,7 @@ fn what_could_be_several_things_is_listed() {
     );
     refuse(
         &[PROJECT, ("uv.lock", ""), ("poetry.lock", "")],
-        "several locks: uv.lock, poetry.lock; choose one with `--lock FILE`, as in `--lock uv.lock`",
+        "several locks: uv.lock, poetry.lock; choose one with `--lock FILE`, as in `--lock uv.lock`, or for good as `lock` in [tool.pyzpack]",
     );
     let both = [requirements, ("main.py", ""), ("app.py", "")];
     let named = Named { module: Some("x"), ..Named::default() };
@@ -230,7 +230,12 @@ fn a_member_has_the_lock_of_its_workspace() {
 
 #[test]
 fn a_script_has_the_lock_beside_it() {
-    let place = place(&[("a.py", ""), ("a.py.lock", ""), ("b.py", "")]);
-    assert_eq!(script_lock(&place.path().join("a.py")), Some(place.path().join("a.py.lock")));
-    assert_eq!(script_lock(&place.path().join("b.py")), None);
+    let place =
+        place(&[("a.py", ""), ("a.py.lock", ""), ("b.py", ""), ("c.py", ""), ("c.py.lock", ""), ("pylock.c.toml", "")]);
+    let found = |name: &str| script_locks(&place.path().join(name));
+    let paths = |names: &[&str]| names.iter().map(|name| place.path().join(name)).collect::<Vec<_>>();
+    assert_eq!(found("a.py"), paths(&["a.py.lock"]));
+    assert_eq!(found("b.py"), paths(&[]));
+    assert_eq!(found("c.py"), paths(&["c.py.lock", "pylock.c.toml"]));
+    assert_eq!(found("d.e.py"), paths(&[]));
 }

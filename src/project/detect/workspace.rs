@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 ///
 /// Directories above are looked at up to the repository's root, and no further than the first workspace: uv has no
 /// nested ones.
-pub(super) fn find_root(directory: &Path) -> Option<PathBuf> {
+pub(in crate::project) fn find_root(directory: &Path) -> Option<PathBuf> {
     let start = directory.canonicalize().ok()?;
     let top = start.ancestors().find(|ancestor| ancestor.join(".git").symlink_metadata().is_ok());
     if top == Some(start.as_path()) || workspace_of(&start).is_some() {

@@ -12,7 +12,9 @@ import shutil
 import tarfile
 import zipfile
 
-BACKENDS = {kind + "_backend.py" for kind in ("plain", "recording", "sleeping", "failing", "dynamic", "reaching")}
+BACKENDS = {
+    kind + "_backend.py" for kind in ("plain", "recording", "sleeping", "failing", "dynamic", "reaching", "looking")
+}
 IGNORED = BACKENDS | {"setup.cfg", "probes.json"}
 
 
@@ -25,12 +27,14 @@ def read_project():
         return re.search(r'^%s = "(.*)"$' % key, text, re.M).group(1)
 
     dependencies = re.search(r"^dependencies = \[(.*)\]$", text, re.M)
+    extras = re.search(r"^\[project.optional-dependencies\]\n((?:.+\n)*)", text, re.M)
     scripts = re.search(r"^\[project.scripts\]\n((?:.+\n)*)", text, re.M)
     return {
         "name": value("name"),
         "version": value("version"),
         "requires_python": value("requires-python"),
         "dependencies": re.findall(r'"([^"]*)"', dependencies.group(1)) if dependencies else [],
+        "extras": re.findall(r'^(\S+) = \["(.*)"\]$', extras.group(1), re.M) if extras else [],
         "scripts": re.findall(r'^(\S+) = "(.*)"$', scripts.group(1), re.M) if scripts else [],
     }
 
@@ -38,6 +42,8 @@ def read_project():
 def metadata(project):
     lines = ["Metadata-Version: 2.1", "Name: " + project["name"], "Version: " + project["version"]]
     lines.append("Requires-Python: " + project["requires_python"])
+    for extra, requirement in project["extras"]:
+        lines += ["Provides-Extra: " + extra, 'Requires-Dist: %s; extra == "%s"' % (requirement, extra)]
     lines += ["Requires-Dist: " + requirement for requirement in project["dependencies"]]
     return "\n".join(lines) + "\n"
 
