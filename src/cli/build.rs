@@ -113,6 +113,7 @@ pub(super) fn describe(planned: &Planned) -> Value {
         "runs_on": application.runs_on,
         "notes": application.notes,
         "resolver": planned.collected.resolver,
+        "lock": manifest.recipe.lock,
         "unpinned": {
             "distributions": unpinned.distributions,
             "build_requirements": unpinned.build_requirements,
@@ -120,6 +121,7 @@ pub(super) fn describe(planned: &Planned) -> Value {
         },
         "python": planned.interpreter.executable,
         "distributions": manifest.wheels,
+        "lock": manifest.recipe.lock,
         "built": planned.collected.builds,
         "files": manifest.files.len(),
     })

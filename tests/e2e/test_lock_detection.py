@@ -30,7 +30,7 @@ def build(pyzpack: Pyzpack, world: World) -> Callable[..., tuple[int, str]]:
 
 
 def unlocked(requirements: str) -> tuple[int, str]:
-    return NO, f"error: --locked needs a lock, and there is none: nothing pins {requirements}\n{LOCK_IT}"
+    return NO, f"error: --locked needs a lock, and there is none: no hash pins {requirements}\n{LOCK_IT}"
 
 
 def write_script(world: World) -> str:
@@ -45,7 +45,7 @@ def test_several_locks_are_listed(build, world: World) -> None:
     world.write("poetry.lock")
     refusal = (
         "error: several locks: PROJECT/uv.lock, PROJECT/poetry.lock\n"
-        "hint: choose one with `--lock FILE`, as in `--lock PROJECT/uv.lock`\n"
+        "hint: choose one with `--lock FILE`, as in `--lock PROJECT/uv.lock`, or for good as `lock` in [tool.pyzpack]\n"
     )
     assert build() == (USAGE, refusal)
     assert build(verb="plan") == (USAGE, refusal)
