@@ -9,7 +9,7 @@ use pyzpack::process::ScratchDir;
 use pyzpack::resolve::{Artifact, Location, RemoteFile, Resolved};
 use pyzpack::status::{Explain, Status};
 use pyzpack::wheel::build::{Known, Source};
-use pyzpack::wheel::collect::{Origin, Wanted};
+use pyzpack::wheel::collect::{Obtained, Wanted};
 use pyzpack::wheel::locked::{LockedRequirements, Unlocked};
 
 mod support;
@@ -168,7 +168,7 @@ fn builds_with_every_common_backend_from_a_read_only_tree_with_times_before_1980
         let wheel =
             bench.workshop().build(&source, Known::default(), &[]).unwrap_or_else(|error| panic!("{backend}: {error}"));
         assert_eq!(wheel.name.as_str(), "demo", "{backend}");
-        let Origin::Built { build_requirements, .. } = wheel.origin else { panic!("{backend}: it was built") };
+        let Obtained::Built { build_requirements, .. } = wheel.obtained else { panic!("{backend}: it was built") };
         assert_eq!(build_requirements.is_empty(), *backend == "a backend of its own", "{build_requirements:?}");
         std::fs::set_permissions(&project, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         for entry in walkdir::WalkDir::new(&project).into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
@@ -193,7 +193,7 @@ fn builds_an_sdist_of_the_index_with_every_interpreter() {
             bench.workshop().collect(&wanted, &|_, _| {}).unwrap_or_else(|error| panic!("{python:?}: {error:?}"));
         assert_eq!(wheels.len(), 1);
         assert!(wheels[0].filename.starts_with("docopt-0.6.2-"), "{}", wheels[0].filename);
-        let Origin::Built { source, sha256, .. } = &wheels[0].origin else { panic!("{python:?}: it was built") };
+        let Obtained::Built { source, sha256, .. } = &wheels[0].obtained else { panic!("{python:?}: it was built") };
         assert_eq!(source, "docopt-0.6.2.tar.gz");
         let expected = "49b3a825280bd66b3aa83585ef59c4a8c82f2c8a522dbe754a8bc8d08c85c491";
         assert_eq!(sha256.map(|digest| digest.to_string()).as_deref(), Some(expected));
@@ -260,7 +260,7 @@ fn tells_which_entries_hold_the_path_of_the_build_directory() {
     let project = own_backend(directory.path(), body);
     let source = Source::Directory { root: &project, project: Path::new("") };
     let wheel = bench.workshop().build(&source, Known::default(), &[]).unwrap();
-    let Origin::Built { path_dependent, .. } = wheel.origin else { panic!("it was built") };
+    let Obtained::Built { path_dependent, .. } = wheel.obtained else { panic!("it was built") };
     assert_eq!(path_dependent, ["here.txt"]);
 }
 
@@ -363,7 +363,7 @@ fn builds_with_exactly_what_the_lock_holds() {
     let bench = locked_bench(directory.path(), vec![one.clone()]);
     let wheel = attempt(&bench, &project).unwrap();
     assert_eq!(entries(&wheel.path)[0].3, b"1.0");
-    let Origin::Built { build_requirements, locked, .. } = wheel.origin else { panic!("it was built") };
+    let Obtained::Built { build_requirements, locked, .. } = wheel.obtained else { panic!("it was built") };
     assert!(locked);
     let Artifact::Wheel(file) = one.artifact else { panic!("it is a wheel") };
     let found = &build_requirements[0];
@@ -427,7 +427,7 @@ fn refuses_to_build_with_what_no_lock_holds() {
     // What needs nothing needs no lock; and without `--locked` a resolver chooses.
     let body = "open(directory + '/own-1-py3-none-any.whl', 'w').close(); return 'own-1-py3-none-any.whl'";
     let wheel = attempt(&bench, &own_backend(directory.path(), body)).unwrap();
-    assert!(matches!(wheel.origin, Origin::Built { locked: false, .. }));
+    assert!(matches!(wheel.obtained, Obtained::Built { locked: false, .. }));
     bench.unlocked = Unlocked::Resolve;
     attempt(&bench, &helped(directory.path(), "'helper'", "")).unwrap();
 }

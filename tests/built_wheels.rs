@@ -7,7 +7,7 @@ use pyzpack::digest::Sha256Digest;
 use pyzpack::process::ScratchDir;
 use pyzpack::wheel::CollectedWheel;
 use pyzpack::wheel::build::{Known, Source};
-use pyzpack::wheel::collect::{Made, Origin};
+use pyzpack::wheel::collect::{Made, Obtained};
 
 mod support;
 use support::wheels::Wheel;
@@ -80,14 +80,14 @@ impl Place {
     }
 
     /// The hooks that ran, the wheel's bytes, and what is said of it.
-    fn build(&self, bench: &Bench) -> (Vec<String>, Vec<u8>, Origin) {
+    fn build(&self, bench: &Bench) -> (Vec<String>, Vec<u8>, Obtained) {
         let note = self.path("note");
         let _ = std::fs::remove_file(&note);
         let source = Source::Directory { root: &self.path("app"), project: Path::new("") };
-        let CollectedWheel { path, origin, .. } =
+        let CollectedWheel { path, obtained, .. } =
             bench.workshop().build(&source, Known::default(), &[]).unwrap_or_else(|error| panic!("{error}"));
         let hooks = std::fs::read_to_string(note).unwrap_or_default();
-        (hooks.lines().map(str::to_owned).collect(), std::fs::read(path).unwrap(), origin)
+        (hooks.lines().map(str::to_owned).collect(), std::fs::read(path).unwrap(), obtained)
     }
 
     fn runs(&self, bench: &Bench) -> bool {
@@ -98,20 +98,20 @@ impl Place {
 #[test]
 fn builds_the_same_once() {
     let place = Place::new();
-    let (hooks, first, origin) = place.build(&place.bench(&[]));
+    let (hooks, first, obtained) = place.build(&place.bench(&[]));
     assert_eq!(hooks, ["ask", "build"]);
-    let Origin::Built { made: Made::Now, build_requirements, .. } = &origin else { panic!("{origin:?}") };
+    let Obtained::Built { made: Made::Now, build_requirements, .. } = &obtained else { panic!("{obtained:?}") };
     let names: Vec<String> =
         build_requirements.iter().map(|found| format!("{} {}", found.name, found.version)).collect();
     assert_eq!(names, ["helper 1.0", "later 1.0"]);
 
     let (hooks, second, again) = place.build(&place.bench(&[]));
     assert_eq!((hooks, second), (vec![], first));
-    let Origin::Built { source, sha256, build_requirements, locked, path_dependent, .. } = origin else {
+    let Obtained::Built { source, sha256, build_requirements, locked, path_dependent, .. } = obtained else {
         panic!("it was built")
     };
     let made = Made::Before;
-    assert_eq!(again, Origin::Built { source, sha256, build_requirements, locked, made, path_dependent });
+    assert_eq!(again, Obtained::Built { source, sha256, build_requirements, locked, made, path_dependent });
     // Where there is no virtual environment to be had, none is needed.
     let mut bench = place.bench(&[]);
     bench.install = Box::new(|_, _, _| panic!("a build requirement was installed"));
@@ -211,10 +211,10 @@ fn builds_in_the_same_directory_whatever_the_scratch_directory_is_called() {
         bench.surroundings.cache = place.path(cache);
         place.build(&bench)
     };
-    let ((first_hooks, first, origin), (second_hooks, second, _)) = (build("one"), build("two"));
+    let ((first_hooks, first, obtained), (second_hooks, second, _)) = (build("one"), build("two"));
     assert_eq!((first_hooks.len(), second_hooks.len()), (2, 2), "both were built");
     assert_eq!(first, second);
-    let Origin::Built { path_dependent, .. } = origin else { panic!("it was built") };
+    let Obtained::Built { path_dependent, .. } = obtained else { panic!("it was built") };
     assert_eq!(path_dependent, ["found.txt"]);
     // Nothing is left of the directory.
     let left = std::fs::read_dir(place.path("tmp")).unwrap().map(|entry| entry.unwrap().file_name());

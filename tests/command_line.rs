@@ -189,6 +189,7 @@ fn json_report_has_this_shape() {
         "pythons": ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"],
         "resolver": "the wheels at hand",
         "lock": null,
+        "built": [],
         "runs_on": ANYWHERE.trim(),
         "sha256": Sha256Digest::of(&output),
         "size": output.len(),

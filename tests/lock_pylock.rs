@@ -769,3 +769,19 @@ fn refuses_builds_that_do_not_hold_together() {
         assert_eq!(tamper(&place, &lock, right, wrong), message);
     }
 }
+
+#[test]
+fn a_stale_lock_is_made_anew_for_whom_it_was_made() {
+    let place = Place::new();
+    let own = "[tool.pyzpack]\nlock-version = 1\ninputs = \"sha256:00\"\n";
+    let entry = entry("a", "1", "");
+    for (header, rest, command) in [
+        ("", "", "pyzpack lock"),
+        ("", own, "pyzpack lock --universal"),
+        ("environments = [\"sys_platform == 'linux'\"]", own, "pyzpack lock"),
+    ] {
+        let lock = place.read(&document(header, &format!("{entry}{rest}"))).unwrap();
+        let hint = lock.stale("it changed").hint();
+        assert_eq!(hint, Some(format!("run `{command}`, then build again")));
+    }
+}

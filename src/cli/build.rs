@@ -120,6 +120,7 @@ pub(super) fn describe(planned: &Planned) -> Value {
         },
         "python": planned.interpreter.executable,
         "distributions": manifest.wheels,
+        "lock": manifest.recipe.lock,
         "built": planned.collected.builds,
         "files": manifest.files.len(),
     })

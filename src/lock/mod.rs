@@ -349,15 +349,15 @@ impl Lock {
             }
             _ => None,
         };
-        // One that names no environments is for all of them.
-        let universal = self.format == LockFormat::Pylock && self.environments.is_empty();
+        // Of pyzpack's own, which have `inputs`, those that name no environment are for all.
+        let universal = self.inputs.is_some() && self.environments.is_empty();
         let command = if universal { "pyzpack lock --universal" } else { self.format.command() };
         format!("{command}{}", named.unwrap_or_default())
     }
 
     /// That it says something else than the project, and what makes it anew.
     pub fn stale(&self, reason: impl Into<String>) -> LockError {
-        LockError::stale(&self.path, reason, &self.command())
+        LockError::stale(&self.path, reason, self.command())
     }
 }
 

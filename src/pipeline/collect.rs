@@ -24,7 +24,7 @@ use crate::surroundings::Surroundings;
 use crate::target::{Closure, Requirement, RequirementSource, Target};
 use crate::urls::path_of_file_url;
 use crate::wheel::build::{BuildRequirement, Known, Source};
-use crate::wheel::collect::{self as workshop, CollectError, Made, Workshop};
+use crate::wheel::collect::{CollectError, Made, Obtained, Workshop};
 use crate::wheel::locked::{BuildLock, Unlocked};
 use crate::wheel::{BuiltFrom, CollectedWheel, Origin, VerifiedWheel, WheelError, WheelInput, repack, verify_wheels};
 
@@ -366,7 +366,7 @@ impl Collector<'_> {
         from: BuiltFrom,
         gathered: &mut Gathered,
     ) -> Result<VerifiedWheel, Error> {
-        let workshop::Origin::Built { build_requirements, locked, made, path_dependent, .. } = &built.origin else {
+        let Obtained::Built { build_requirements, locked, made, path_dependent, .. } = &built.obtained else {
             unreachable!("only what was built is packed anew");
         };
         let filename = &built.filename;
@@ -381,7 +381,7 @@ impl Collector<'_> {
                 self.observer.detail(&format!("`{filename}` was built elsewhere, and stands for {}", from.uri));
             }
         }
-        gathered.unpinned.add_build_requirements(&built.origin);
+        gathered.unpinned.add_build_requirements(&built.obtained);
         let directory = self.scratch.subdirectory("canonical")?;
         let (source, source_sha256) = (from.uri.clone(), from.sha256);
         let wheel = repack(&built.path, from, &directory, self.epoch, &self.settings.limits)?;
@@ -404,15 +404,15 @@ impl Collector<'_> {
         &self,
         collected: Vec<CollectedWheel>,
         hashes: &AllowedHashes,
-        given: impl Fn(&workshop::Origin) -> Origin,
+        given: impl Fn(&Obtained) -> Origin,
         gathered: &mut Gathered,
     ) -> Result<Vec<VerifiedWheel>, Error> {
         self.observer.begin(Stage::Verify, &format!("checking {}", count(collected.len(), "wheel")));
         let mut checked = Vec::new();
         let mut wheel_inputs = Vec::new();
         for wheel in collected {
-            let workshop::Origin::Built { source, sha256, .. } = &wheel.origin else {
-                let origin = given(&wheel.origin);
+            let Obtained::Built { source, sha256, .. } = &wheel.obtained else {
+                let origin = given(&wheel.obtained);
                 wheel_inputs.push(WheelInput { path: wheel.path, expected: wheel.sha256, origin });
                 continue;
             };

@@ -16,7 +16,7 @@ use crate::surroundings::Surroundings;
 use crate::target::{
     Closure, ClosureError, Demand, DistributionFacts, Requirement, Requirer, Target, close, specifiers_contain,
 };
-use crate::wheel::collect::{self as workshop, CollectError};
+use crate::wheel::collect::{CollectError, Made, Obtained};
 use crate::wheel::locked::LockedRequirements;
 use crate::wheel::{CollectedWheel, Origin, VerifiedWheel};
 
@@ -295,15 +295,15 @@ fn built_beforehand(one: &Selected<'_>, finder: &Finder<'_>) -> Option<Collected
         _ => return None,
     };
     let (filename, path) = finder.find_built(one.package)?;
-    let origin = workshop::Origin::Built {
+    let obtained = Obtained::Built {
         source,
         sha256,
         build_requirements: Vec::new(),
         locked: true,
-        made: workshop::Made::Elsewhere,
+        made: Made::Elsewhere,
         path_dependent: Vec::new(),
     };
-    Some(CollectedWheel { name: one.package.name.clone(), filename, path, sha256: None, origin })
+    Some(CollectedWheel { name: one.package.name.clone(), filename, path, sha256: None, obtained })
 }
 
 /// Requirements that name what no other requirement reaches: a lock may hold more than metadata asks for.

@@ -7,7 +7,7 @@ use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::resolve::{Location, Resolved};
 use crate::target::{Requirement, RequirementSource};
-use crate::wheel::collect::{CollectError, Origin};
+use crate::wheel::collect::{CollectError, Obtained};
 
 /// Names in one message; the rest is counted.
 const LISTED: usize = 4;
@@ -107,8 +107,8 @@ impl Unpinned {
     }
 
     /// Takes in what a wheel was built with, where no lock said it.
-    pub(super) fn add_build_requirements(&mut self, origin: &Origin) {
-        let Origin::Built { build_requirements, locked: false, .. } = origin else { return };
+    pub(super) fn add_build_requirements(&mut self, obtained: &Obtained) {
+        let Obtained::Built { build_requirements, locked: false, .. } = obtained else { return };
         let fetched = build_requirements.iter().filter(|requirement| !requirement.at_hand);
         self.build_requirements.extend(fetched.map(|requirement| requirement.name.clone()));
     }

@@ -9,7 +9,7 @@ use crate::names::PackageName;
 use crate::resolve::{self, Request};
 use crate::settings::UnpinnedPolicy;
 use crate::target::{DistributionFacts, Requirement, close};
-use crate::wheel::collect::{self as workshop, CollectError};
+use crate::wheel::collect::{CollectError, Obtained};
 use crate::wheel::{Origin, VerifiedWheel};
 
 use super::Stage;
@@ -90,8 +90,8 @@ impl Collector<'_> {
         self.observer.begin(Stage::Fetch, &format!("fetching {}", count(packages.len(), "distribution")));
         let advance = |done, total| self.observer.advance(done, total);
         let collected = self.workshop.materialise(packages, &advance, &[])?;
-        let given = |origin: &workshop::Origin| match origin {
-            workshop::Origin::Local => Origin::Local,
+        let given = |obtained: &Obtained| match obtained {
+            Obtained::Local => Origin::Local,
             _ => Origin::Index,
         };
         at_hand.extend(self.check_collected(collected, &needed.hashes, given, gathered)?);

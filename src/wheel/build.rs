@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::backend::{BUILD, Backend};
 use super::build_error::BuildError;
 use super::built::{Entry, Ingredients, Kept};
-use super::collect::{CollectError, CollectedWheel, Made, Origin, Workshop};
+use super::collect::{CollectError, CollectedWheel, Made, Obtained, Workshop};
 use super::locked::{LockedRequirements, Unlocked, Unmet};
 use super::source_facts::{BuildSystem, Identity};
 use super::traces::find_path;
@@ -84,13 +84,13 @@ pub struct BuildRequirement {
 
 impl BuildRequirement {
     fn of(wheel: &CollectedWheel) -> Self {
-        let built = matches!(wheel.origin, Origin::Built { .. });
+        let built = matches!(wheel.obtained, Obtained::Built { .. });
         Self {
             name: wheel.name.clone(),
             version: version_of(&wheel.filename).to_owned(),
             filename: wheel.filename.clone(),
             sha256: wheel.sha256.filter(|_| !built),
-            at_hand: wheel.origin == Origin::Local,
+            at_hand: wheel.obtained == Obtained::Local,
         }
     }
 }
@@ -296,8 +296,13 @@ impl Prepared<'_> {
         let directory = self.workshop.scratch.subdirectory("built")?;
         if let Some((kept, path)) = self.take(&mut wheels, room.as_deref(), &directory)? {
             self.check_name(&kept.name)?;
-            let wheel =
-                CollectedWheel { name: kept.name, filename: kept.filename, path, sha256: None, origin: Origin::Local };
+            let wheel = CollectedWheel {
+                name: kept.name,
+                filename: kept.filename,
+                path,
+                sha256: None,
+                obtained: Obtained::Local,
+            };
             return Ok(self.finish(wheel, &wheels, kept.path_dependent, Made::Before));
         }
 
@@ -319,7 +324,7 @@ impl Prepared<'_> {
         self.check_name(&name)?;
         let path = directory.join(&filename);
         fs_err::rename(built, &path).map_err(write)?;
-        let wheel = CollectedWheel { name, filename, path, sha256: None, origin: Origin::Local };
+        let wheel = CollectedWheel { name, filename, path, sha256: None, obtained: Obtained::Local };
         if let (Some(first), Some(entry)) = (first, self.entry(&wheels)) {
             first.keep_asked(&asked);
             entry.keep(&wheel, &path_dependent, room.fixed());
@@ -355,7 +360,7 @@ impl Prepared<'_> {
     ) -> CollectedWheel {
         let mut build_requirements: Vec<BuildRequirement> = wheels.iter().map(BuildRequirement::of).collect();
         build_requirements.sort();
-        let origin = Origin::Built {
+        let obtained = Obtained::Built {
             source: self.recorded,
             sha256: self.sha256,
             build_requirements,
@@ -363,7 +368,7 @@ impl Prepared<'_> {
             made,
             path_dependent,
         };
-        CollectedWheel { origin, ..wheel }
+        CollectedWheel { obtained, ..wheel }
     }
 
     fn entry(&self, wheels: &[CollectedWheel]) -> Option<Entry> {
@@ -398,7 +403,7 @@ impl Prepared<'_> {
 
     /// Takes the digests of wheels that lie here, and refuses one that has another than it must.
     fn prove(&self, wheels: &mut [CollectedWheel]) -> Result<(), BuildError> {
-        for wheel in wheels.iter_mut().filter(|wheel| !matches!(wheel.origin, Origin::Fetched(_))) {
+        for wheel in wheels.iter_mut().filter(|wheel| !matches!(wheel.obtained, Obtained::Fetched(_))) {
             let digest = fs_err::File::open(&wheel.path).and_then(Sha256Digest::of_reader);
             let found = digest.map_err(|source| BuildError::Write { label: self.label.clone(), source })?;
             if let Some(expected) = wheel.sha256.replace(found).filter(|expected| *expected != found) {

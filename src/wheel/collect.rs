@@ -93,13 +93,14 @@ pub struct CollectedWheel {
     pub path: PathBuf,
     /// The digest that it must have, where one is known; that of a fetched file was checked.
     pub sha256: Option<Sha256Digest>,
-    /// Where it comes from.
-    pub origin: Origin,
+    /// How it was come by.
+    pub obtained: Obtained,
 }
 
-/// Where a wheel comes from.
+/// How a wheel was come by in this run. What its bytes may be told to come from, a lock has a say in
+/// ([`Origin`](super::Origin)).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum Obtained {
     /// From a server; the URL, without credentials and query.
     Fetched(String),
     /// From a directory of this machine.
@@ -296,12 +297,12 @@ impl Workshop<'_> {
             begun.push(match artifact {
                 Artifact::Wheel(file) => {
                     let fetched = fetched.next().expect("every file was fetched");
-                    let origin = match &file.location {
-                        Location::Url(_) => Origin::Fetched(file.location.shown()),
-                        Location::Path(_) => Origin::Local,
+                    let obtained = match &file.location {
+                        Location::Url(_) => Obtained::Fetched(file.location.shown()),
+                        Location::Path(_) => Obtained::Local,
                     };
                     let (filename, path, sha256) = (file.filename, fetched.path, fetched.sha256);
-                    Begun::Whole(Box::new(CollectedWheel { name, filename, path, sha256, origin }))
+                    Begun::Whole(Box::new(CollectedWheel { name, filename, path, sha256, obtained }))
                 }
                 Artifact::Sdist { file, subdirectory } => {
                     let path = fetched.next().expect("every file was fetched").path;

@@ -2,24 +2,77 @@
 //! without running anything.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::digest::Sha256Digest;
 use crate::error::Error;
-use crate::lock::{EarlierLock, Lock, LockFormat};
+use crate::lock::{EarlierLock, Lock, LockError, LockFormat};
 use crate::names::PackageName;
 use crate::project::pyproject::{Project, ProjectError};
 use crate::redact::redact_url;
-use crate::target::{Requirement, RequirementSource, specifiers_contain};
+use crate::surroundings::Surroundings;
+use crate::target::{Marker, Requirement, RequirementSource, specifiers_contain};
 
 use super::super::collect::describe_file;
 use super::super::inputs::{Inputs, SourceKind};
+use super::super::workshop::choose_target;
 use super::scopes::StaticProject;
+use super::{Coverage, LockSettings, lock_path};
 
 /// What the digest is taken over, beside the rules for it: another number when they change.
 const RULES: u8 = 1;
+
+/// Tells whether the lock that `settings` would write is there and still right; nothing is resolved or written.
+///
+/// # Errors
+/// [`LockError::Stale`] where it has to be made anew; what else is wrong with the inputs.
+pub fn check(settings: &LockSettings, world: &Surroundings) -> Result<PathBuf, Error> {
+    let build = &settings.build;
+    let inputs = Inputs::read_to_lock(build, world)?;
+    let path = lock_path(settings, &inputs)?;
+    let stale = |reason: String| -> Error {
+        let universal = if settings.coverage == Coverage::Universal { " --universal" } else { "" };
+        let script = match inputs.sources.first() {
+            Some(SourceKind::Script { path, .. }) => {
+                format!(" {}", path.strip_prefix(&build.directory).unwrap_or(path).display())
+            }
+            _ => String::new(),
+        };
+        Box::new(LockError::stale(&path, reason, format!("pyzpack lock{universal}{script}"))).into()
+    };
+    let Some(lock) = EarlierLock::read(&path) else {
+        let there = if path.is_file() { "it cannot be read" } else { "it is not there" };
+        return Err(stale(there.to_owned()));
+    };
+    let Some(recorded) = lock.inputs else {
+        return Err(stale("another tool wrote it, and it does not say what it was made for".to_owned()));
+    };
+    if recorded != inputs_digest(&inputs)? {
+        let found = find_difference(&inputs, &lock);
+        return Err(stale(found.unwrap_or_else(|| CHANGED.to_owned())));
+    }
+    for (kind, asked, known) in [("extra", &build.extras, &lock.extras), ("group", &build.groups, &lock.groups)] {
+        if let Some(name) = asked.iter().find(|name| !known.contains(*name)) {
+            return Err(stale(format!("it has no {kind} `{name}`")));
+        }
+    }
+    if lock.environments.is_empty() {
+        return Ok(path);
+    }
+    let environments: Vec<String> = lock.environments.iter().map(ToString::to_string).collect();
+    let environments = environments.join("; ");
+    if settings.coverage == Coverage::Universal {
+        return Err(stale(format!("it is for one target alone ({environments})")));
+    }
+    let target = choose_target(build, &inputs.find_interpreter(build, world)?)?;
+    let applies = |marker: &Marker| target.applies(marker, &BTreeSet::new()).unwrap_or(false);
+    if lock.environments.iter().any(applies) {
+        return Ok(path);
+    }
+    Err(stale(format!("it is not for {target}, but for {environments}")))
+}
 
 /// The digest of what has to be locked: requirements, extras, groups, demands on Python's version and build
 /// requirements. Spelling, order, comments and everything else that a project says of itself leave it alone; so do the

@@ -6,6 +6,7 @@
 //! of them choose different versions; which of them needs a package is then asked of each alone, and becomes its marker.
 
 mod builds;
+mod coverage;
 mod entries;
 mod freshness;
 mod scopes;
@@ -14,8 +15,6 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-
-use pep440_rs::{Operator, Version, VersionSpecifiers};
 
 use crate::archive::Epoch;
 use crate::digest::Sha256Digest;
@@ -30,13 +29,14 @@ use crate::python::environment::resolver_environment;
 use crate::resolve::{Extent, PinRequest, Pinned, Pinning, Preferred, Request, ResolveError, TargetOverride, pin};
 use crate::settings::{BuildSettings, EpochChoice};
 use crate::surroundings::Surroundings;
-use crate::target::{Marker, PythonMinor, Target};
+use crate::target::{Marker, Target};
 use crate::wheel::build::{Known, Source};
 use crate::wheel::collect::{CollectError, Workshop};
 use crate::wheel::locked::BuildLock;
 use crate::wheel::{Origin, VerifiedWheel, WheelInput, verify_wheel};
 
 use self::builds::{BuildLocker, BuildSource, ToBuild};
+use self::coverage::{default_python, environment, lowest_python};
 use self::entries::{Merged, canonical, complete_digests, entry, restrict};
 use self::scopes::{Scopes, StaticProject, read_scopes};
 use super::collect::RESOLVE_TIMEOUT;
@@ -45,7 +45,8 @@ use super::pins::AllowedHashes;
 use super::workshop::{Commission, choose_target, with_workshop};
 use super::{Observer, Stage};
 
-pub use freshness::{find_staleness, inputs_digest};
+pub use coverage::Coverage;
+pub use freshness::{check, find_staleness, inputs_digest};
 
 /// What to lock, and how.
 #[derive(Debug, Clone)]
@@ -58,15 +59,6 @@ pub struct LockSettings {
     pub coverage: Coverage,
     /// What becomes of the versions of an earlier lock.
     pub versions: Versions,
-}
-
-/// For which platforms and Pythons is locked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Coverage {
-    /// For one.
-    Target,
-    /// For all that the project allows.
-    Universal,
 }
 
 /// What becomes of the versions of an earlier lock.
@@ -134,7 +126,7 @@ pub fn lock(settings: &LockSettings, world: &Surroundings, observer: &dyn Observ
         let locker = Locker { settings, world, observer, inputs, path, workshop, target, earlier };
         let (draft, resolver) = locker.draft()?;
         let written = write(&draft, locker.directory(), settings, target, resolver)?;
-        tell_others(&written.path, &inputs, observer);
+        tell_others(&written.path, inputs, observer);
         Ok(written)
     })
 }
@@ -157,58 +149,6 @@ fn tell_others(path: &Path, inputs: &Inputs, observer: &dyn Observer) {
     }
     let others = others.join("`, `");
     observer.warn(&format!("`{others}` was not read, and is a lock too: build with `--lock {own}`"));
-}
-
-/// Tells whether the lock that `settings` would write is there and still right; nothing is resolved or written.
-///
-/// # Errors
-/// [`LockError::Stale`] where it has to be made anew; what else is wrong with the inputs.
-pub fn check(settings: &LockSettings, world: &Surroundings) -> Result<PathBuf, Error> {
-    let build = &settings.build;
-    let inputs = Inputs::read_to_lock(build, world)?;
-    let path = lock_path(settings, &inputs)?;
-    let stale = |reason: String| -> Error {
-        let universal = if settings.coverage == Coverage::Universal { " --universal" } else { "" };
-        let script = match inputs.sources.first() {
-            Some(SourceKind::Script { path, .. }) => {
-                format!(" {}", path.strip_prefix(&build.directory).unwrap_or(path).display())
-            }
-            _ => String::new(),
-        };
-        let command = format!("pyzpack lock{universal}{script}");
-        Box::new(LockError::Stale { path: path.clone(), reason, command }).into()
-    };
-    let Some(lock) = EarlierLock::read(&path) else {
-        let there = if path.is_file() { "it cannot be read" } else { "it is not there" };
-        return Err(stale(there.to_owned()));
-    };
-    let Some(recorded) = lock.inputs else {
-        return Err(stale("another tool wrote it, and it does not say what it was made for".to_owned()));
-    };
-    if recorded != inputs_digest(&inputs)? {
-        let found = freshness::find_difference(&inputs, &lock);
-        return Err(stale(found.unwrap_or_else(|| freshness::CHANGED.to_owned())));
-    }
-    for (kind, asked, known) in [("extra", &build.extras, &lock.extras), ("group", &build.groups, &lock.groups)] {
-        if let Some(name) = asked.iter().find(|name| !known.contains(*name)) {
-            return Err(stale(format!("it has no {kind} `{name}`")));
-        }
-    }
-    if lock.environments.is_empty() {
-        return Ok(path);
-    }
-    let environments: Vec<String> = lock.environments.iter().map(ToString::to_string).collect();
-    let environments = environments.join("; ");
-    if settings.coverage == Coverage::Universal {
-        return Err(stale(format!("it is for one target alone ({environments})")));
-    }
-    let platform = build.platform.as_deref().map(str::parse).transpose()?;
-    let target = inputs.find_interpreter(build, world)?.target.overridden(build.target_python, platform.as_ref());
-    let applies = |marker: &Marker| target.applies(marker, &BTreeSet::new()).unwrap_or(false);
-    if lock.environments.iter().any(applies) {
-        return Ok(path);
-    }
-    Err(stale(format!("it is not for {target}, but for {environments}")))
 }
 
 /// The file that is written, with its directory's links resolved.
@@ -503,60 +443,11 @@ fn readable(_file: &std::fs::File) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The environment that a target is, as far as other machines may be the same: no patch release, no kernel.
-fn environment(target: &Target) -> Marker {
-    let environment = &target.environment;
-    let text = format!(
-        "implementation_name == '{}' and python_version == '{}' and sys_platform == '{}' and platform_machine == '{}'",
-        environment.implementation_name,
-        environment.python_version,
-        environment.sys_platform,
-        environment.platform_machine,
-    );
-    text.parse().expect("comparisons joined by `and` make a marker")
-}
-
-/// The Pythons that a lock is for where nothing that is locked says.
-fn default_python(universal: bool, own: PythonMinor) -> VersionSpecifiers {
-    let text = if universal { format!(">={own}") } else { format!("=={own}.*") };
-    text.parse().expect("a version makes a specifier")
-}
-
-/// The lowest Python that specifiers allow, as they write it.
-fn lowest_python(specifiers: &VersionSpecifiers) -> Version {
-    let bounds = specifiers.iter().filter(|specifier| {
-        use Operator::{Equal, EqualStar, GreaterThan, GreaterThanEqual, TildeEqual};
-        matches!(specifier.operator(), Equal | EqualStar | GreaterThan | GreaterThanEqual | TildeEqual)
-    });
-    let oldest = PythonMinor::OLDEST;
-    let oldest = Version::new([u64::from(oldest.major), u64::from(oldest.minor)]);
-    bounds.map(|specifier| specifier.version().clone()).chain([oldest]).max().expect("there is the oldest")
-}
-
 impl AllowedHashes {
     /// Refuses packages of which no digest is listed, where every one needs one.
     fn bind_pinned(&self, packages: &[Pinned]) -> Result<(), CollectError> {
         let unlisted = packages.iter().filter(|package| self.is_required() && self.of(&package.name).is_none());
         let names: Vec<String> = unlisted.map(|package| package.name.to_string()).collect();
         if names.is_empty() { Ok(()) } else { Err(CollectError::Unhashed(names.join(", "))) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_the_lowest_python() {
-        for (specifiers, lowest) in [
-            (">=3.9", "3.9"),
-            (">=3.9.1,<4", "3.9.1"),
-            ("<4", "3.8"),
-            ("~=3.10", "3.10"),
-            ("==3.11.*", "3.11"),
-            (">=2.7,!=3.0.*", "3.8"),
-        ] {
-            assert_eq!(lowest_python(&specifiers.parse().unwrap()).to_string(), lowest, "{specifiers}");
-        }
     }
 }
