@@ -113,7 +113,6 @@ pub(super) fn describe(planned: &Planned) -> Value {
         "runs_on": application.runs_on,
         "notes": application.notes,
         "resolver": planned.collected.resolver,
-        "lock": manifest.recipe.lock,
         "unpinned": {
             "distributions": unpinned.distributions,
             "build_requirements": unpinned.build_requirements,
