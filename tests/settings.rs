@@ -144,6 +144,22 @@ fn mistyped_variables_are_named() {
 }
 
 #[test]
+fn of_options_that_exclude_each_other_the_stronger_layer_decides() {
+    let place = Place::new();
+    place.write(PROJECT);
+    place.write(&[("my_app.py", "def main(): ...\ndef other(): ...\n")]);
+    let entry = |arguments: &[&str], environment: &[(&str, &str)]| built(&place, arguments, environment, "entry_point");
+    let variable = [("PYZPACK_ENTRY_POINT", "my_app:other")];
+    assert_eq!(entry(&["-c", "my-app"], &variable), "my_app:main");
+    assert_eq!(entry(&["-e", "my_app:other"], &[("PYZPACK_CONSOLE_SCRIPT", "my-app")]), "my_app:other");
+    place.write(&[("pyproject.toml", &format!("{PYPROJECT}[tool.pyzpack]\nconsole-script = \"my-app\"\n"))]);
+    assert_eq!(entry(&[], &variable), "my_app:other");
+    let both = [variable[0], ("PYZPACK_CONSOLE_SCRIPT", "my-app")];
+    let message = "error: `--console-script` and `--entry-point` exclude each other\n";
+    assert_eq!(place.run_with(&["build", "--offline"], &both), Ended::new(2, "", message));
+}
+
+#[test]
 fn what_was_not_pinned_is_said_in_one_line() {
     let git = |place: &Place, arguments: &[&str]| {
         let output = std::process::Command::new("git")

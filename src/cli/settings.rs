@@ -1,5 +1,6 @@
 //! From arguments, environment and `[tool.pyzpack]` to [`BuildSettings`]: the first that says something wins.
 
+use std::cmp::Ordering;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -84,7 +85,16 @@ struct Layers<'a> {
 /// A value and where it was given.
 struct Given<T> {
     value: T,
+    layer: Layer,
     place: String,
+}
+
+/// Where a value can be given, the weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Layer {
+    Table,
+    Environment,
+    Arguments,
 }
 
 /// A build's settings, and what the user should know of them.
@@ -276,7 +286,11 @@ impl Layers<'_> {
 
     fn text(&self, name: &'static str) -> Result<Option<Given<String>>, SettingsError> {
         if let Some(value) = self.argument(name) {
-            return Ok(Some(Given { value: value.clone(), place: format!("option --{name}") }));
+            return Ok(Some(Given {
+                value: value.clone(),
+                layer: Layer::Arguments,
+                place: format!("option --{name}"),
+            }));
         }
         let option = BuildOption::named(name).expect("every setting is in the table");
         let variable = option.variable();
@@ -285,11 +299,11 @@ impl Layers<'_> {
             let value = value.to_str().ok_or_else(|| refuse(place.clone(), "it is not UTF-8"))?;
             // An empty variable is a way to unset it; an empty time would be a silent default.
             if !value.is_empty() || name == "source-date-epoch" {
-                return Ok(Some(Given { value: value.to_owned(), place }));
+                return Ok(Some(Given { value: value.to_owned(), layer: Layer::Environment, place }));
             }
         }
         let value = self.table.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        Ok(value.map(|value| Given { value, place: self.key_place(name) }))
+        Ok(value.map(|value| Given { value, layer: Layer::Table, place: self.key_place(name) }))
     }
 
     fn parse<T>(
@@ -297,7 +311,7 @@ impl Layers<'_> {
         name: &'static str,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<Option<T>, SettingsError> {
-        let Some(Given { value, place }) = self.text(name)? else { return Ok(None) };
+        let Some(Given { value, place, .. }) = self.text(name)? else { return Ok(None) };
         read(&value).map(Some).map_err(|reason| refuse(place, reason))
     }
 
@@ -353,16 +367,17 @@ impl Layers<'_> {
 
     fn entry(&self) -> Result<EntryChoice, SettingsError> {
         // On one layer both would contradict each other; on different layers the stronger one decides.
-        let argument = |name: &str| self.argument(name).is_some();
-        if argument("console-script") && argument("entry-point") {
-            return Err(SettingsError::Exclusive("console-script", "entry-point"));
-        }
-        let script = self.text("console-script")?.filter(|_| !argument("entry-point"));
-        let object = self.text("entry-point")?.filter(|_| !argument("console-script"));
+        let (script, object) = match (self.text("console-script")?, self.text("entry-point")?) {
+            (Some(script), Some(object)) => match script.layer.cmp(&object.layer) {
+                Ordering::Equal => return Err(SettingsError::Exclusive("console-script", "entry-point")),
+                Ordering::Greater => (Some(script), None),
+                Ordering::Less => (None, Some(object)),
+            },
+            either => either,
+        };
         match (script, object) {
-            (Some(_), Some(_)) => Err(SettingsError::Exclusive("console-script", "entry-point")),
-            (Some(script), None) => Ok(EntryChoice::ConsoleScript(script.value)),
-            (None, Some(Given { value, place })) => {
+            (Some(script), _) => Ok(EntryChoice::ConsoleScript(script.value)),
+            (None, Some(Given { value, place, .. })) => {
                 value.parse().map(EntryChoice::Object).map_err(|error| refuse(place, error.to_string()))
             }
             (None, None) => Ok(EntryChoice::OnlyScript),
@@ -371,9 +386,11 @@ impl Layers<'_> {
 
     /// The time of every entry. `commit` is no value of `SOURCE_DATE_EPOCH`, which other tools read too.
     fn epoch(&self, notes: &mut Vec<String>) -> Result<EpochChoice, SettingsError> {
-        let Some(Given { value, place }) = self.text("source-date-epoch")? else { return Ok(EpochChoice::default()) };
+        let Some(Given { value, layer, place }) = self.text("source-date-epoch")? else {
+            return Ok(EpochChoice::default());
+        };
         if value == "commit" {
-            return if place.starts_with("environment") {
+            return if layer == Layer::Environment {
                 let reason = "`commit` is for the option --source-date-epoch and its key in [tool.pyzpack]";
                 Err(refuse(place, reason))
             } else {
