@@ -138,7 +138,7 @@ impl Workshop<'_> {
         let identity = Identity::read(&tree.join(&project), known);
         let set = match (&identity.name, source) {
             (Some(name), _) => self.build_lock.find(name, identity.version.as_ref()),
-            (None, Source::Directory { .. }) => self.build_lock.find_unnamed(),
+            (None, Source::Project(_) | Source::Directory { .. }) => self.build_lock.find_unnamed(),
             (None, _) => None,
         };
         let sha256 = if let Source::Sdist { sha256, .. } = source { *sha256 } else { None };

@@ -34,7 +34,11 @@ def read_project():
         "version": value("version"),
         "requires_python": value("requires-python"),
         "dependencies": re.findall(r'"([^"]*)"', dependencies.group(1)) if dependencies else [],
-        "extras": re.findall(r'^(\S+) = \["(.*)"\]$', extras.group(1), re.M) if extras else [],
+        "extras": [
+            (extra, requirement)
+            for extra, listed in re.findall(r"^(\S+) = \[(.*)\]$", extras.group(1) if extras else "", re.M)
+            for requirement in re.findall(r'"([^"]*)"', listed)
+        ],
         "scripts": re.findall(r'^(\S+) = "(.*)"$', scripts.group(1), re.M) if scripts else [],
     }
 
