@@ -145,7 +145,7 @@ def test_a_lock_that_lacks_what_the_project_requires_is_stale(pyzpack: Pyzpack, 
     assert message.splitlines() == [
         f"error: `{world.project}/pylock.toml` is stale: pyproject.toml requires `lib`, and it has no entry of that"
         " name for this target",
-        "hint: run `pyzpack lock --universal`, then build again",
+        "hint: run `pyzpack lock`, then build again",
     ]
     assert world.index.requests == []
 
