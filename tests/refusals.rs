@@ -185,13 +185,13 @@ fn wheels_that_do_not_fit_or_are_not_whole() {
          hint: fetch the wheel again; if it stays refused, ask its publisher for one that follows the specification\n"
     );
     let windows = place.run(&["build", "./win-1.0-py3-none-win_amd64.whl"]);
-    let message = "error: requirement `win` of the application: no wheel of \
+    let message = "error: requirement `win @ win-1.0-py3-none-win_amd64.whl` of the application: no wheel of \
                    win 1.0 fits CPython 3.";
     assert!(windows.stderr.starts_with(message), "{}", windows.stderr);
     assert!(windows.stderr.ends_with("; found py3-none-win_amd64\n"), "{}", windows.stderr);
     assert_eq!(windows.status, 1);
     let old = place.run(&["build", "./old-1.0-py3-none-any.whl"]);
-    let message = "error: requirement `old` of the application: old 1.0 needs Python <3.8, the target is ";
+    let message = "error: requirement `old @ old-1.0-py3-none-any.whl` of the application: old 1.0 needs Python <3.8, the target is ";
     assert!(old.stderr.starts_with(message), "{}", old.stderr);
     let hint = "\nhint: choose another Python with --python or --target-python\n";
     assert!(old.stderr.ends_with(hint), "{}", old.stderr);

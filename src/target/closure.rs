@@ -373,8 +373,11 @@ impl fmt::Display for Requirer {
 impl fmt::Display for Demand {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.requirement.to_string();
-        // What is at hand is told by its name: its path is one of a moment.
-        let requirement = text.split_once(" @ file:").map_or(text.as_str(), |(name, _)| name);
-        write!(formatter, "requirement `{requirement}` of {}", self.required_by)
+        // What is at hand is told by its file's name: its path may be one of a moment.
+        let shortened = text.split_once(" @ file:").map(|(name, path)| {
+            let file = path.rsplit('/').next().unwrap_or(path);
+            format!("{name} @ {file}")
+        });
+        write!(formatter, "requirement `{}` of {}", shortened.unwrap_or(text), self.required_by)
     }
 }
