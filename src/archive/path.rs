@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use icu_normalizer::ComposingNormalizerBorrowed;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// A relative path with `/` between its segments that is safe to unpack anywhere, and means one file everywhere.
 ///
@@ -64,7 +64,7 @@ impl ArchivePath {
             }
         }
         name.split('/').try_for_each(check_segment)?;
-        if !name.is_ascii() && !ComposingNormalizerBorrowed::new_nfc().is_normalized(&name) {
+        if !name.is_ascii() && !is_nfc(&name) {
             return Err(PathFault::NotNfc);
         }
         Ok(Self(name))
@@ -105,8 +105,7 @@ pub(crate) fn fold(name: &str) -> String {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
     }
-    let folded: String = name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect();
-    ComposingNormalizerBorrowed::new_nfc().normalize(&folded).into_owned()
+    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
 }
 
 fn check_segment(segment: &str) -> Result<(), PathFault> {
