@@ -1,21 +1,14 @@
-//! Looking into a `.pyz` of ours: its structure is read strictly, its manifest parsed, nothing of it run.
+//! Looking into a `.pyz` of ours: every file is the one that the manifest names; nothing of it is run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::archive::{Limits, Profile, ReadError, Source, Unpacker, ZipEntry, ZipFault, ZipStructure, read_structure};
+use crate::archive::{ReadError, Unpacker, ZipFault};
 use crate::digest::Sha256Digest;
-use crate::evidence::{MANIFEST_PATH, Manifest, ManifestFile};
-use crate::status::{Explain, Status};
-
-/// A manifest larger than this is refused; 300 bytes a file, for as many files as payloads hold.
-const MANIFEST_LIMIT: u64 = 256 << 20;
-
-/// The longest first line: `#!`, 127 bytes, a newline.
-const FIRST_LINE: u64 = 130;
+use crate::evidence::{Manifest, ManifestFile};
+use crate::finished::{FinishedError, FinishedPyz};
 
 /// What a `.pyz` says of itself.
 #[derive(Debug)]
@@ -30,107 +23,24 @@ pub struct Inspected {
     pub sha256: Sha256Digest,
 }
 
-/// Why a file cannot be looked into.
-#[derive(Debug, thiserror::Error)]
-pub enum InspectError {
-    /// It cannot be read.
-    #[error("cannot read `{path}`: {error}")]
-    Read {
-        /// The file.
-        path: String,
-        /// Why.
-        error: io::Error,
-    },
-    /// It is no zip in format 1.
-    #[error("`{path}` is not a .pyz of pyzpack: {error}")]
-    NotOurs {
-        /// The file.
-        path: String,
-        /// What is wrong.
-        error: ReadError,
-    },
-    /// It has no manifest.
-    #[error("`{0}` is not a .pyz of pyzpack: it has no `{MANIFEST_PATH}`")]
-    NoManifest(String),
-    /// It does not hold the files that its manifest names.
-    #[error("`{path}` does not hold what its manifest names: {error}")]
-    Differs {
-        /// The file.
-        path: String,
-        /// What differs.
-        error: ReadError,
-    },
-    /// Its manifest is not one.
-    #[error("`{path}`: its manifest cannot be used: {reason}")]
-    Manifest {
-        /// The file.
-        path: String,
-        /// What is wrong.
-        reason: String,
-    },
-}
-
-impl Explain for InspectError {
-    fn status(&self) -> Status {
-        match self {
-            Self::Read { error, .. } if error.kind() == io::ErrorKind::NotFound => Status::Usage,
-            Self::Read { error, .. } if error.kind() == io::ErrorKind::InvalidInput => Status::Usage,
-            Self::Read { .. } => Status::Machine,
-            _ => Status::Refused,
-        }
-    }
-}
-
 /// Looks into the `.pyz` at `path`.
 ///
 /// # Errors
 /// When it cannot be read, is not in format 1, has no usable manifest, or holds other files than the manifest names.
-pub fn inspect(path: &Path) -> Result<Inspected, InspectError> {
-    let shown = || path.display().to_string();
-    let io_error = |error| InspectError::Read { path: shown(), error };
-    let not_ours = |error| match error {
-        ReadError::Io(error) => io_error(error),
-        error @ ReadError::Fault { .. } => InspectError::NotOurs { path: shown(), error },
-    };
-    let source = Source::open(path).map_err(io_error)?;
-    let head = source.read_vec(0, source.length().min(FIRST_LINE)).map_err(io_error)?;
-    let shebang = head.strip_prefix(b"#!").and_then(|rest| rest.split(|byte| *byte == b'\n').next());
-    let shebang = shebang.map(|line| String::from_utf8_lossy(line).into_owned());
-    let prefix = shebang.as_ref().map_or(0, |line| line.len() as u64 + 3);
-    let profile = Profile::Canonical { prefix };
-    let structure = read_structure(&source, profile, &Limits::default()).map_err(not_ours)?;
-    let entry = structure.files.iter().find(|entry| entry.path.as_str() == MANIFEST_PATH);
-    let entry = entry.ok_or_else(|| InspectError::NoManifest(shown()))?;
-    let bytes = Unpacker::default().read(&source, entry, MANIFEST_LIMIT).map_err(not_ours)?;
-    let malformed = |reason: String| InspectError::Manifest { path: shown(), reason };
-    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
-    if manifest.format != 1 {
-        return Err(malformed(format!("format {} is not known to this pyzpack", manifest.format)));
-    }
-    let differs = |error| match error {
-        ReadError::Io(error) => io_error(error),
-        error @ ReadError::Fault { .. } => InspectError::Differs { path: shown(), error },
-    };
-    check_files(&source, &structure, &manifest).map_err(differs)?;
-    let sha256 = source.sha256().map_err(io_error)?;
-    Ok(Inspected { manifest, shebang: shebang.unwrap_or_default(), size: source.length(), sha256 })
+pub fn inspect(path: &Path) -> Result<Inspected, FinishedError> {
+    let finished = FinishedPyz::open(path)?;
+    check_files(&finished).map_err(|error| FinishedError::differs(path, error))?;
+    let sha256 = finished.sha256()?;
+    let FinishedPyz { manifest, shebang, source, .. } = finished;
+    Ok(Inspected { manifest, shebang, size: source.length(), sha256 })
 }
 
 /// Every installed file is the one that the manifest names, and there is no other.
-fn check_files(source: &Source, structure: &ZipStructure, manifest: &Manifest) -> Result<(), ReadError> {
-    let mut found: Vec<(Source, ZipEntry)> = Vec::new();
-    for entry in &structure.files {
-        let name = entry.path.as_str();
-        if name.starts_with("_pyzpack/payload") {
-            let payload = source.slice(entry.data_offset, entry.compressed_size)?;
-            let inner = read_structure(&payload, Profile::Canonical { prefix: 0 }, &Limits::default())?;
-            found.extend(inner.files.into_iter().map(|entry| (payload.clone(), entry)));
-        } else if name != "__main__.py" && !name.starts_with("_pyzpack/") {
-            found.push((source.clone(), entry.clone()));
-        }
-    }
+fn check_files(finished: &FinishedPyz) -> Result<(), ReadError> {
+    let found: Vec<_> = finished.installed().collect();
     let fault = |name: &str| Err(ReadError::entry(name, ZipFault::Contents));
-    let named: BTreeMap<&str, &ManifestFile> = manifest.files.iter().map(|file| (file.path.as_str(), file)).collect();
+    let files = finished.manifest.files.iter();
+    let named: BTreeMap<&str, &ManifestFile> = files.map(|file| (file.path.as_str(), file)).collect();
     let present: BTreeSet<&str> = found.iter().map(|(_, entry)| entry.path.as_str()).collect();
     if let Some(missing) = named.keys().find(|name| !present.contains(*name)) {
         return fault(missing);
@@ -156,7 +66,7 @@ fn check_files(source: &Source, structure: &ZipStructure, manifest: &Manifest) -
 mod tests {
     use super::*;
     use crate::archive::{ArchivePath, ArchivePlan, EntrySource, Epoch, Mode, Packing, PlannedEntry, write_archive};
-    use crate::evidence::{Recipe, RecipeTarget, Tool};
+    use crate::evidence::{MANIFEST_PATH, Recipe, RecipeTarget, Tool};
 
     fn manifest(file: ManifestFile) -> Manifest {
         Manifest {

@@ -37,6 +37,7 @@ pub mod cli;
 pub mod digest;
 pub mod error;
 pub mod evidence;
+pub mod finished;
 pub mod inspect;
 pub mod lock;
 pub mod names;

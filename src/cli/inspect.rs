@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::archive::Limits;
 use crate::evidence::Manifest;
-use crate::inspect::{InspectError, Inspected, inspect};
+use crate::inspect::{Inspected, inspect};
 use crate::status::Status;
 use crate::target::{PythonMinor, Pythons, runs_on};
 use crate::wheel::{Origin, VerifiedWheel, WheelInput, verify_wheel};
@@ -27,12 +27,8 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
     }
     match inspect(&path) {
         Ok(inspected) => print_bytes(describe_archive(&path, &inspected, &show).as_bytes()),
-        Err(error) => fail(&error),
+        Err(error) => report::fail(&error),
     }
-}
-
-fn fail(error: &InspectError) -> Status {
-    report::fail(error)
 }
 
 /// How much is shown, and how.

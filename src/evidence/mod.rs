@@ -1,9 +1,14 @@
 //! What can be said of an archive, in forms that others can check.
 
+mod facts;
 mod json;
 mod manifest;
+mod origins;
 
+pub use facts::{Distribution, EmbeddedSbom, Facts};
+pub use json::{JsonFault, parse_json};
 pub use manifest::{
     MANIFEST_PATH, Manifest, ManifestFile, ManifestSource, ManifestWheel, Recipe, RecipeFile, RecipeInput,
     RecipeTarget, Tool,
 };
+pub use origins::{BuildRequirementNote, ORIGINS_PATH, OriginNote, Origins, Provider};

@@ -68,6 +68,14 @@ impl Headers {
     }
 }
 
+/// The header fields of a METADATA file in their order, names in lower case.
+///
+/// # Errors
+/// When it is not UTF-8.
+pub(crate) fn header_fields(bytes: &[u8]) -> Result<Vec<(String, String)>, MetadataError> {
+    Headers::parse(bytes).map(|headers| headers.0)
+}
+
 /// What METADATA says of a distribution, as far as packing, running and describing it needs.
 #[derive(Debug, Clone)]
 pub struct Metadata {

@@ -26,6 +26,7 @@ mod verify;
 
 pub use collect::{CollectedWheel, Workshop};
 pub use entry_points::{EntryPoints, EntryPointsError, ObjectReference, ObjectReferenceError};
+pub(crate) use metadata::header_fields;
 pub use metadata::{Metadata, MetadataError};
 pub use record::RecordFault;
 pub(crate) use record::write_row;
