@@ -4,6 +4,7 @@ mod facts;
 mod json;
 mod manifest;
 mod origins;
+pub(crate) mod purl;
 
 pub use facts::{Distribution, EmbeddedSbom, Facts};
 pub use json::{JsonFault, parse_json};
@@ -12,3 +13,4 @@ pub use manifest::{
     RecipeTarget, Tool,
 };
 pub use origins::{BuildRequirementNote, ORIGINS_PATH, OriginNote, Origins, Provider};
+pub use purl::IndexNote;
