@@ -5,6 +5,7 @@ mod json;
 mod manifest;
 mod origins;
 mod statement;
+pub(crate) mod purl;
 
 pub use facts::{Distribution, EmbeddedSbom, Facts};
 pub use json::{JsonFault, parse_json};
@@ -16,3 +17,4 @@ pub use origins::{BuildRequirementNote, ORIGINS_PATH, OriginNote, Origins, Provi
 pub use statement::{
     STATEMENT_LIMIT, STATEMENT_TYPE, Statement, StatementFault, Subject, check_subject, write_statement,
 };
+pub use purl::IndexNote;
