@@ -4,8 +4,9 @@ mod facts;
 mod json;
 mod manifest;
 mod origins;
-mod statement;
+mod provenance;
 pub(crate) mod purl;
+mod statement;
 
 pub use facts::{Distribution, EmbeddedSbom, Facts};
 pub use json::{JsonFault, parse_json};
@@ -14,7 +15,11 @@ pub use manifest::{
     RecipeTarget, Tool,
 };
 pub use origins::{BuildRequirementNote, ORIGINS_PATH, OriginNote, Origins, Provider};
+pub use provenance::{
+    BUILD_TYPE, BuilderId, BuilderIdError, Claims, LOCAL_BUILDER, PROVENANCE_TYPE, Provenance, ProvenanceFault,
+    SbomDigests, provenance_predicate, provenance_statement,
+};
+pub use purl::IndexNote;
 pub use statement::{
     STATEMENT_LIMIT, STATEMENT_TYPE, Statement, StatementFault, Subject, check_subject, write_statement,
 };
-pub use purl::IndexNote;
