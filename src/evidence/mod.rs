@@ -5,6 +5,7 @@ mod json;
 mod manifest;
 mod origins;
 pub(crate) mod purl;
+mod sbom;
 
 pub use facts::{Distribution, EmbeddedSbom, Facts};
 pub use json::{JsonFault, parse_json};
@@ -14,3 +15,4 @@ pub use manifest::{
 };
 pub use origins::{BuildRequirementNote, ORIGINS_PATH, OriginNote, Origins, Provider};
 pub use purl::IndexNote;
+pub use sbom::{SBOM_LIMIT, SbomFault, check_sbom, cyclonedx, spdx};
