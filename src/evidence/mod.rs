@@ -6,6 +6,7 @@ mod manifest;
 mod origins;
 mod provenance;
 pub(crate) mod purl;
+mod sbom;
 mod statement;
 
 pub use facts::{Distribution, EmbeddedSbom, Facts};
@@ -20,6 +21,7 @@ pub use provenance::{
     SbomDigests, provenance_predicate, provenance_statement,
 };
 pub use purl::IndexNote;
+pub use sbom::{SBOM_LIMIT, SbomFault, check_sbom, cyclonedx, spdx};
 pub use statement::{
     STATEMENT_LIMIT, STATEMENT_TYPE, Statement, StatementFault, Subject, check_subject, write_statement,
 };
