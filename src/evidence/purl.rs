@@ -87,12 +87,13 @@ pub(crate) fn url_of_wheel(wheel: &ManifestWheel, note: Option<&OriginNote>, rec
 
 /// The purl of a distribution that a wheel was built with.
 pub(crate) fn of_build_requirement(required: &BuildRequirementNote, recipe: &Recipe, index: &IndexNote) -> String {
-    // One that was itself built here is no file of an index.
-    let server = match (required.sha256, &recipe.lock) {
-        (None, _) if required.filename.starts_with("git+") => Server::Commit(required.filename.clone(), None),
-        (None, _) => Server::Nobody,
-        (Some(_), Some(_)) => Server::Index(IndexNote::Default),
-        (Some(_), None) => Server::Index(index.clone()),
+    let server = match &required.provider {
+        _ if required.filename.starts_with("git+") => Server::Commit(required.filename.clone(), None),
+        // One that was itself built here is no file of an index.
+        _ if required.sha256.is_none() => Server::Nobody,
+        Some(provider) => Server::of(provider),
+        None if recipe.lock.is_some() => Server::Index(IndexNote::Default),
+        None => Server::Index(index.clone()),
     };
     let mut purl = Purl::new(required.name.as_str(), &required.version);
     // A lock without file names has the distribution's there.
@@ -119,16 +120,23 @@ enum Server {
     Nobody,
 }
 
+impl Server {
+    fn of(provider: &Provider) -> Self {
+        match provider {
+            Provider::Index(url) => Self::Index(IndexNote::at(url)),
+            Provider::Url(url) => Self::Url(url.clone()),
+            Provider::Nobody => Self::Nobody,
+        }
+    }
+}
+
 fn served_by(wheel: &ManifestWheel, note: Option<&OriginNote>, recipe: &Recipe, index: &IndexNote) -> Server {
     if let Some(source) = wheel.source.as_ref().filter(|source| source.uri.starts_with("git+")) {
         let (uri, subdirectory) = split_subdirectory(&source.uri);
         return Server::Commit(uri.to_owned(), subdirectory.map(str::to_owned));
     }
-    match note.and_then(|note| note.provider.as_ref()) {
-        Some(Provider::Index(url)) => return Server::Index(IndexNote::at(url)),
-        Some(Provider::Url(url)) => return Server::Url(url.clone()),
-        Some(Provider::Nobody) => return Server::Nobody,
-        None => {}
+    if let Some(provider) = note.and_then(|note| note.provider.as_ref()) {
+        return Server::of(provider);
     }
     if let Some(url) = url_of_input(&wheel.name, recipe) {
         return if matches!(scheme(&url).as_deref(), Some("http" | "https")) {
@@ -389,7 +397,10 @@ mod tests {
             version: "2".to_owned(),
             filename: filename.to_owned(),
             sha256: sha256.map(|text| text.parse().unwrap()),
+            provider: None,
         };
+        let at_hand =
+            BuildRequirementNote { provider: Some(Provider::Nobody), ..required("c-2-py3-none-any.whl", Some(DIGEST)) };
         let whole = required("c-2-py3-none-any.whl", Some(DIGEST));
         let (free, locked) = (recipe(&json!([]), false), recipe(&json!([]), true));
         let of_file = "@2?file_name=c-2-py3-none-any.whl";
@@ -399,6 +410,7 @@ mod tests {
             (&whole, &free, &IndexNote::Unsaid, format!("pkg:generic/c{of_file}")),
             (&whole, &free, &named, format!("pkg:pypi/c{of_file}&repository_url=http://h.example/s")),
             (&whole, &locked, &named, format!("pkg:pypi/c{of_file}")),
+            (&at_hand, &free, &IndexNote::Default, format!("pkg:generic/c{of_file}")),
             (&required("c", Some(DIGEST)), &locked, &named, "pkg:pypi/c@2".to_owned()),
             (&required("c-2-py3-none-any.whl", None), &free, &named, format!("pkg:generic/c{of_file}")),
             (
