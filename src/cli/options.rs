@@ -3,6 +3,8 @@
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
+use crate::evidence::BuilderId;
+
 /// One option.
 pub(super) struct BuildOption {
     /// Its long name, which is its key in `[tool.pyzpack]` too.
@@ -215,6 +217,7 @@ fn listing() -> Command {
 /// The verb that writes the provenance.
 fn attesting() -> Command {
     let named = |name| BuildOption::named(name).expect("an option of build").argument();
+    let builder = named("builder-id").value_parser(clap::value_parser!(BuilderId));
     let source = Arg::new("source")
         .long("source")
         .value_name("DIR")
@@ -225,7 +228,7 @@ fn attesting() -> Command {
         .about("Write from what, and how, a .pyz was made (in-toto statement, SLSA provenance)")
         .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
         .arg(named("output").help("The file to write [default: standard output]"))
-        .arg(named("builder-id").help("Who built it [default: nobody in particular]"))
+        .arg(builder.help("Who built it [default: nobody in particular]"))
         .arg(source)
         .arg(named("index-url").help("Distributions from an index came from this one [default: PyPI]"))
         .arg(named("extra-index-url").help("They may have come from this one too; repeatable"))

@@ -9,23 +9,19 @@ use crate::pipeline::find_commit;
 use crate::status::Status;
 
 use super::document::{named_index, write_about};
-use super::{report, settings, world};
+use super::{report, world};
 
 pub(super) fn run(matches: &ArgMatches) -> Status {
-    let named = matches.get_one::<String>("builder-id").map(|builder| settings::named_builder(builder));
-    let builder = match named.transpose() {
-        Ok(builder) => builder.unwrap_or_default(),
-        Err(error) => return report::fail(&error),
-    };
     let write = if matches.get_flag("predicate-only") { provenance_predicate } else { provenance_statement };
     write_about(matches, |path, facts| {
-        let claims = find_claims(matches, path, builder)?;
+        let claims = find_claims(matches, path)?;
         Ok(write(facts, &claims))
     })
 }
 
 /// What the options say that the file does not hold.
-fn find_claims(matches: &ArgMatches, path: &Path, builder: BuilderId) -> Result<Claims, Status> {
+fn find_claims(matches: &ArgMatches, path: &Path) -> Result<Claims, Status> {
+    let builder = matches.get_one::<BuilderId>("builder-id").cloned().unwrap_or_default();
     let mut claims = Claims { builder, index: named_index(matches), ..Claims::default() };
     let sources: Vec<&String> = matches.get_many("source").into_iter().flatten().collect();
     if !sources.is_empty() {

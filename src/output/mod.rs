@@ -21,8 +21,16 @@ use self::evidence::{Document, make_documents, reserve_room};
 pub use evidence::{EvidenceKind, EvidenceRequest, check_evidence};
 
 /// What stands beside `APP.pyz` and speaks of it, by what is added to its name.
-const EVIDENCE_SUFFIXES: [&str; 6] =
-    [".sha256", ".cdx.json", ".spdx.json", ".intoto.json", ".sigstore.json", ".dsse.json"];
+const EVIDENCE_SUFFIXES: [&str; 8] = [
+    ".sha256",
+    ".cdx.json",
+    ".spdx.json",
+    ".intoto.json",
+    ".sigstore.json",
+    ".dsse.json",
+    ".cdx.sigstore.json",
+    ".cdx.dsse.json",
+];
 
 /// An archive that has its name.
 #[derive(Debug, Clone)]
