@@ -80,7 +80,8 @@ impl Checkouts {
             SourceKind::Modules { root: path, .. } | SourceKind::Script { path, .. } => Some(path),
             SourceKind::Wheel(_) | SourceKind::Sdist(_) | SourceKind::Git(_) | SourceKind::Requirement(_) => None,
         });
-        Self(paths.map(|path| (path.clone(), look(path, world))).collect())
+        // Without the `.` of `./project`.
+        Self(paths.map(|path| (path.components().collect(), look(path, world))).collect())
     }
 
     /// The commits that may be claimed: of what was as it was committed before the build, and still is after it. Of others
