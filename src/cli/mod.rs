@@ -11,6 +11,7 @@ mod plan;
 mod report;
 mod session;
 mod settings;
+mod verify;
 mod world;
 
 use std::borrow::Cow;
@@ -36,6 +37,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("plan", matches)) => build::run(matches, build::Purpose::Plan),
         Some(("lock", matches)) => lock::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
+        Some(("verify", matches)) => verify::run(matches),
         Some(("cache", matches)) => cache::run(matches),
         Some(("completions", matches)) => complete(matches),
         Some(("man", _)) => write_manual(),

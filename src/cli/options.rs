@@ -123,6 +123,7 @@ pub(super) fn command() -> Command {
                 .arg(switch("files", None, "List every file with its size and digest"))
                 .arg(switch("json", None, "Write JSON")),
         )
+        .subcommand(verifying())
         .subcommand(caching())
         .subcommand(
             Command::new("completions").about("Write a completion script for a shell").arg(
@@ -181,6 +182,41 @@ fn locking() -> Command {
         .arg(switch("upgrade", Some('U'), "Choose all versions anew, whatever an older lock has"))
         .arg(switch("check", None, "Tell whether the lock is up to date; nothing is resolved or written"))
         .args(reporting())
+}
+
+/// The verb that answers whether a file is to be trusted.
+fn verifying() -> Command {
+    let file = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("FILE").value_hint(ValueHint::FilePath).help(help)
+    };
+    Command::new("verify")
+        .about("Tell whether a .pyz is what somebody whom you trust says it is; nothing of it is run")
+        .arg(
+            Arg::new("file")
+                .value_name("APP.pyz")
+                .required_unless_present("explain")
+                .value_hint(ValueHint::FilePath)
+                .help("The file to verify"),
+        )
+        .arg(
+            Arg::new("sha256")
+                .long("sha256")
+                .value_name("HEX")
+                .value_parser(clap::value_parser!(crate::digest::Sha256Digest))
+                .help("Trust the file with this digest"),
+        )
+        .arg(file("checksums", "Trust the file with the digest that this output of sha256sum has of it"))
+        .arg(file("lock", "Demand that every wheel, or its source, is in this lock"))
+        .arg(
+            Arg::new("explain")
+                .long("explain")
+                .value_name("CODE")
+                .num_args(0..=1)
+                .default_missing_value("")
+                .exclusive(true)
+                .help("Say what a code means; without one, list them all"),
+        )
+        .arg(switch("json", None, "Write JSON"))
 }
 
 /// The verb that looks after the cache.
