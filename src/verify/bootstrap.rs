@@ -46,10 +46,7 @@ pub(super) fn check(
             Some(bootstrap) => check_constants(&bootstrap, manifest, opened, container, contents, &mut problems)?,
         },
     }
-    Ok(match problems.is_empty() {
-        true => Finding::Held(format!("that of {tool}, starts {}", manifest.entry_point)),
-        false => Finding::Failed(problems),
-    })
+    Ok(Finding::of(problems, || format!("that of {tool}, starts {}", manifest.entry_point)))
 }
 
 /// Entries of the file's own that no version puts there.

@@ -70,7 +70,7 @@ impl<'a> Contents<'a> {
     }
 
     /// What was found of the container as a whole.
-    pub(super) fn finding(self: &mut Self, container: &Container) -> Finding {
+    pub(super) fn finding(&mut self, container: &Container) -> Finding {
         if !self.problems.is_empty() {
             return Finding::Failed(std::mem::take(&mut self.problems));
         }

@@ -79,12 +79,10 @@ pub(super) fn check(
 ) -> Finding {
     check_values(manifest, opened, container, &mut problems);
     check_files(manifest, contents, &mut problems);
-    if !problems.is_empty() {
-        return Finding::Failed(problems);
-    }
-    let version = manifest.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
-    let files = manifest.files.len();
-    Finding::Held(format!("{}{version}, {files} files as it says, and no others", manifest.name))
+    Finding::of(problems, || {
+        let version = manifest.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
+        format!("{}{version}, {} files as it says, and no others", manifest.name, manifest.files.len())
+    })
 }
 
 /// What the manifest says of the file as a whole.

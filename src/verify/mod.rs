@@ -121,8 +121,8 @@ impl<'a> Run<'a> {
             Ok((manifest, canonical)) => {
                 self.ledger.add("manifest", manifest::check(&manifest, canonical, opened, &container, &contents));
                 self.ledger.add("bootstrap", bootstrap::check(&manifest, opened, &container, &contents)?);
-                self.ledger.add("records", records::check(&manifest, opened, &container, &contents)?);
-                self.ledger.add("wheels", wheels::check(&manifest, opened, &container, &contents)?);
+                self.ledger.add("records", records::check(&manifest, opened, &contents)?);
+                self.ledger.add("wheels", wheels::check(&manifest, opened, &contents)?);
                 self.check_digests();
                 let finding = self.check_lock(Some(&manifest), "");
                 self.ledger.add("lock", finding);
@@ -150,7 +150,7 @@ impl<'a> Run<'a> {
                 self.ledger.add("container", foreign::describe(opened, &container, &mut contents));
                 self.ledger.skip("manifest", "none: the file is not of pyzpack, and says nothing of what it holds");
                 self.ledger.skip("bootstrap", without);
-                self.ledger.add("records", foreign::check_records(opened, &container, &contents)?);
+                self.ledger.add("records", foreign::check_records(opened, &contents)?);
             }
             Err(problem) => {
                 self.ledger.add("container", Finding::Failed(vec![problem]));

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::container::Container;
 use super::contents::{Contents, Measured};
 use super::opened::{Opened, VerifyError};
 use super::problem::Problem;
@@ -17,12 +16,7 @@ pub(super) fn dist_infos<'a>(contents: &Contents<'a>) -> BTreeSet<&'a str> {
     roots.filter(|root| root.ends_with(".dist-info")).collect()
 }
 
-pub(super) fn check(
-    manifest: &Manifest,
-    opened: &Opened,
-    _container: &Container,
-    contents: &Contents<'_>,
-) -> Result<Finding, VerifyError> {
+pub(super) fn check(manifest: &Manifest, opened: &Opened, contents: &Contents<'_>) -> Result<Finding, VerifyError> {
     let mut problems = Vec::new();
     let mut rows = 0;
     let directories = dist_infos(contents);
@@ -49,10 +43,7 @@ pub(super) fn check(
             }
         }
     }
-    Ok(match problems.is_empty() {
-        true => Finding::Held(format!("{} with {rows} rows, as they say, and no others", directories.len())),
-        false => Finding::Failed(problems),
-    })
+    Ok(Finding::of(problems, || format!("{} with {rows} rows, as they say, and no others", directories.len())))
 }
 
 /// Reads the RECORD at `path`.

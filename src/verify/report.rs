@@ -17,6 +17,13 @@ pub enum Finding {
     Failed(Vec<Problem>),
 }
 
+impl Finding {
+    /// What the problems make of it; where there is none, what holds.
+    pub(super) fn of(problems: Vec<Problem>, held: impl FnOnce() -> String) -> Self {
+        if problems.is_empty() { Self::Held(held()) } else { Self::Failed(problems) }
+    }
+}
+
 /// One check, as the report has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {

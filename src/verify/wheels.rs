@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::container::Container;
 use super::contents::Contents;
 use super::opened::{Opened, VerifyError};
 use super::problem::Problem;
@@ -14,12 +13,7 @@ use crate::names::PackageName;
 use crate::target::WheelFilename;
 use crate::wheel::Metadata;
 
-pub(super) fn check(
-    manifest: &Manifest,
-    opened: &Opened,
-    _container: &Container,
-    contents: &Contents<'_>,
-) -> Result<Finding, VerifyError> {
+pub(super) fn check(manifest: &Manifest, opened: &Opened, contents: &Contents<'_>) -> Result<Finding, VerifyError> {
     let mut problems = Vec::new();
     let mut found: BTreeMap<PackageName, (String, &str)> = BTreeMap::new();
     for dist_info in dist_infos(contents) {
@@ -61,8 +55,5 @@ pub(super) fn check(
             Some((version, _)) => differs("version in METADATA", wheel.version.clone(), version.clone()),
         }
     }
-    Ok(match problems.is_empty() {
-        true => Finding::Held(format!("{} in the manifest, and their metadata inside", manifest.wheels.len())),
-        false => Finding::Failed(problems),
-    })
+    Ok(Finding::of(problems, || format!("{} in the manifest, and their metadata inside", manifest.wheels.len())))
 }
