@@ -4,6 +4,8 @@ mod facts;
 mod json;
 mod manifest;
 mod origins;
+mod statement;
+pub(crate) mod purl;
 
 pub use facts::{Distribution, EmbeddedSbom, Facts};
 pub use json::{JsonFault, parse_json};
@@ -12,3 +14,7 @@ pub use manifest::{
     RecipeTarget, Tool,
 };
 pub use origins::{BuildRequirementNote, ORIGINS_PATH, OriginNote, Origins, Provider};
+pub use statement::{
+    STATEMENT_LIMIT, STATEMENT_TYPE, Statement, StatementFault, Subject, check_subject, write_statement,
+};
+pub use purl::IndexNote;
