@@ -1,14 +1,20 @@
 //! What can be said of an archive, in forms that others can check.
 
+mod bundle;
+mod dsse;
 mod facts;
 mod json;
+mod keys;
 mod manifest;
 mod origins;
 mod statement;
 pub(crate) mod purl;
 
+pub use bundle::{Attestation, Bundle, BundleFault};
+pub use dsse::{ATTESTATION_LIMIT, Envelope, EnvelopeFault, PAYLOAD_TYPE, VerifiedPayload, pre_authentication};
 pub use facts::{Distribution, EmbeddedSbom, Facts};
 pub use json::{JsonFault, parse_json};
+pub use keys::{KeyFault, KeyId, KeyType, NoRandomness, PublicKey, SignatureFault, SigningKey};
 pub use manifest::{
     MANIFEST_PATH, Manifest, ManifestFile, ManifestSource, ManifestWheel, Recipe, RecipeFile, RecipeInput,
     RecipeTarget, Tool,
