@@ -206,3 +206,147 @@ fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 fn text<'a>(value: &'a Value, name: &'static str) -> Result<&'a str, BundleFault> {
     member(value, name).and_then(Value::as_str).ok_or(BundleFault::Member { name, expected: "text" })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::dsse::tests::{STATEMENT, key_of};
+    use super::*;
+    use crate::evidence::keys::{KeyType, SigningKey};
+
+    fn good() -> (SigningKey, Value) {
+        let key = key_of(KeyType::Ed25519);
+        let bundle = Bundle::of(Envelope::sign(STATEMENT.to_vec(), &key));
+        let value = serde_json::from_slice(&bundle.to_bytes()).unwrap();
+        (key, value)
+    }
+
+    #[test]
+    fn is_written_one_way() {
+        let key = key_of(KeyType::Ed25519);
+        let bundle = Bundle::of(Envelope::sign(STATEMENT.to_vec(), &key));
+        let expected = "{\"dsseEnvelope\":{\"payload\":\"eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEifQ==\",\
+             \"payloadType\":\"application/vnd.in-toto+json\",\"signatures\":[{\"keyid\":\
+             \"BuP9j9opu2CrWVV95h7bCuzbIxE0vjDnW0Vfjht5L6k=\",\"sig\":\"2WAfaHm5jluo0w+0rk8uVkluELJYWjSmU9x7EUzx+AyteDGJ4/nqyJXfmAUVFIAoQafWm7AxBZNw5M9ixNHiCA==\"}]},\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\",\
+             \"verificationMaterial\":{\"publicKey\":{\"hint\":\"BuP9j9opu2CrWVV95h7bCuzbIxE0vjDnW0Vfjht5L6k=\"},\"tlogEntries\":[]}}";
+        assert_eq!(String::from_utf8(bundle.to_bytes()).unwrap(), expected);
+        assert_eq!(Bundle::parse(&bundle.to_bytes()), Ok(bundle.clone()));
+        assert_eq!(Attestation::parse(&bundle.to_bytes()), Ok(Attestation::Bundle(bundle.clone())));
+        let envelope = bundle.envelope;
+        assert_eq!(Attestation::parse(&envelope.to_bytes()), Ok(Attestation::Envelope(envelope.clone())));
+    }
+
+    #[test]
+    fn reads_what_others_write() {
+        // Older media types, no hint, no keyid, no list of log entries or one that is not empty, members of later versions.
+        let changes: [fn(&mut Value); 9] = [
+            |value| value["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.1".into(),
+            |value| value["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.2".into(),
+            |value| value["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.3".into(),
+            |value| value["verificationMaterial"] = json!({"publicKey": {"hint": ""}}),
+            |value| value["verificationMaterial"] = json!({"publicKey": {}, "timestampVerificationData": {}}),
+            |value| value["verificationMaterial"]["certificate"] = Value::Null,
+            |value| value["dsseEnvelope"]["signatures"][0]["keyid"] = "".into(),
+            |value| value["verificationMaterial"]["tlogEntries"] = json!([{"logIndex": "1"}]),
+            |value| value["later"] = json!({"added": [1]}),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let (key, mut value) = good();
+            change(&mut value);
+            let bundle = Bundle::parse(value.to_string().as_bytes()).unwrap();
+            assert_eq!(bundle.envelope.verify(&key.public()).unwrap().bytes(), STATEMENT);
+            assert_eq!(bundle.log_entries, usize::from(number == 7));
+        }
+    }
+
+    #[test]
+    fn refuses_what_a_key_cannot_settle() {
+        let certificate = json!({"rawBytes": "AAAA"});
+        let keyless = "the bundle is signed by an identity (a certificate) instead of a key";
+        for (pointer, new, code, message) in [
+            (
+                "/mediaType",
+                json!("application/vnd.dev.sigstore.bundle.v0.4+json"),
+                "bundle-media-type",
+                "the bundle's media type `application/vnd.dev.sigstore.bundle.v0.4+json` is not known",
+            ),
+            ("/mediaType", json!(3), "bundle-member", "the bundle has no text `mediaType`"),
+            ("/verificationMaterial", json!({"certificate": certificate}), "bundle-keyless", keyless),
+            (
+                "/verificationMaterial",
+                json!({"x509CertificateChain": {"certificates": [certificate]}}),
+                "bundle-keyless",
+                keyless,
+            ),
+            (
+                "/verificationMaterial",
+                json!({"publicKey": {"hint": ""}, "certificate": certificate}),
+                "bundle-keyless",
+                keyless,
+            ),
+            ("/verificationMaterial", json!(null), "bundle-member", "the bundle has no object `verificationMaterial`"),
+            ("/verificationMaterial", json!({}), "bundle-member", "the bundle has no object `publicKey`"),
+            (
+                "/verificationMaterial",
+                json!({"public_key": {"hint": ""}}),
+                "bundle-member",
+                "the bundle has no object `publicKey`",
+            ),
+            (
+                "/verificationMaterial",
+                json!({"publicKey": {"rawBytes": "MCowBQYDK2VwAyEA"}}),
+                "bundle-own-key",
+                "the bundle brings a key of its own, which proves nothing",
+            ),
+            ("/verificationMaterial/publicKey/hint", json!(1), "bundle-member", "the bundle has no text `hint`"),
+            ("/verificationMaterial/tlogEntries", json!({}), "bundle-member", "the bundle has no list `tlogEntries`"),
+            (
+                "/verificationMaterial/publicKey/hint",
+                json!("other"),
+                "bundle-hint",
+                "the bundle names the key `other`, its envelope the key `BuP9j9opu2CrWVV95h7bCuzbIxE0vjDnW0Vfjht5L6k=`",
+            ),
+            ("/dsseEnvelope", json!(null), "bundle-member", "the bundle has no object `dsseEnvelope`"),
+            ("/dsseEnvelope/signatures", json!([]), "signature-none", "the envelope has no signature"),
+        ] {
+            let (_, mut value) = good();
+            *value.pointer_mut(pointer).unwrap() = new;
+            let fault = Bundle::parse(value.to_string().as_bytes()).unwrap_err();
+            assert_eq!((fault.code(), fault.to_string()), (code, message.to_owned()));
+        }
+        let (_, mut value) = good();
+        value["messageSignature"] = json!({"signature": "AAAA"});
+        let fault = Bundle::parse(value.to_string().as_bytes()).unwrap_err();
+        let message = "the bundle signs a digest (`messageSignature`) instead of a statement";
+        assert_eq!((fault.code(), fault.to_string()), ("bundle-message-signature", message.to_owned()));
+    }
+
+    #[test]
+    fn refuses_what_is_neither_form() {
+        for (text, code, message) in [
+            ("{}", "bundle-unknown", "it is neither a Sigstore bundle nor a DSSE envelope"),
+            ("[]", "bundle-unknown", "it is neither a Sigstore bundle nor a DSSE envelope"),
+            // What cosign wrote before bundles.
+            (
+                "{\"base64Signature\": \"\", \"cert\": \"\", \"rekorBundle\": {}}",
+                "bundle-unknown",
+                "it is neither a Sigstore bundle nor a DSSE envelope",
+            ),
+            (
+                "{\"_type\": \"https://in-toto.io/Statement/v1\"}",
+                "envelope-unsigned",
+                "it is a statement that nobody signed",
+            ),
+            ("{\"dsseEnvelope\": {}}", "bundle-member", "the bundle has no text `mediaType`"),
+            ("{\"signatures\": []}", "envelope-member", "the envelope has no text `payloadType`"),
+            ("{} {}", "bundle-json", "the bundle cannot be read: something follows the document"),
+            (
+                "{\"mediaType\": \"\", \"mediaType\": \"\"}",
+                "bundle-json",
+                "the bundle cannot be read: the key `mediaType` occurs twice in one object",
+            ),
+        ] {
+            let fault = Attestation::parse(text.as_bytes()).unwrap_err();
+            assert_eq!((fault.code(), fault.to_string()), (code, message.to_owned()));
+        }
+    }
+}

@@ -232,3 +232,210 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(padding);
     GeneralPurpose::new(alphabet, config).decode(text).ok()
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::evidence::keys::KeyType;
+
+    pub(in crate::evidence) const STATEMENT: &[u8] = br#"{"_type":"https://in-toto.io/Statement/v1"}"#;
+
+    /// A key that is the same in every run, and its other half.
+    pub(in crate::evidence) fn key_of(key_type: KeyType) -> SigningKey {
+        let pem = match key_type {
+            KeyType::P256 => {
+                "-----BEGIN PRIVATE KEY-----\n\
+                 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg1z7EN/1jRuNhnF6/\n\
+                 3/8PaRaASVWtMqyaxJKw7eH2/7ehRANCAARnzTkPd6o1nLCMIjX2UicEk6ntgysK\n\
+                 vMAfcJVMA5DSOAx4K9VOJpElpE9EM6/xQyzpThK8pzqmesgM6hJgjd90\n\
+                 -----END PRIVATE KEY-----\n"
+            }
+            KeyType::Ed25519 => {
+                "-----BEGIN PRIVATE KEY-----\n\
+                 MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
+                 -----END PRIVATE KEY-----\n"
+            }
+        };
+        SigningKey::from_pem(pem.as_bytes()).unwrap()
+    }
+
+    /// The code and message of what becomes of a good envelope when it was changed, for the key that signed it.
+    fn refusal(key: &SigningKey, change: impl FnOnce(&mut Value)) -> (&'static str, String) {
+        let mut value = Envelope::sign(STATEMENT.to_vec(), key).to_value();
+        change(&mut value);
+        let envelope = Envelope::parse(value.to_string().as_bytes());
+        let fault = envelope.and_then(|envelope| envelope.verify(&key.public())).unwrap_err();
+        (fault.code(), fault.to_string())
+    }
+
+    fn wrong() -> (&'static str, String) {
+        ("signature-wrong", "the signature does not fit the text and the key".to_owned())
+    }
+
+    /// The example of the DSSE protocol, whose signature is a bare r||s.
+    #[test]
+    fn signs_as_the_specification_shows() {
+        let text = pre_authentication("http://example.com/HelloWorld", b"hello world");
+        assert_eq!(text, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+        assert_eq!(pre_authentication("\u{e9}", b""), "DSSEv1 2 \u{e9} 0 ".as_bytes());
+        let signature = key_of(KeyType::P256).sign(&text);
+        let bare = p256::ecdsa::Signature::from_der(&signature).unwrap().to_bytes();
+        let expected = "A3JqsQGtVsJ2O2xqrI5IcnXip5GToJ3F+FnZ+O88SjtR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA==";
+        assert_eq!(STANDARD.encode(bare), expected);
+    }
+
+    #[test]
+    fn what_was_signed_is_given_back_for_the_key_alone() {
+        for key_type in [KeyType::P256, KeyType::Ed25519] {
+            let key = key_of(key_type);
+            let envelope = Envelope::sign(STATEMENT.to_vec(), &key);
+            assert_eq!(envelope.to_bytes(), Envelope::sign(STATEMENT.to_vec(), &key).to_bytes());
+            let read = Envelope::parse(&envelope.to_bytes()).unwrap();
+            assert_eq!(read, envelope);
+            assert_eq!(read.verify(&key.public()).unwrap().bytes(), STATEMENT);
+            let other = SigningKey::generate(key_type).unwrap().public();
+            let fault = read.verify(&other).unwrap_err();
+            let message = format!(
+                "the signature is not by the key `{}`: the envelope names the key `{}`",
+                other.id(),
+                key.public().id()
+            );
+            assert_eq!((fault.code(), fault.to_string()), ("signature-other-key", message));
+        }
+    }
+
+    #[test]
+    fn refuses_what_was_changed_after_signing() {
+        for key_type in [KeyType::P256, KeyType::Ed25519] {
+            let key = key_of(key_type);
+            for at in 0..STATEMENT.len() {
+                let mut payload = STATEMENT.to_vec();
+                payload[at] ^= 1;
+                assert_eq!(refusal(&key, |value| value["payload"] = STANDARD.encode(&payload).into()), wrong());
+            }
+            let text_plain = "the payload's type is `text/plain` instead of `application/vnd.in-toto+json`";
+            assert_eq!(
+                refusal(&key, |value| value["payloadType"] = "text/plain".into()),
+                ("envelope-payload-type", text_plain.to_owned())
+            );
+            let resign = |text: &[u8]| STANDARD.encode(key.sign(text));
+            assert_eq!(
+                refusal(&key, |value| {
+                    value["payloadType"] = "text/plain".into();
+                    value["signatures"][0]["sig"] = resign(&pre_authentication("text/plain", STATEMENT)).into();
+                }),
+                ("envelope-payload-type", text_plain.to_owned())
+            );
+            for (signed, expected) in [
+                (pre_authentication("text/plain", STATEMENT), wrong()),
+                (pre_authentication(PAYLOAD_TYPE, b""), wrong()),
+                (
+                    STATEMENT.to_vec(),
+                    (
+                        "signature-not-pae",
+                        "the signature covers the payload alone instead of the payload with its type (DSSE's PAE)"
+                            .to_owned(),
+                    ),
+                ),
+                (
+                    STANDARD.encode(STATEMENT).into_bytes(),
+                    (
+                        "signature-not-pae",
+                        "the signature covers the payload's base64 instead of the payload with its type (DSSE's PAE)"
+                            .to_owned(),
+                    ),
+                ),
+            ] {
+                assert_eq!(refusal(&key, |value| value["signatures"][0]["sig"] = resign(&signed).into()), expected);
+            }
+            let other = SigningKey::generate(key_type).unwrap();
+            let resigned = STANDARD.encode(other.sign(&pre_authentication(PAYLOAD_TYPE, STATEMENT)));
+            assert_eq!(refusal(&key, |value| value["signatures"][0]["sig"] = resigned.into()), wrong());
+        }
+    }
+
+    #[test]
+    fn refuses_envelopes_that_are_not_whole() {
+        type Change = Box<dyn FnOnce(&mut Value)>;
+        let key = key_of(KeyType::P256);
+        let set = |pointer: &'static str, new: Value| -> Change {
+            Box::new(move |value: &mut Value| *value.pointer_mut(pointer).unwrap() = new)
+        };
+        let remove = |pointer: &'static str, name: &'static str| -> Change {
+            Box::new(move |value: &mut Value| {
+                value.pointer_mut(pointer).unwrap().as_object_mut().unwrap().remove(name);
+            })
+        };
+        let twice = |value: &mut Value| {
+            let signature = value["signatures"][0].clone();
+            value["signatures"].as_array_mut().unwrap().push(signature);
+        };
+        for (change, code, message) in [
+            (set("/signatures", json!([])), "signature-none", "the envelope has no signature"),
+            (Box::new(twice), "signature-several", "the envelope has 2 signatures instead of one"),
+            (set("/signatures/0/sig", json!("")), "signature-empty", "the signature is empty"),
+            (remove("/signatures/0", "sig"), "envelope-member", "the envelope has no text `sig`"),
+            (set("/signatures/0/sig", json!(null)), "envelope-member", "the envelope has no text `sig`"),
+            (set("/signatures/0", json!("MEQ=")), "envelope-member", "the envelope has no text `sig`"),
+            (set("/signatures/0/keyid", json!(1)), "envelope-member", "the envelope has no text `keyid`"),
+            (remove("", "signatures"), "envelope-member", "the envelope has no list `signatures`"),
+            (set("/signatures", json!({})), "envelope-member", "the envelope has no list `signatures`"),
+            (remove("", "payloadType"), "envelope-member", "the envelope has no text `payloadType`"),
+            (remove("", "payload"), "envelope-member", "the envelope has no text `payload`"),
+            (set("/payload", json!(["e30="])), "envelope-member", "the envelope has no text `payload`"),
+            (
+                set("", json!({"_type": "https://in-toto.io/Statement/v1"})),
+                "envelope-unsigned",
+                "it is a statement that nobody signed",
+            ),
+            (set("", json!([])), "envelope-member", "the envelope has no text `payloadType`"),
+        ] {
+            assert_eq!(refusal(&key, change), (code, message.to_owned()));
+        }
+        let text = Envelope::sign(STATEMENT.to_vec(), &key).to_bytes();
+        let twice = [&text[..text.len() - 1], b",\"payload\":\"e30=\"}"].concat();
+        let fault = Envelope::parse(&twice).unwrap_err();
+        let message = "the envelope cannot be read: the key `payload` occurs twice in one object";
+        assert_eq!((fault.code(), fault.to_string()), ("envelope-json", message.to_owned()));
+    }
+
+    #[test]
+    fn passes_over_members_that_it_does_not_know_and_keyids() {
+        let key = key_of(KeyType::Ed25519);
+        for (name, new) in [
+            ("/signatures/0/keyid", json!("")),
+            ("/signatures/0/keyid", json!(null)),
+            // As securesystemslib names keys.
+            ("/signatures/0/keyid", json!("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")),
+            ("/signatures/0", json!({"sig": "", "extra": 1})),
+        ] {
+            let mut value = Envelope::sign(STATEMENT.to_vec(), &key).to_value();
+            let signature = value["signatures"][0]["sig"].clone();
+            *value.pointer_mut(name).unwrap() = new;
+            value["signatures"][0]["sig"] = signature;
+            value["later"] = json!({"added": true});
+            let envelope = Envelope::parse(value.to_string().as_bytes()).unwrap();
+            assert_eq!(envelope.verify(&key.public()).unwrap().bytes(), STATEMENT);
+        }
+    }
+
+    #[test]
+    fn reads_base64_of_both_alphabets_in_one_way() {
+        for text in ["-_8=", "-_8", "+/8=", "+/8"] {
+            assert_eq!(decode(text), Some(vec![0xfb, 0xff]), "{text}");
+        }
+        assert_eq!(decode(""), Some(vec![]));
+        assert_eq!(decode("-_8A"), decode("+/8A"));
+        for text in
+            ["+_8=", "-/8=", "+/8==", "+/8=\n", "+/ 8=", "+/8=AA", "+/9=", "+", "+/8A=", "+/8A====", "=", "\u{e9}"]
+        {
+            assert_eq!(decode(text), None, "{text}");
+        }
+        let key = key_of(KeyType::P256);
+        let message = |name: &str| format!("`{name}` of the envelope is not base64 of one reading");
+        for (pointer, name) in [("/payload", "payload"), ("/signatures/0/sig", "sig")] {
+            let found = refusal(&key, |value| *value.pointer_mut(pointer).unwrap() = "+/9=".into());
+            assert_eq!(found, ("envelope-base64", message(name)));
+        }
+    }
+}
