@@ -356,8 +356,8 @@ pub(super) mod tests {
 
     #[test]
     fn refuses_envelopes_that_are_not_whole() {
-        let key = key_of(KeyType::P256);
         type Change = Box<dyn FnOnce(&mut Value)>;
+        let key = key_of(KeyType::P256);
         let set = |pointer: &'static str, new: Value| -> Change {
             Box::new(move |value: &mut Value| *value.pointer_mut(pointer).unwrap() = new)
         };
