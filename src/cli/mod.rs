@@ -9,6 +9,7 @@ mod observer;
 mod options;
 mod plan;
 mod report;
+mod sbom;
 mod session;
 mod settings;
 mod verify;
@@ -38,6 +39,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("lock", matches)) => lock::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("verify", matches)) => verify::run(matches),
+        Some(("sbom", matches)) => sbom::run(matches),
         Some(("cache", matches)) => cache::run(matches),
         Some(("completions", matches)) => complete(matches),
         Some(("man", _)) => write_manual(),

@@ -123,7 +123,8 @@ pub(super) fn command() -> Command {
                 .arg(switch("files", None, "List every file with its size and digest"))
                 .arg(switch("json", None, "Write JSON")),
         )
-        .subcommand(verifying())
+        .subcommand(super::verify::command())
+        .subcommand(listing())
         .subcommand(caching())
         .subcommand(
             Command::new("completions").about("Write a completion script for a shell").arg(
@@ -184,39 +185,22 @@ fn locking() -> Command {
         .args(reporting())
 }
 
-/// The verb that answers whether a file is to be trusted.
-fn verifying() -> Command {
-    let file = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("FILE").value_hint(ValueHint::FilePath).help(help)
-    };
-    Command::new("verify")
-        .about("Tell whether a .pyz is what somebody whom you trust says it is; nothing of it is run")
-        .arg(
-            Arg::new("file")
-                .value_name("APP.pyz")
-                .required_unless_present("explain")
-                .value_hint(ValueHint::FilePath)
-                .help("The file to verify"),
-        )
-        .arg(
-            Arg::new("sha256")
-                .long("sha256")
-                .value_name("HEX")
-                .value_parser(clap::value_parser!(crate::digest::Sha256Digest))
-                .help("Trust the file with this digest"),
-        )
-        .arg(file("checksums", "Trust the file with the digest that this output of sha256sum has of it"))
-        .arg(file("lock", "Demand that every wheel, or its source, is in this lock"))
-        .arg(
-            Arg::new("explain")
-                .long("explain")
-                .value_name("CODE")
-                .num_args(0..=1)
-                .default_missing_value("")
-                .exclusive(true)
-                .help("Say what a code means; without one, list them all"),
-        )
-        .arg(switch("json", None, "Write JSON"))
+/// The verb that writes an SBOM.
+fn listing() -> Command {
+    let named = |name| BuildOption::named(name).expect("an option of build").argument();
+    let format = Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .value_parser(["cyclonedx", "spdx"])
+        .default_value("cyclonedx")
+        .help("CycloneDX 1.6 or SPDX 2.3, in JSON");
+    Command::new("sbom")
+        .about("Write what is in a .pyz as a software bill of materials (SBOM)")
+        .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
+        .arg(format)
+        .arg(named("output").help("The file to write [default: standard output]"))
+        .arg(named("index-url").help("Distributions from an index came from this one [default: PyPI]"))
+        .arg(named("extra-index-url").help("They may have come from this one too; repeatable"))
 }
 
 /// The verb that looks after the cache.
@@ -266,7 +250,7 @@ fn reporting() -> [Arg; 3] {
     ]
 }
 
-fn switch(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
+pub(super) fn switch(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
     let argument = Arg::new(name).long(name).help(help).action(ArgAction::SetTrue);
     if let Some(short) = short { argument.short(short) } else { argument }
 }

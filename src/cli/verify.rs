@@ -3,17 +3,74 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::ArgMatches;
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use serde_json::{Value, json};
 
+use crate::digest::Sha256Digest;
 use crate::shown::shown_in_line;
 use crate::status::Status;
 use crate::verify::{Problem, Report, Request, explain, verify};
 
+use super::options::switch;
 use super::{print_bytes, report};
 
 /// How many problems are listed for people; `--json` lists all.
 const MOST: usize = 50;
+
+/// The arguments.
+pub(super) fn command() -> Command {
+    let file = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("FILE").value_hint(ValueHint::FilePath).help(help)
+    };
+    let files = |name, help| file(name, help).action(ArgAction::Append);
+    let uri = |name: &'static str, help: &'static str| Arg::new(name).long(name).value_name("URI").help(help);
+    Command::new("verify")
+        .about("Tell whether a .pyz is what somebody whom you trust says it is; nothing of it is run")
+        .arg(
+            Arg::new("file")
+                .value_name("APP.pyz")
+                .required_unless_present("explain")
+                .value_hint(ValueHint::FilePath)
+                .help("The file to verify"),
+        )
+        .arg(
+            files("key", "Trust the file where the other half of this public key signed it; repeatable: any of them")
+                .value_name("PUB"),
+        )
+        .arg(files(
+            "bundle",
+            "What is signed: a Sigstore bundle or a DSSE envelope; repeatable: all of them \
+             [default: APP.pyz.sigstore.json, else APP.pyz.dsse.json]",
+        ))
+        .arg(
+            Arg::new("sha256")
+                .long("sha256")
+                .value_name("HEX")
+                .value_parser(clap::value_parser!(Sha256Digest))
+                .help("Trust the file with this digest"),
+        )
+        .arg(file("checksums", "Trust the file with the digest that this output of sha256sum has of it"))
+        .arg(file("lock", "Demand that every wheel, or its source, is in this lock"))
+        .arg(files("sbom", "Demand that this SBOM is the file's; repeatable"))
+        .arg(uri("expect-builder", "Demand that the signed provenance names this builder").requires("key"))
+        .arg(
+            uri(
+                "predicate-type",
+                "Demand that what is signed is of this type [default: SLSA provenance, CycloneDX or SPDX]",
+            )
+            .requires("key"),
+        )
+        .arg(
+            Arg::new("explain")
+                .long("explain")
+                .value_name("CODE")
+                .num_args(0..=1)
+                .default_missing_value("")
+                .exclusive(true)
+                .help("Say what a code means; without one, list them all"),
+        )
+        .arg(switch("json", None, "Write JSON"))
+}
 
 pub(super) fn run(matches: &ArgMatches) -> Status {
     if matches.contains_id("explain") {
@@ -28,8 +85,14 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
         };
     }
     let path = |name: &str| matches.get_one::<String>(name).map(PathBuf::from);
+    let paths = |name: &str| matches.get_many::<String>(name).into_iter().flatten().map(PathBuf::from).collect();
     let request = Request {
         file: path("file").unwrap_or_default(),
+        keys: paths("key"),
+        bundles: paths("bundle"),
+        sboms: paths("sbom"),
+        expected_builder: matches.get_one("expect-builder").cloned(),
+        predicate_type: matches.get_one("predicate-type").cloned(),
         sha256: matches.get_one("sha256").copied(),
         checksums: path("checksums"),
         lock: path("lock"),

@@ -9,6 +9,7 @@ mod manifest;
 mod origins;
 pub(crate) mod purl;
 mod statement;
+mod sbom;
 
 pub use bundle::{Attestation, Bundle, BundleFault};
 pub use dsse::{ATTESTATION_LIMIT, Envelope, EnvelopeFault, PAYLOAD_TYPE, VerifiedPayload, pre_authentication};
@@ -24,3 +25,4 @@ pub use purl::IndexNote;
 pub use statement::{
     STATEMENT_LIMIT, STATEMENT_TYPE, Statement, StatementFault, Subject, check_subject, write_statement,
 };
+pub use sbom::{SBOM_LIMIT, SbomFault, check_sbom, cyclonedx, spdx};

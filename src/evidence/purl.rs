@@ -66,6 +66,14 @@ pub(crate) fn of_wheel(wheel: &ManifestWheel, note: Option<&OriginNote>, recipe:
     purl.to_string()
 }
 
+/// The URL that a packed wheel, or the archive that it was built from, is known to come from; none for a commit.
+pub(crate) fn url_of_wheel(wheel: &ManifestWheel, note: Option<&OriginNote>, recipe: &Recipe) -> Option<String> {
+    match served_by(wheel, note, recipe, &IndexNote::Unsaid) {
+        Server::Url(url) => Some(split_subdirectory(&url).0.to_owned()),
+        Server::Index(_) | Server::Commit(..) | Server::Nobody => None,
+    }
+}
+
 /// The purl of a distribution that a wheel was built with.
 pub(crate) fn of_build_requirement(required: &BuildRequirementNote, recipe: &Recipe, index: &IndexNote) -> String {
     // One that was itself built here is no file of an index.
