@@ -7,17 +7,24 @@ use super::contents::{Contents, mode_of};
 use super::opened::{Opened, VerifyError};
 use super::problem::Problem;
 use super::report::Finding;
-use crate::archive::{Epoch, Unpacker};
-use crate::evidence::{MANIFEST_PATH, Manifest, ORIGINS_PATH, Origins, parse_json};
-use crate::finished::MANIFEST_LIMIT;
+use crate::archive::Unpacker;
+use crate::epoch::Epoch;
+use crate::digest::Sha256Digest;
+use crate::evidence::{Facts, MANIFEST_PATH, Manifest, ORIGINS_PATH, Origins, parse_json};
+use crate::finished::{FinishedError, FinishedPyz, MANIFEST_LIMIT, Payload};
 use crate::names::PackageName;
 use crate::target::{Platform, PythonMinor};
 
-/// Reads the manifest; the second value tells what is wrong with the spelling of it, or of what lies beside it.
-pub(super) fn read(
-    opened: &Opened,
-    container: &Container,
-) -> Result<Result<(Manifest, Vec<Problem>), Problem>, VerifyError> {
+/// The manifest and what lies beside it, read.
+pub(super) struct Document {
+    pub(super) manifest: Manifest,
+    origins: Origins,
+    /// What is wrong with their spelling.
+    problems: Vec<Problem>,
+}
+
+/// Reads the manifest and the notes on origins.
+pub(super) fn read(opened: &Opened, container: &Container) -> Result<Result<Document, Problem>, VerifyError> {
     let bytes = match read_own(opened, container, MANIFEST_PATH)? {
         Some(Ok(bytes)) => bytes,
         Some(Err(problem)) => return Ok(Err(problem)),
@@ -36,25 +43,26 @@ pub(super) fn read(
         Ok(manifest) => manifest,
         Err(error) => return Ok(Err(malformed(error.to_string()))),
     };
-    let mut spelling = Vec::new();
+    let mut problems = Vec::new();
+    let mut origins = Origins::default();
     if manifest.to_bytes() != bytes {
-        spelling.push(Problem::ManifestNotCanonical(MANIFEST_PATH));
+        problems.push(Problem::ManifestNotCanonical(MANIFEST_PATH));
     }
     match read_own(opened, container, ORIGINS_PATH)? {
         None => {}
-        Some(Err(problem)) => spelling.push(problem),
+        Some(Err(problem)) => problems.push(problem),
         Some(Ok(bytes)) => {
             let read = parse_json(&bytes, limit).map_err(|fault| fault.to_string());
             let read =
                 read.and_then(|value| serde_json::from_value::<Origins>(value).map_err(|error| error.to_string()));
             match read {
-                Ok(origins) if origins.to_bytes() == bytes => {}
-                Ok(_) => spelling.push(Problem::ManifestNotCanonical(ORIGINS_PATH)),
-                Err(reason) => spelling.push(Problem::ManifestMalformed { document: ORIGINS_PATH, reason }),
+                Ok(read) if read.to_bytes() == bytes => origins = read,
+                Ok(_) => problems.push(Problem::ManifestNotCanonical(ORIGINS_PATH)),
+                Err(reason) => problems.push(Problem::ManifestMalformed { document: ORIGINS_PATH, reason }),
             }
         }
     }
-    Ok(Ok((manifest, spelling)))
+    Ok(Ok(Document { manifest, origins, problems }))
 }
 
 fn read_own(
@@ -69,20 +77,46 @@ fn read_own(
     }
 }
 
-/// Compares the manifest with what is there.
-pub(super) fn check(
-    manifest: &Manifest,
-    mut problems: Vec<Problem>,
-    opened: &Opened,
-    container: &Container,
-    contents: &Contents<'_>,
-) -> Finding {
-    check_values(manifest, opened, container, &mut problems);
-    check_files(manifest, contents, &mut problems);
-    Finding::of(problems, || {
-        let version = manifest.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
-        format!("{}{version}, {} files as it says, and no others", manifest.name, manifest.files.len())
-    })
+impl Document {
+    /// What evidence is made of.
+    pub(super) fn facts(
+        &self,
+        opened: &Opened,
+        container: &Container,
+        sha256: Sha256Digest,
+    ) -> Result<Result<Facts, Problem>, VerifyError> {
+        let payloads = container.payloads().iter().map(|payload| Payload {
+            name: payload.name.clone().unwrap_or_default(),
+            source: payload.source.clone(),
+            structure: payload.structure.clone(),
+        });
+        let finished = FinishedPyz {
+            path: opened.path.clone(),
+            source: opened.source.clone(),
+            shebang: opened.shebang.clone().unwrap_or_default(),
+            outer: container.outer().structure.clone(),
+            payloads: payloads.collect(),
+            manifest: self.manifest.clone(),
+            origins: self.origins.clone(),
+        };
+        match finished.facts(sha256) {
+            Ok(facts) => Ok(Ok(facts)),
+            Err(FinishedError::Read { error, .. }) => Err(opened.fail(error)),
+            Err(error) => Ok(Err(Problem::WheelMetadata { path: "METADATA".to_owned(), reason: error.to_string() })),
+        }
+    }
+
+    /// Compares the manifest with what is there, and hands it on.
+    pub(super) fn check(self, opened: &Opened, container: &Container, contents: &Contents<'_>) -> (Manifest, Finding) {
+        let Self { manifest, mut problems, .. } = self;
+        check_values(&manifest, opened, container, &mut problems);
+        check_files(&manifest, contents, &mut problems);
+        let finding = Finding::of(problems, || {
+            let version = manifest.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
+            format!("{}{version}, {} files as it says, and no others", manifest.name, manifest.files.len())
+        });
+        (manifest, finding)
+    }
 }
 
 /// What the manifest says of the file as a whole.

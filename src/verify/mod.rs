@@ -5,6 +5,7 @@
 //! least one thing that the user named to trust covers the file: a digest, or a signature by a key. Everything else that is
 //! named is a condition.
 
+mod attested;
 mod bootstrap;
 mod checksums;
 mod codes;
@@ -17,38 +18,49 @@ mod opened;
 mod problem;
 mod records;
 mod report;
+mod sboms;
 mod wheels;
 
 use std::path::{Path, PathBuf};
 
 use crate::digest::Sha256Digest;
+use crate::evidence::Facts;
 
 pub use codes::{CODES, Code, explain};
 pub use opened::VerifyError;
 pub use problem::Problem;
 pub use report::{Check, Finding, Report, Trust};
 
+use attested::Evidence;
 use checksums::Checksums;
 use container::{Container, Kind};
 use contents::Contents;
 use opened::{Opened, Opening};
 use report::Ledger;
+use sboms::Handed;
 
 /// What is verified, and against what.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
     /// The file.
     pub file: PathBuf,
-    /// The digest that it must have: reason to trust it.
+    /// Public keys, any of which may have signed: reasons to trust.
+    pub keys: Vec<PathBuf>,
+    /// Bundles or envelopes, all of which must be signed and about the file; none for the one beside the file.
+    pub bundles: Vec<PathBuf>,
+    /// The digest that it must have: a reason to trust it.
     pub sha256: Option<Sha256Digest>,
-    /// A checksum file that must name it with its digest: reason to trust it.
+    /// A checksum file that must name it with its digest: a reason to trust it.
     pub checksums: Option<PathBuf>,
     /// A lock that must hold every wheel's digest: a condition.
     pub lock: Option<PathBuf>,
+    /// SBOMs that must be of the file: conditions.
+    pub sboms: Vec<PathBuf>,
+    /// The builder that a signed provenance must name: a condition.
+    pub expected_builder: Option<String>,
+    /// The type that every signed statement must have: a condition.
+    pub predicate_type: Option<String>,
 }
-
-/// Why a file is not looked into further.
-const UNREADABLE: &str = "the container cannot be read";
 
 /// Verifies.
 ///
@@ -58,16 +70,42 @@ const UNREADABLE: &str = "the container cannot be read";
 pub fn verify(request: &Request) -> Result<Report, VerifyError> {
     let mut run = Run::start(request)?;
     if let Some(opened) = run.opened.take() {
-        run.check_file(&opened)?;
+        run.check(&opened)?;
         run.finish(&opened)?;
     }
     Ok(run.ledger.conclude(&request.file, run.sha256))
+}
+
+/// What the file says of itself, as far as it could be read.
+enum Known {
+    /// All that evidence is made of.
+    Facts(Box<Facts>),
+    /// Nothing: it is not of pyzpack.
+    Foreign,
+    /// Nothing, for a reason that is a problem already.
+    Unreadable(&'static str),
+}
+
+impl Known {
+    /// The facts, for what needs them; that there are none in a foreign file is a problem.
+    fn facts(&self, problems: &mut Vec<Problem>, needed_for: &'static str) -> Option<&Facts> {
+        match self {
+            Self::Facts(facts) => Some(facts),
+            Self::Foreign => {
+                problems.push(Problem::NoManifest(needed_for));
+                None
+            }
+            Self::Unreadable(_) => None,
+        }
+    }
 }
 
 /// A verification under way.
 struct Run<'a> {
     request: &'a Request,
     checksums: Option<Result<Checksums, Problem>>,
+    evidence: Option<Evidence>,
+    sboms: Vec<Handed>,
     lock: Option<Result<crate::lock::Lock, Problem>>,
     opened: Option<Opened>,
     sha256: Option<Sha256Digest>,
@@ -75,12 +113,20 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Reads everything that was named, and opens the file.
+    /// Opens the file, and reads everything else that was named.
     fn start(request: &'a Request) -> Result<Self, VerifyError> {
-        let checksums = request.checksums.as_deref().map(Checksums::read).transpose()?;
-        let lock = request.lock.as_deref().map(lock::read).transpose()?;
-        let mut run = Self { request, checksums, lock, opened: None, sha256: None, ledger: Ledger::default() };
-        match Opened::open(&request.file)? {
+        let opening = Opened::open(&request.file)?;
+        let mut run = Self {
+            request,
+            checksums: request.checksums.as_deref().map(Checksums::read).transpose()?,
+            evidence: Some(Evidence::read(request)?),
+            sboms: sboms::read(&request.sboms)?,
+            lock: request.lock.as_deref().map(lock::read).transpose()?,
+            opened: None,
+            sha256: None,
+            ledger: Ledger::default(),
+        };
+        match opening {
             Opening::Refused(problem) => run.ledger.add("file", Finding::Failed(vec![problem])),
             Opening::Open(opened) => {
                 let sha256 = opened.sha256()?;
@@ -91,92 +137,94 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    /// Every check of the file itself, in the order of the report.
-    fn check_file(&mut self, opened: &Opened) -> Result<(), VerifyError> {
-        match container::recognise(opened)? {
-            Kind::Ours(read) => self.check_ours(opened, read)?,
-            Kind::Foreign(read) => self.check_foreign(opened, read)?,
-        }
-        Ok(())
-    }
-
-    fn check_ours(&mut self, opened: &Opened, read: Result<Container, Problem>) -> Result<(), VerifyError> {
-        let container = match read {
-            Ok(container) => container,
-            Err(problem) => {
-                self.ledger.add("container", Finding::Failed(vec![problem]));
-                for check in ["manifest", "bootstrap", "records", "wheels"] {
-                    self.ledger.skip(check, UNREADABLE);
-                }
-                self.check_digests();
-                let finding = self.check_lock(None, UNREADABLE);
-                self.ledger.add("lock", finding);
-                return Ok(());
+    /// Every check, in the order of the report.
+    fn check(&mut self, opened: &Opened) -> Result<(), VerifyError> {
+        let found = self.sha256.expect("an open file was hashed");
+        let known = match container::recognise(opened)? {
+            Kind::Ours(Ok(container)) => self.check_ours(opened, &container, found)?,
+            Kind::Foreign(Ok(container)) => self.check_foreign(opened, &container)?,
+            Kind::Ours(Err(problem)) => {
+                self.stop("container", problem, &["manifest", "bootstrap", "records", "wheels"], "the container cannot be read")
+            }
+            Kind::Foreign(Err(problem)) => {
+                let reason = "the container cannot be read";
+                self.stop("container", problem, &["manifest", "bootstrap", "records", "wheels"], reason);
+                Known::Foreign
             }
         };
-        let mut contents = Contents::read(opened, &container)?;
-        self.ledger.add("container", contents.finding(&container));
-        let manifest = manifest::read(opened, &container)?;
-        match manifest {
-            Ok((manifest, canonical)) => {
-                self.ledger.add("manifest", manifest::check(&manifest, canonical, opened, &container, &contents));
-                self.ledger.add("bootstrap", bootstrap::check(&manifest, opened, &container, &contents)?);
-                self.ledger.add("records", records::check(&manifest, opened, &contents)?);
-                self.ledger.add("wheels", wheels::check(&manifest, opened, &contents)?);
-                self.check_digests();
-                let finding = self.check_lock(Some(&manifest), "");
-                self.ledger.add("lock", finding);
-            }
-            Err(problem) => {
-                let reason = "the manifest cannot be read";
-                self.ledger.add("manifest", Finding::Failed(vec![problem]));
-                for check in ["bootstrap", "records", "wheels"] {
-                    self.ledger.skip(check, reason);
-                }
-                self.check_digests();
-                let finding = self.check_lock(None, reason);
-                self.ledger.add("lock", finding);
-            }
-        }
-        Ok(())
-    }
-
-    /// A file of another tool, or none of any: what can be checked without a manifest.
-    fn check_foreign(&mut self, opened: &Opened, read: Result<Container, Problem>) -> Result<(), VerifyError> {
-        let without = "there is no manifest: the file is not of pyzpack";
-        match read {
-            Ok(container) => {
-                let mut contents = Contents::read(opened, &container)?;
-                self.ledger.add("container", foreign::describe(opened, &container, &mut contents));
-                self.ledger.skip("manifest", "none: the file is not of pyzpack, and says nothing of what it holds");
-                self.ledger.skip("bootstrap", without);
-                self.ledger.add("records", foreign::check_records(opened, &contents)?);
-            }
-            Err(problem) => {
-                self.ledger.add("container", Finding::Failed(vec![problem]));
-                self.ledger.skip("manifest", without);
-                self.ledger.skip("bootstrap", without);
-                self.ledger.skip("records", UNREADABLE);
-            }
-        }
-        self.ledger.skip("wheels", without);
-        self.check_digests();
-        let finding = match &self.lock {
-            Some(_) => Finding::Failed(vec![Problem::NoManifest("--lock")]),
-            None => self.check_lock(None, without),
-        };
+        self.check_digests(found);
+        let evidence = self.evidence.take().expect("it is checked once");
+        let attested = evidence.check(self.request, found, &known, &mut self.ledger);
+        self.ledger.add("sbom", sboms::check(&self.sboms, &attested, &known));
+        let finding = self.check_lock(&known);
         self.ledger.add("lock", finding);
         Ok(())
     }
 
+    /// A file of ours.
+    fn check_ours(
+        &mut self,
+        opened: &Opened,
+        container: &Container,
+        found: Sha256Digest,
+    ) -> Result<Known, VerifyError> {
+        let mut contents = Contents::read(opened, container)?;
+        self.ledger.add("container", contents.finding(container));
+        let document = match manifest::read(opened, container)? {
+            Ok(document) => document,
+            Err(problem) => {
+                let reason = "the manifest cannot be read";
+                return Ok(self.stop("manifest", problem, &["bootstrap", "records", "wheels"], reason));
+            }
+        };
+        let facts = document.facts(opened, container, found)?;
+        let (manifest, finding) = document.check(opened, container, &contents);
+        let manifest = &manifest;
+        self.ledger.add("manifest", finding);
+        self.ledger.add("bootstrap", bootstrap::check(manifest, opened, container, &contents)?);
+        self.ledger.add("records", records::check(manifest, opened, &contents)?);
+        let mut wheels = wheels::check(manifest, opened, &contents)?;
+        let known = match facts {
+            Ok(facts) => Known::Facts(Box::new(facts)),
+            Err(problem) => {
+                // What cannot be read of the metadata is most probably found already; it must not pass in any case.
+                if !matches!(wheels, Finding::Failed(_)) {
+                    wheels = Finding::Failed(vec![problem]);
+                }
+                Known::Unreadable("the wheels' metadata cannot be read")
+            }
+        };
+        self.ledger.add("wheels", wheels);
+        Ok(known)
+    }
+
+    /// A file of another tool, or none of any: what can be checked without a manifest.
+    fn check_foreign(&mut self, opened: &Opened, container: &Container) -> Result<Known, VerifyError> {
+        let without = "the file is not of pyzpack";
+        let mut contents = Contents::read(opened, container)?;
+        self.ledger.add("container", foreign::describe(opened, container, &mut contents));
+        self.ledger.skip("manifest", "there is none: the file does not say what it should hold");
+        self.ledger.skip("bootstrap", without);
+        self.ledger.add("records", foreign::check_records(opened, &contents)?);
+        self.ledger.skip("wheels", without);
+        Ok(Known::Foreign)
+    }
+
+    /// A check that failed so that others cannot be made.
+    fn stop(&mut self, check: &'static str, problem: Problem, others: &[&'static str], reason: &'static str) -> Known {
+        self.ledger.add(check, Finding::Failed(vec![problem]));
+        for other in others {
+            self.ledger.skip(other, reason);
+        }
+        Known::Unreadable(reason)
+    }
+
     /// What the user named to trust the file by its digest.
-    fn check_digests(&mut self) {
-        let found = self.sha256.expect("an open file was hashed");
+    fn check_digests(&mut self, found: Sha256Digest) {
         let sha256 = match self.request.sha256 {
             None => Finding::Skipped("no `--sha256` was given".to_owned()),
             Some(expected) if expected == found => {
-                self.ledger.trust(Trust::Sha256);
-                Finding::Held("it is the one that was given".to_owned())
+                Finding::Vouched("it is the one that was given".to_owned(), Trust::Sha256)
             }
             Some(expected) => Finding::Failed(vec![Problem::Sha256Differs { expected, found }]),
         };
@@ -185,23 +233,21 @@ impl<'a> Run<'a> {
         let checksums = match self.checksums.take() {
             None => Finding::Skipped("no `--checksums` was given".to_owned()),
             Some(read) => match read.and_then(|checksums| checksums.check(&name, found)) {
-                Ok(line) => {
-                    self.ledger.trust(Trust::Checksums);
-                    Finding::Held(format!("line {line} has it"))
-                }
+                Ok(line) => Finding::Vouched(format!("line {line} has it"), Trust::Checksums),
                 Err(problem) => Finding::Failed(vec![problem]),
             },
         };
         self.ledger.add("checksums", checksums);
     }
 
-    /// The lock, where one was given; a file without a manifest cannot be compared with it, which is a problem already.
-    fn check_lock(&mut self, manifest: Option<&crate::evidence::Manifest>, otherwise: &str) -> Finding {
-        match (self.lock.take(), manifest) {
+    /// The lock, where one was given.
+    fn check_lock(&mut self, known: &Known) -> Finding {
+        match (self.lock.take(), known) {
             (None, _) => Finding::Skipped("no `--lock` was given".to_owned()),
             (Some(Err(problem)), _) => Finding::Failed(vec![problem]),
-            (Some(Ok(lock)), Some(manifest)) => lock::check(manifest, &lock),
-            (Some(Ok(_)), None) => Finding::Skipped(otherwise.to_owned()),
+            (Some(Ok(lock)), Known::Facts(facts)) => lock::check(&facts.manifest, &lock),
+            (Some(Ok(_)), Known::Foreign) => Finding::Failed(vec![Problem::NoManifest("--lock")]),
+            (Some(Ok(_)), Known::Unreadable(reason)) => Finding::Skipped((*reason).to_owned()),
         }
     }
 
@@ -234,7 +280,7 @@ mod tests {
         let request = Request { file: file.clone(), sha256, ..Request::default() };
         let mut run = Run::start(&request).unwrap();
         let opened = run.opened.take().unwrap();
-        run.check_file(&opened).unwrap();
+        run.check(&opened).unwrap();
         meanwhile(&file);
         run.finish(&opened).unwrap();
         run.ledger.conclude(&file, run.sha256).problems.iter().map(Problem::code).collect()

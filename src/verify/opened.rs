@@ -66,7 +66,7 @@ pub(super) enum Opening {
 
 /// The open file: all that is said of it was read from here.
 pub(super) struct Opened {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     pub(super) source: Source,
     stamp: Stamp,
     /// Its first line without `#!`, where it begins so.

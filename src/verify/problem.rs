@@ -4,6 +4,7 @@
 use super::codes::{CODES, rank};
 use crate::archive::ZipFault;
 use crate::digest::Sha256Digest;
+use crate::evidence::{BundleFault, KeyFault, ProvenanceFault, SbomFault, StatementFault};
 use crate::names::PackageName;
 use crate::wheel::RecordFault;
 
@@ -235,6 +236,65 @@ pub enum Problem {
         /// As computed.
         found: Sha256Digest,
     },
+    /// A bundle, and nothing to check it with.
+    #[error("no key was given for the bundle, whose own is no reason to trust it")]
+    NoKey,
+    /// A key that cannot be used.
+    #[error("`{file}`: {fault}")]
+    Key {
+        /// The key's file.
+        file: String,
+        /// What is wrong.
+        fault: KeyFault,
+    },
+    /// A key, and nothing that it signed.
+    #[error("no signature was given, and none lies beside the file")]
+    NoSignature,
+    /// A bundle or envelope that cannot be read, or whose signature is none by the keys.
+    #[error("`{file}`: {fault}")]
+    Bundle {
+        /// The bundle.
+        file: String,
+        /// What is wrong.
+        fault: BundleFault,
+    },
+    /// What is signed is not a statement, or not about the file.
+    #[error("`{file}`: {fault}")]
+    Statement {
+        /// The bundle.
+        file: String,
+        /// What is wrong.
+        fault: StatementFault,
+    },
+    /// What is signed says something else than the file.
+    #[error("`{file}`: {fault}")]
+    Provenance {
+        /// The bundle.
+        file: String,
+        /// What is wrong.
+        fault: ProvenanceFault,
+    },
+    /// A builder was expected, and nothing signed names one.
+    #[error("nothing that is signed says who built the file")]
+    NoProvenance,
+    /// An SBOM of another file.
+    #[error("`{file}`: {fault}")]
+    Sbom {
+        /// The SBOM.
+        file: String,
+        /// What is wrong.
+        fault: SbomFault,
+    },
+    /// An SBOM that is not the one which was signed.
+    #[error("`{file}` is not the SBOM that the provenance names: expected sha256 {expected}, found {found}")]
+    SbomByproduct {
+        /// The SBOM.
+        file: String,
+        /// As the provenance has it.
+        expected: Sha256Digest,
+        /// As computed.
+        found: Sha256Digest,
+    },
     /// A lock that cannot be read.
     #[error("{0}")]
     LockMalformed(String),
@@ -296,6 +356,15 @@ impl Problem {
             Self::ChecksumsNoEntry { .. } => "checksums-no-entry",
             Self::ChecksumsAmbiguous { .. } => "checksums-ambiguous",
             Self::ChecksumsDiffers { .. } => "checksums-differs",
+            Self::NoKey => "key-missing",
+            Self::Key { fault, .. } => fault.code(),
+            Self::NoSignature => "signature-missing",
+            Self::Bundle { fault, .. } => fault.code(),
+            Self::Statement { fault, .. } => fault.code(),
+            Self::Provenance { fault, .. } => fault.code(),
+            Self::NoProvenance => "provenance-missing",
+            Self::Sbom { fault, .. } => fault.code(),
+            Self::SbomByproduct { .. } => "sbom-byproduct",
             Self::LockMalformed(_) => "lock-malformed",
             Self::LockLacks { .. } => "lock-lacks-wheel",
             Self::Untrusted => "untrusted",
@@ -328,6 +397,12 @@ impl Problem {
             | Self::ChecksumsNoEntry { file: name, .. }
             | Self::ChecksumsAmbiguous { file: name, .. }
             | Self::ChecksumsDiffers { file: name, .. }
+            | Self::Key { file: name, .. }
+            | Self::Bundle { file: name, .. }
+            | Self::Statement { file: name, .. }
+            | Self::Provenance { file: name, .. }
+            | Self::Sbom { file: name, .. }
+            | Self::SbomByproduct { file: name, .. }
             | Self::LockLacks { wheel: name, .. } => Some(name.clone()),
             Self::ManifestMalformed { document, .. } | Self::ManifestNotCanonical(document) => {
                 Some((*document).to_owned())
@@ -339,9 +414,15 @@ impl Problem {
 
     /// What to do about it.
     pub fn hint(&self) -> String {
-        match self {
-            Self::Symlink(target) => format!("verify the file itself: `{target}`"),
-            _ => CODES.get(rank(self.code())).map(|code| code.advice.to_owned()).unwrap_or_default(),
+        let own = match self {
+            Self::Symlink(target) => return format!("verify the file itself: `{target}`"),
+            Self::Key { fault, .. } => fault.hint(),
+            Self::Bundle { fault, .. } => fault.hint(),
+            _ => None,
+        };
+        match own {
+            Some(hint) => hint.to_owned(),
+            None => CODES.get(rank(self.code())).map(|code| code.advice.to_owned()).unwrap_or_default(),
         }
     }
 }

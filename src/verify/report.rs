@@ -13,6 +13,8 @@ pub enum Finding {
     Held(String),
     /// It was not made; why.
     Skipped(String),
+    /// It holds, and is a reason to trust the file.
+    Vouched(String, Trust),
     /// It does not hold: at least one problem.
     Failed(Vec<Problem>),
 }
@@ -21,6 +23,11 @@ impl Finding {
     /// What the problems make of it; where there is none, what holds.
     pub(super) fn of(problems: Vec<Problem>, held: impl FnOnce() -> String) -> Self {
         if problems.is_empty() { Self::Held(held()) } else { Self::Failed(problems) }
+    }
+
+    /// The same, for a check that is a reason to trust.
+    pub(super) fn vouched(problems: Vec<Problem>, trust: Trust, held: impl FnOnce() -> String) -> Self {
+        if problems.is_empty() { Self::Vouched(held(), trust) } else { Self::Failed(problems) }
     }
 }
 
@@ -42,6 +49,8 @@ pub enum Trust {
     Sha256,
     /// It has the digest in the checksum file that the user gave.
     Checksums,
+    /// It is what a statement is about that is signed by a key which the user gave.
+    Signature,
 }
 
 /// What a verification came to.
@@ -85,6 +94,10 @@ impl Ledger {
         let (state, found) = match finding {
             Finding::Held(found) => ("ok", found),
             Finding::Skipped(why) => ("skipped", why),
+            Finding::Vouched(found, trust) => {
+                self.trust.push(trust);
+                ("ok", found)
+            }
             Finding::Failed(problems) => {
                 let mut codes: Vec<&str> = problems.iter().map(Problem::code).collect();
                 codes.sort_by_key(|code| rank(code));
@@ -100,10 +113,6 @@ impl Ledger {
 
     pub(super) fn skip(&mut self, name: &'static str, why: &str) {
         self.add(name, Finding::Skipped(why.to_owned()));
-    }
-
-    pub(super) fn trust(&mut self, trust: Trust) {
-        self.trust.push(trust);
     }
 
     /// Comes to the answer. Where nothing is wrong and nothing says who vouches for the file, that is the problem.
