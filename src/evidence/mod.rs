@@ -7,9 +7,10 @@ mod json;
 mod keys;
 mod manifest;
 mod origins;
+mod provenance;
 pub(crate) mod purl;
-mod statement;
 mod sbom;
+mod statement;
 
 pub use bundle::{Attestation, Bundle, BundleFault};
 pub use dsse::{ATTESTATION_LIMIT, Envelope, EnvelopeFault, PAYLOAD_TYPE, VerifiedPayload, pre_authentication};
@@ -21,8 +22,12 @@ pub use manifest::{
     RecipeTarget, Tool,
 };
 pub use origins::{BuildRequirementNote, ORIGINS_PATH, OriginNote, Origins, Provider};
+pub use provenance::{
+    BUILD_TYPE, BuilderId, BuilderIdError, Claims, LOCAL_BUILDER, PROVENANCE_TYPE, Provenance, ProvenanceFault,
+    SbomDigests, provenance_predicate, provenance_statement,
+};
 pub use purl::IndexNote;
+pub use sbom::{SBOM_LIMIT, SbomFault, check_sbom, cyclonedx, spdx};
 pub use statement::{
     STATEMENT_LIMIT, STATEMENT_TYPE, Statement, StatementFault, Subject, check_subject, write_statement,
 };
-pub use sbom::{SBOM_LIMIT, SbomFault, check_sbom, cyclonedx, spdx};
