@@ -57,7 +57,13 @@ impl Evidence {
     }
 
     /// Every check of what was signed; gives the statements that were.
-    pub(super) fn check(self, request: &Request, found: Sha256Digest, known: &Known, ledger: &mut Ledger) -> Vec<Attested> {
+    pub(super) fn check(
+        self,
+        request: &Request,
+        found: Sha256Digest,
+        known: &Known,
+        ledger: &mut Ledger,
+    ) -> Vec<Attested> {
         let payloads = self.check_signatures(ledger);
         if payloads.is_empty() {
             for check in ["statement", "subject", "predicate", "provenance", "builder"] {

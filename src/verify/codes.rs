@@ -44,6 +44,11 @@ const NOT_AS_RELEASED: &str = "do not run it: fetch the file again, from where i
 const OTHER_FILE: &str = "do not run it: it is not the file that was meant";
 const NOT_OURS: &str = "do not run it: pyzpack writes no such file; ask whoever released it";
 
+const GIVE_KEY: &str = "give the signer's public key: P-256 or Ed25519, `-----BEGIN PUBLIC KEY-----`";
+const ASK_SIGNER: &str = "do not rely on it: ask the signer for a bundle as `pyzpack sign` writes it";
+const WRONG_KEY: &str = "do not rely on it: ask for key and bundle again, by a way that you trust";
+const OTHER_SBOM: &str = "do not rely on it: `pyzpack sbom APP.pyz` writes the one of this file";
+
 /// Every code, in its order.
 pub const CODES: &[Code] = &[
     // The file.
@@ -131,6 +136,110 @@ pub const CODES: &[Code] = &[
     ),
     code("checksums-ambiguous", "the checksum file has two digests of the file", "give the right one with `--sha256`"),
     code("checksums-differs", "the file does not have the digest of the checksum file", OTHER_FILE),
+    // What was signed.
+    code(
+        "key-missing",
+        "a bundle was named, and no key to check it with",
+        "give the signer's public key with `--key PUB`, had by a way that you trust",
+    ),
+    code("key-too-large", "a key's file is longer than any key", GIVE_KEY),
+    code("key-no-pem", "a key is not in PEM form", GIVE_KEY),
+    code("key-pem", "a key's PEM block is damaged", GIVE_KEY),
+    code("key-blocks", "a key's file holds several PEM blocks", GIVE_KEY),
+    code("key-private", "a private key was given where the public one is due", GIVE_KEY),
+    code("key-public", "a public key was given where the private one is due", GIVE_KEY),
+    code("key-certificate", "a certificate was given instead of a key", GIVE_KEY),
+    code("key-label", "a PEM block of another kind was given instead of a key", GIVE_KEY),
+    code("key-encrypted", "a private key is encrypted", GIVE_KEY),
+    code("key-encrypted-cosign", "a private key is encrypted as only cosign reads it", GIVE_KEY),
+    code("key-sec1", "a private key is in the form of SEC 1", GIVE_KEY),
+    code("key-openssh", "a private key is in OpenSSH's form", GIVE_KEY),
+    code("key-algorithm", "a key is for neither P-256 nor Ed25519", GIVE_KEY),
+    code("key-der", "a key is damaged, or not encoded in the one way", GIVE_KEY),
+    code("key-point", "a public key is not a point on its curve", GIVE_KEY),
+    code("key-low-order", "a public key for which anybody can sign", GIVE_KEY),
+    code("key-range", "a private key is out of range", GIVE_KEY),
+    code("key-halves", "the halves of a private key do not belong together", GIVE_KEY),
+    code(
+        "signature-missing",
+        "a key was given, and no signature, and none lies beside the file",
+        "name what is signed with `--bundle FILE`",
+    ),
+    code("bundle-json", "a bundle is not JSON that has one meaning", ASK_SIGNER),
+    code("bundle-unknown", "neither a Sigstore bundle nor a DSSE envelope was given", ASK_SIGNER),
+    code("bundle-media-type", "a bundle has a media type that is not known", ASK_SIGNER),
+    code("bundle-keyless", "a bundle is signed by an identity instead of a key", ASK_SIGNER),
+    code("bundle-own-key", "a bundle brings a key of its own, which proves nothing", ASK_SIGNER),
+    code("bundle-message-signature", "a bundle signs a digest instead of a statement", ASK_SIGNER),
+    code("bundle-member", "a member of a bundle is missing or of another type", ASK_SIGNER),
+    code("bundle-hint", "bundle and envelope name different keys", ASK_SIGNER),
+    code("envelope-json", "an envelope is not JSON that has one meaning", ASK_SIGNER),
+    code("envelope-unsigned", "a statement was given that nobody signed", ASK_SIGNER),
+    code("envelope-payload-type", "an envelope holds something else than an in-toto statement", ASK_SIGNER),
+    code("envelope-member", "a member of an envelope is missing or of another type", ASK_SIGNER),
+    code("envelope-base64", "payload or signature is not base64 of one reading", ASK_SIGNER),
+    code("signature-none", "an envelope has no signature", ASK_SIGNER),
+    code("signature-several", "an envelope has several signatures", ASK_SIGNER),
+    code("signature-empty", "a signature is empty", ASK_SIGNER),
+    code("signature-length", "a signature is not as long as one of Ed25519", ASK_SIGNER),
+    code("signature-der", "a signature is not the one DER encoding of ECDSA's", ASK_SIGNER),
+    code("signature-raw", "a signature is a bare r||s instead of DER", ASK_SIGNER),
+    code("signature-range", "a number in a signature is out of range", ASK_SIGNER),
+    code("signature-other-type", "a signature is of another type than the key", WRONG_KEY),
+    code("signature-other-key", "a signature does not fit the key, and names another one", WRONG_KEY),
+    code("signature-not-pae", "a signature covers the payload without its type", ASK_SIGNER),
+    code("signature-wrong", "a signature does not fit: key, payload or signature is another one", WRONG_KEY),
+    code("statement-too-large", "a statement is longer than any that is read", ASK_SIGNER),
+    code("statement-byte-order-mark", "a statement begins with a byte-order mark", ASK_SIGNER),
+    code("statement-encoding", "a statement is not UTF-8", ASK_SIGNER),
+    code("statement-duplicate-key", "a key stands twice in an object of a statement", ASK_SIGNER),
+    code("statement-too-deep", "a statement is nested too deeply", ASK_SIGNER),
+    code("statement-trailing", "something follows a statement", ASK_SIGNER),
+    code("statement-syntax", "a statement is not JSON", ASK_SIGNER),
+    code("statement-type", "a statement is not in-toto's, version 1", ASK_SIGNER),
+    code("statement-field-missing", "a statement lacks a field", ASK_SIGNER),
+    code("statement-field-kind", "a field of a statement is of another type", ASK_SIGNER),
+    code("statement-no-subject", "a statement is about nothing", ASK_SIGNER),
+    code("statement-no-digest", "a subject has no digest", ASK_SIGNER),
+    code("statement-no-sha256", "a subject has digests, and no sha256", ASK_SIGNER),
+    code("statement-digest-form", "a subject's sha256 is not 64 lower-case hexadecimal digits", ASK_SIGNER),
+    code("statement-wrong-digest", "a statement is about another file of this name", OTHER_FILE),
+    code(
+        "statement-wrong-subject",
+        "a statement is about other files",
+        "name what is signed about this file with `--bundle FILE`",
+    ),
+    code("statement-predicate", "a statement says nothing", ASK_SIGNER),
+    code(
+        "statement-predicate-type",
+        "a statement says another kind of thing than was expected",
+        "name the kind with `--predicate-type URI`, or another bundle",
+    ),
+    code(
+        "provenance-missing",
+        "a builder was expected, and no provenance is signed",
+        "name the signed provenance with `--bundle FILE`",
+    ),
+    code("provenance-field-missing", "a provenance lacks what SLSA requires", ASK_SIGNER),
+    code("provenance-field-kind", "a field of a provenance is of another type", ASK_SIGNER),
+    code("provenance-build-type", "a provenance is of builds by other means", ASK_SIGNER),
+    code("provenance-external-parameter", "a provenance has a parameter that no build has", ASK_SIGNER),
+    code(
+        "provenance-builder",
+        "a provenance names another builder than was expected",
+        "do not run it, unless you trust that builder too: `--expect-builder URI`",
+    ),
+    code("provenance-differs", "a provenance says something else of the file than the file itself", ASK_SIGNER),
+    code("provenance-byproduct", "a provenance names other SBOMs than the file has", ASK_SIGNER),
+    // SBOMs.
+    code("sbom-json", "an SBOM is not JSON that has one meaning", OTHER_SBOM),
+    code("sbom-format", "an SBOM is neither CycloneDX 1 nor SPDX 2", OTHER_SBOM),
+    code("sbom-subject", "an SBOM is of another file", OTHER_SBOM),
+    code("sbom-extra", "an SBOM lists what is not in the file", OTHER_SBOM),
+    code("sbom-missing", "an SBOM does not list what is in the file", OTHER_SBOM),
+    code("sbom-hash", "an SBOM has another digest of a wheel", OTHER_SBOM),
+    code("sbom-differs", "an SBOM of pyzpack is not what it writes of this file", OTHER_SBOM),
+    code("sbom-byproduct", "an SBOM is not the one that the signed provenance names", OTHER_SBOM),
     // Locks.
     code("lock-malformed", "the lock cannot be read, or one of its entries not trusted", "make the lock anew"),
     code(
@@ -142,6 +251,6 @@ pub const CODES: &[Code] = &[
     code(
         "untrusted",
         "nothing was named that would tell who made the file",
-        "name a reason to trust it: `--sha256 HEX`, or `--checksums FILE`",
+        "name a reason to trust it: `--key PUB`, `--sha256 HEX` or `--checksums FILE`",
     ),
 ];

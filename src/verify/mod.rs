@@ -143,9 +143,12 @@ impl<'a> Run<'a> {
         let known = match container::recognise(opened)? {
             Kind::Ours(Ok(container)) => self.check_ours(opened, &container, found)?,
             Kind::Foreign(Ok(container)) => self.check_foreign(opened, &container)?,
-            Kind::Ours(Err(problem)) => {
-                self.stop("container", problem, &["manifest", "bootstrap", "records", "wheels"], "the container cannot be read")
-            }
+            Kind::Ours(Err(problem)) => self.stop(
+                "container",
+                problem,
+                &["manifest", "bootstrap", "records", "wheels"],
+                "the container cannot be read",
+            ),
             Kind::Foreign(Err(problem)) => {
                 let reason = "the container cannot be read";
                 self.stop("container", problem, &["manifest", "bootstrap", "records", "wheels"], reason);
