@@ -86,7 +86,7 @@ fn read_program(opened: &Opened, limits: &Limits) -> Result<Container, ReadError
     let source = &opened.source;
     match read_structure(source, Profile::Program, limits) {
         Ok(structure) => Ok(single(source.clone(), structure)),
-        Err(error) if opened.prefix() == 0 => Err(error),
+        Err(error) if opened.prefix() == 0 || opened.prefix() > source.length() => Err(error),
         Err(error) => {
             let rest = source.slice(opened.prefix(), source.length().saturating_sub(opened.prefix()))?;
             match read_structure(&rest, Profile::Wheel, limits) {
