@@ -246,7 +246,8 @@ fn check_builder(attested: &[Attested], request: &Request) -> Finding {
     let Some(expected) = &request.expected_builder else {
         let found = attested.iter().filter_map(|one| one.provenance.as_ref());
         let names: Vec<String> = found.map(|provenance| provenance.claims().builder.to_string()).collect();
-        let named = if names.is_empty() { String::new() } else { format!("; the provenance names {}", names.join(", ")) };
+        let named =
+            if names.is_empty() { String::new() } else { format!("; the provenance names {}", names.join(", ")) };
         return Finding::Skipped(format!("no `--expect-builder` was given{named}"));
     };
     let mut problems = Vec::new();

@@ -31,6 +31,7 @@ pub(super) fn check(
     }
     for (path, text) in support_files() {
         match contents.own.get(path) {
+            None if contents.is_broken(path) => {}
             None => problems.push(Problem::BootstrapMissing(path.to_owned())),
             Some(found) if found.sha256 != Sha256Digest::of(text.as_bytes()) => {
                 problems.push(Problem::BootstrapDiffers(path.to_owned()));
@@ -39,6 +40,7 @@ pub(super) fn check(
         }
     }
     match contents.read_file(opened, "__main__.py", TEXT_LIMIT)? {
+        None if contents.is_broken("__main__.py") => {}
         None => problems.push(Problem::BootstrapMissing("__main__.py".to_owned())),
         Some(Err(problem)) => problems.push(problem),
         Some(Ok(bytes)) => match read_main(&bytes) {
@@ -127,6 +129,7 @@ fn check_constants(
     for entry in bootstrap.console_scripts.values().chain([&bootstrap.entry]) {
         if let Entry::PythonScript { path } | Entry::Executable { path } = entry
             && !contents.installed.contains_key(path.as_str())
+            && !contents.is_broken(path)
         {
             differs("script", path.clone(), "no such file".to_owned());
         }

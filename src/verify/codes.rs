@@ -160,11 +160,6 @@ pub const CODES: &[Code] = &[
     code("key-low-order", "a public key for which anybody can sign", GIVE_KEY),
     code("key-range", "a private key is out of range", GIVE_KEY),
     code("key-halves", "the halves of a private key do not belong together", GIVE_KEY),
-    code(
-        "signature-missing",
-        "a key was given, and no signature, and none lies beside the file",
-        "name what is signed with `--bundle FILE`",
-    ),
     code("bundle-json", "a bundle is not JSON that has one meaning", ASK_SIGNER),
     code("bundle-unknown", "neither a Sigstore bundle nor a DSSE envelope was given", ASK_SIGNER),
     code("bundle-media-type", "a bundle has a media type that is not known", ASK_SIGNER),
@@ -178,6 +173,11 @@ pub const CODES: &[Code] = &[
     code("envelope-payload-type", "an envelope holds something else than an in-toto statement", ASK_SIGNER),
     code("envelope-member", "a member of an envelope is missing or of another type", ASK_SIGNER),
     code("envelope-base64", "payload or signature is not base64 of one reading", ASK_SIGNER),
+    code(
+        "signature-missing",
+        "a key was given, and no signature, and none lies beside the file",
+        "name what is signed with `--bundle FILE`",
+    ),
     code("signature-none", "an envelope has no signature", ASK_SIGNER),
     code("signature-several", "an envelope has several signatures", ASK_SIGNER),
     code("signature-empty", "a signature is empty", ASK_SIGNER),

@@ -1,6 +1,6 @@
 //! Every entry of every archive, unpacked once to be measured: its stream, checksum and digest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -25,6 +25,8 @@ pub(super) struct Contents<'a> {
     pub(super) own: BTreeMap<&'a str, Measured<'a>>,
     /// The application's, wherever they are.
     pub(super) installed: BTreeMap<&'a str, Measured<'a>>,
+    /// Those whose bytes cannot be had: what is wrong with them is said once.
+    broken: BTreeSet<&'a str>,
     problems: Vec<Problem>,
 }
 
@@ -42,7 +44,8 @@ impl<'a> Contents<'a> {
                 unpacker.unpack(&archive.source, entry, |_| Ok(())).map(|contents| contents.sha256)
             })
             .collect();
-        let mut contents = Self { own: BTreeMap::new(), installed: BTreeMap::new(), problems: Vec::new() };
+        let mut contents =
+            Self { own: BTreeMap::new(), installed: BTreeMap::new(), broken: BTreeSet::new(), problems: Vec::new() };
         for ((archive, entry), unpacked) in entries.into_iter().zip(unpacked) {
             let name = entry.path.as_str();
             let mut refuse = |error| {
@@ -53,6 +56,7 @@ impl<'a> Contents<'a> {
                 Ok(sha256) => sha256,
                 Err(error) => {
                     refuse(error)?;
+                    contents.broken.insert(name);
                     continue;
                 }
             };
@@ -82,6 +86,11 @@ impl<'a> Contents<'a> {
             1 => format!("format 1, {entries} entries, and {inner} in a payload"),
             payloads => format!("format 1, {entries} entries, and {inner} in {payloads} payloads"),
         })
+    }
+
+    /// Whether the entry is there, and is known to be broken.
+    pub(super) fn is_broken(&self, path: &str) -> bool {
+        self.broken.contains(path)
     }
 
     /// The problems of a foreign container.

@@ -171,7 +171,9 @@ fn check_files(manifest: &Manifest, contents: &Contents<'_>, problems: &mut Vec<
     for file in &manifest.files {
         named.insert(file.path.as_str());
         let Some(found) = contents.installed.get(file.path.as_str()) else {
-            problems.push(Problem::FileMissing(file.path.clone()));
+            if !contents.is_broken(&file.path) {
+                problems.push(Problem::FileMissing(file.path.clone()));
+            }
             continue;
         };
         let mut differs = |what, expected: String, found: String| {

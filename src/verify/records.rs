@@ -23,8 +23,9 @@ pub(super) fn check(manifest: &Manifest, opened: &Opened, contents: &Contents<'_
     for dist_info in &directories {
         let path = format!("{dist_info}/RECORD");
         let record = match read_record(opened, contents, &path, dist_info)? {
-            Ok(record) => record,
-            Err(problem) => {
+            None => continue,
+            Some(Ok(record)) => record,
+            Some(Err(problem)) => {
                 problems.push(problem);
                 continue;
             }
@@ -32,6 +33,7 @@ pub(super) fn check(manifest: &Manifest, opened: &Opened, contents: &Contents<'_
         rows += record.0.len();
         for (listed, row) in &record.0 {
             match contents.installed.get(listed.as_str()) {
+                None if contents.is_broken(listed) => {}
                 None => problems.push(Problem::RecordGhost { record: path.clone(), path: listed.clone() }),
                 Some(found) => problems.extend(check_row(opened, &path, listed, row, found)?),
             }
@@ -46,19 +48,20 @@ pub(super) fn check(manifest: &Manifest, opened: &Opened, contents: &Contents<'_
     Ok(Finding::of(problems, || format!("{} with {rows} rows, as they say, and no others", directories.len())))
 }
 
-/// Reads the RECORD at `path`.
-pub(super) fn read_record(
+/// Reads the RECORD at `path`; none where it is known to be broken.
+fn read_record(
     opened: &Opened,
     contents: &Contents<'_>,
     path: &str,
     dist_info: &str,
-) -> Result<Result<Record, Problem>, VerifyError> {
-    Ok(match contents.read_file(opened, path, RECORD_LIMIT)? {
+) -> Result<Option<Result<Record, Problem>>, VerifyError> {
+    Ok(Some(match contents.read_file(opened, path, RECORD_LIMIT)? {
+        None if contents.is_broken(path) => return Ok(None),
         None => Err(Problem::RecordMissing(path.to_owned())),
         Some(Err(problem)) => Err(problem),
         Some(Ok(bytes)) => Record::parse(&bytes, dist_info)
             .map_err(|fault| Problem::RecordMalformed { record: path.to_owned(), fault }),
-    })
+    }))
 }
 
 /// A row against the file that it speaks of.

@@ -24,6 +24,7 @@ pub(super) fn check(manifest: &Manifest, opened: &Opened, contents: &Contents<'_
                 problems.push(problem);
                 continue;
             }
+            None if contents.is_broken(&path) => continue,
             None => Err("it is not there".to_owned()),
         };
         match metadata {
