@@ -1,6 +1,5 @@
 //! `pyzpack sbom`: what is in a `.pyz`, in a form that other tools read.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
@@ -8,8 +7,8 @@ use clap::ArgMatches;
 use crate::evidence::{IndexNote, cyclonedx, spdx};
 use crate::finished::{FinishedError, FinishedPyz};
 use crate::inspect::check_files;
-use crate::output::{OutputError, check_not_input, check_target};
-use crate::process::{PendingFile, interrupt};
+use crate::output::{check_not_input, check_target, write_document};
+use crate::process::interrupt;
 use crate::status::Status;
 
 use super::{print_bytes, report};
@@ -22,14 +21,17 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
     {
         return report::fail(&error);
     }
+    if let Err(error) = interrupt::install(|| {}) {
+        return report::fail_io("answer signals", &error);
+    }
     let document = match describe(&path, matches) {
         Ok(document) => document,
         Err(error) => return report::fail(&error),
     };
     let Some(target) = target else { return print_bytes(&document) };
-    match write(&target, &document) {
+    match write_document(&target, &document) {
         Ok(()) => Status::Done,
-        Err(error) => report::fail(&OutputError::Io { path: target.display().to_string(), error }),
+        Err(error) => report::fail(&error),
     }
 }
 
@@ -44,13 +46,4 @@ fn describe(path: &Path, matches: &ArgMatches) -> Result<Vec<u8>, FinishedError>
         Some("spdx") => spdx(&facts, &index),
         _ => cyclonedx(&facts, &index),
     })
-}
-
-fn write(target: &Path, document: &[u8]) -> io::Result<()> {
-    interrupt::install(|| {})?;
-    PendingFile::remove_abandoned(target);
-    let mut pending = PendingFile::create(target)?;
-    pending.write_all(document)?;
-    pending.persist()?;
-    Ok(())
 }

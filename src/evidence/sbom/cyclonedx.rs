@@ -169,9 +169,10 @@ fn describe_builds(
         return None;
     }
     let components = known.iter().map(|(required, (reference, purl))| {
-        let mut component = json!({
-            "type": "library", "bom-ref": reference, "name": required.name, "version": required.version, "purl": purl,
-        });
+        let mut component = json!({"type": "library", "bom-ref": reference, "name": required.name, "purl": purl});
+        if !required.version.is_empty() {
+            component["version"] = required.version.as_str().into();
+        }
         if let Some(sha256) = &required.sha256 {
             component["hashes"] = hashes(sha256);
         }
