@@ -3,11 +3,13 @@
 
 mod build;
 mod cache;
+mod document;
 mod inspect;
 mod lock;
 mod observer;
 mod options;
 mod plan;
+mod provenance;
 mod report;
 mod sbom;
 mod session;
@@ -40,6 +42,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("verify", matches)) => verify::run(matches),
         Some(("sbom", matches)) => sbom::run(matches),
+        Some(("provenance", matches)) => provenance::run(matches),
         Some(("cache", matches)) => cache::run(matches),
         Some(("completions", matches)) => complete(matches),
         Some(("man", _)) => write_manual(),

@@ -3,6 +3,8 @@
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
+use crate::evidence::BuilderId;
+
 /// One option.
 pub(super) struct BuildOption {
     /// Its long name, which is its key in `[tool.pyzpack]` too.
@@ -22,9 +24,11 @@ pub(super) enum Kind {
     Text,
     /// Any number of texts: the option is repeated, the key is a list.
     List,
+    /// Names with commas between them; the key may be a list.
+    Names,
 }
 
-use Kind::{Flag, List, Text};
+use Kind::{Flag, List, Names, Text};
 
 /// Every option of `build`.
 pub(super) const BUILD_OPTIONS: &[BuildOption] = &[
@@ -51,7 +55,14 @@ pub(super) const BUILD_OPTIONS: &[BuildOption] = &[
     option("on-conflict", None, Text, "WHAT", "error, first or last, where two wheels bring one file [default: error]"),
     option("max-unpacked", None, Text, "SIZE", "Take wheels that unpack to more than 8G, such as 20G"),
     option("build-timeout", None, Text, "DURATION", "End the build of a wheel after this time [default: 30m]"),
-    option("evidence", None, Text, "LIST", "What to write beside the file: sha256 or none [default: sha256]"),
+    option(
+        "evidence",
+        None,
+        Names,
+        "LIST",
+        "What to write beside the file: sha256, cyclonedx, spdx, provenance, all or none [default: sha256]",
+    ),
+    option("builder-id", None, Text, "URI", "Who builds, for the provenance [default: nobody in particular]"),
     option("source-date-epoch", None, Text, "N", "Seconds since 1970 for every entry, or commit [default: 1980-01-01]"),
     option("jobs", Some('j'), Text, "N", "Use this many threads [default: all processors]"),
 ];
@@ -93,7 +104,7 @@ impl BuildOption {
         }
         let argument = match self.kind {
             Flag => return argument.action(ArgAction::SetTrue),
-            Text => argument.action(ArgAction::Set),
+            Text | Names => argument.action(ArgAction::Set),
             List => argument.action(ArgAction::Append),
         };
         let hint = match self.value {
@@ -125,6 +136,7 @@ pub(super) fn command() -> Command {
         )
         .subcommand(super::verify::command())
         .subcommand(listing())
+        .subcommand(attesting())
         .subcommand(caching())
         .subcommand(
             Command::new("completions").about("Write a completion script for a shell").arg(
@@ -201,6 +213,27 @@ fn listing() -> Command {
         .arg(named("output").help("The file to write [default: standard output]"))
         .arg(named("index-url").help("Distributions from an index came from this one [default: PyPI]"))
         .arg(named("extra-index-url").help("They may have come from this one too; repeatable"))
+}
+
+/// The verb that writes the provenance.
+fn attesting() -> Command {
+    let named = |name| BuildOption::named(name).expect("an option of build").argument();
+    let builder = named("builder-id").value_parser(clap::value_parser!(BuilderId));
+    let source = Arg::new("source")
+        .long("source")
+        .value_name("DIR")
+        .value_hint(ValueHint::DirPath)
+        .action(ArgAction::Append)
+        .help("Claim the commit of this checkout, from which it was built; repeatable");
+    Command::new("provenance")
+        .about("Write from what, and how, a .pyz was made (in-toto statement, SLSA provenance)")
+        .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
+        .arg(named("output").help("The file to write [default: standard output]"))
+        .arg(builder.help("Who built it [default: nobody in particular]"))
+        .arg(source)
+        .arg(named("index-url").help("Distributions from an index came from this one [default: PyPI]"))
+        .arg(named("extra-index-url").help("They may have come from this one too; repeatable"))
+        .arg(switch("predicate-only", None, "Leave out the statement around it, as actions/attest wants it"))
 }
 
 /// The verb that looks after the cache.
