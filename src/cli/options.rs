@@ -123,6 +123,7 @@ pub(super) fn command() -> Command {
                 .arg(switch("files", None, "List every file with its size and digest"))
                 .arg(switch("json", None, "Write JSON")),
         )
+        .subcommand(making_keys())
         .subcommand(caching())
         .subcommand(
             Command::new("completions").about("Write a completion script for a shell").arg(
@@ -181,6 +182,16 @@ fn locking() -> Command {
         .arg(switch("upgrade", Some('U'), "Choose all versions anew, whatever an older lock has"))
         .arg(switch("check", None, "Tell whether the lock is up to date; nothing is resolved or written"))
         .args(reporting())
+}
+
+/// The verb that makes keys.
+fn making_keys() -> Command {
+    let path = Arg::new("path").value_name("PATH").required(true).value_hint(ValueHint::FilePath);
+    let types = Arg::new("type").long("type").value_name("TYPE").value_parser(super::keygen::TYPES);
+    Command::new("keygen")
+        .about("Make a pair of keys to sign with")
+        .arg(path.help("The file for the private key; the public one goes to PATH.pub"))
+        .arg(types.default_value(super::keygen::TYPES[0]).help("ECDSA on P-256, or Ed25519"))
 }
 
 /// The verb that looks after the cache.

@@ -7,8 +7,8 @@ mod json;
 mod keys;
 mod manifest;
 mod origins;
-mod statement;
 pub(crate) mod purl;
+mod statement;
 
 pub use bundle::{Attestation, Bundle, BundleFault};
 pub use dsse::{ATTESTATION_LIMIT, Envelope, EnvelopeFault, PAYLOAD_TYPE, VerifiedPayload, pre_authentication};
@@ -20,7 +20,7 @@ pub use manifest::{
     RecipeTarget, Tool,
 };
 pub use origins::{BuildRequirementNote, ORIGINS_PATH, OriginNote, Origins, Provider};
+pub use purl::IndexNote;
 pub use statement::{
     STATEMENT_LIMIT, STATEMENT_TYPE, Statement, StatementFault, Subject, check_subject, write_statement,
 };
-pub use purl::IndexNote;
