@@ -11,6 +11,7 @@ mod observer;
 mod options;
 mod plan;
 mod report;
+mod sbom;
 mod session;
 mod settings;
 mod world;
@@ -38,6 +39,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("plan", matches)) => build::run(matches, build::Purpose::Plan),
         Some(("lock", matches)) => lock::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
+        Some(("sbom", matches)) => sbom::run(matches),
         Some(("keygen", matches)) => keygen::run(matches),
         Some(("cache", matches)) => cache::run(matches),
         Some(("completions", matches)) => complete(matches),

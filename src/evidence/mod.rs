@@ -7,7 +7,9 @@ mod json;
 mod keys;
 mod manifest;
 mod origins;
+mod provenance;
 pub(crate) mod purl;
+mod sbom;
 mod statement;
 
 pub use bundle::{Attestation, Bundle, BundleFault};
@@ -20,7 +22,12 @@ pub use manifest::{
     RecipeTarget, Tool,
 };
 pub use origins::{BuildRequirementNote, ORIGINS_PATH, OriginNote, Origins, Provider};
+pub use provenance::{
+    BUILD_TYPE, BuilderId, BuilderIdError, Claims, LOCAL_BUILDER, PROVENANCE_TYPE, Provenance, ProvenanceFault,
+    SbomDigests, provenance_predicate, provenance_statement,
+};
 pub use purl::IndexNote;
+pub use sbom::{SBOM_LIMIT, SbomFault, check_sbom, cyclonedx, spdx};
 pub use statement::{
     STATEMENT_LIMIT, STATEMENT_TYPE, Statement, StatementFault, Subject, check_subject, write_statement,
 };

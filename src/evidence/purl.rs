@@ -9,13 +9,18 @@ use std::fmt;
 
 use super::manifest::{ManifestSource, ManifestWheel, Recipe, RecipeInput};
 use super::origins::{BuildRequirementNote, OriginNote, Provider};
+use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use crate::redact::recorded_url;
-use crate::target::{Requirement, RequirementSource};
-use crate::urls::{scheme, split_login};
+use crate::target::{Requirement, RequirementSource, is_any_sdist_name};
+use crate::urls::{authority, scheme, split_login};
 
-/// The index that `pkg:pypi` means where it names none.
-const DEFAULT_INDEX: &str = "https://pypi.org/simple";
+/// The index that `pkg:pypi` means where it names none, and the server of its files, each by the sha256 of its host: no
+/// registry's host name stands in this source.
+const DEFAULT_HOSTS: [&str; 2] = [
+    "a4aa2ac280bb8d1a0ce7a1be5a7bfb10292b49fe9435ad5cff19f421f3c70e41",
+    "c899567ee906851741bf7f3bde17a33777859ff9f53ff54d6f0ea54cf31ad636",
+];
 
 /// Which index served what came from one: the archive does not hold it, since it decides about no byte.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,11 +49,17 @@ impl IndexNote {
         let url = recorded_url(&split_login(url).0);
         let url = url.trim_end_matches('/');
         match scheme(url).as_deref() {
-            Some("http" | "https") if url.eq_ignore_ascii_case(DEFAULT_INDEX) => Self::Default,
+            Some("http" | "https") if is_of_default_index(url) => Self::Default,
             Some("http" | "https") => Self::Named(url.to_owned()),
             _ => Self::Unsaid,
         }
     }
+}
+
+/// Whether a URL is the default index's.
+pub(crate) fn is_of_default_index(url: &str) -> bool {
+    let host = authority(&split_login(url).0);
+    host.is_some_and(|host| DEFAULT_HOSTS.contains(&Sha256Digest::of(host.as_bytes()).to_string().as_str()))
 }
 
 /// The purl of a packed wheel; of one that was built here, that of its source.
@@ -66,18 +77,34 @@ pub(crate) fn of_wheel(wheel: &ManifestWheel, note: Option<&OriginNote>, recipe:
     purl.to_string()
 }
 
+/// The URL that a packed wheel, or the archive that it was built from, is known to come from; none for a commit.
+pub(crate) fn url_of_wheel(wheel: &ManifestWheel, note: Option<&OriginNote>, recipe: &Recipe) -> Option<String> {
+    match served_by(wheel, note, recipe, &IndexNote::Unsaid) {
+        Server::Url(url) => Some(split_subdirectory(&url).0.to_owned()),
+        Server::Index(_) | Server::Commit(..) | Server::Nobody => None,
+    }
+}
+
 /// The purl of a distribution that a wheel was built with.
 pub(crate) fn of_build_requirement(required: &BuildRequirementNote, recipe: &Recipe, index: &IndexNote) -> String {
     // One that was itself built here is no file of an index.
     let server = match (required.sha256, &recipe.lock) {
+        (None, _) if required.filename.starts_with("git+") => Server::Commit(required.filename.clone(), None),
         (None, _) => Server::Nobody,
         (Some(_), Some(_)) => Server::Index(IndexNote::Default),
         (Some(_), None) => Server::Index(index.clone()),
     };
     let mut purl = Purl::new(required.name.as_str(), &required.version);
-    purl.set("file_name", &required.filename);
+    // A lock without file names has the distribution's there.
+    if is_wheel_or_sdist(&required.filename) {
+        purl.set("file_name", &required.filename);
+    }
     purl.served_by(&server);
     purl.to_string()
+}
+
+fn is_wheel_or_sdist(filename: &str) -> bool {
+    filename.ends_with(".whl") || is_any_sdist_name(filename)
 }
 
 /// Where a distribution is from.
