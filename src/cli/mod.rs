@@ -14,6 +14,7 @@ mod report;
 mod sbom;
 mod session;
 mod settings;
+mod sign;
 mod world;
 
 use std::borrow::Cow;
@@ -41,6 +42,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("sbom", matches)) => sbom::run(matches),
         Some(("keygen", matches)) => keygen::run(matches),
+        Some(("sign", matches)) => sign::run(matches),
         Some(("cache", matches)) => cache::run(matches),
         Some(("completions", matches)) => complete(matches),
         Some(("man", _)) => write_manual(),

@@ -125,6 +125,7 @@ pub(super) fn command() -> Command {
         )
         .subcommand(listing())
         .subcommand(making_keys())
+        .subcommand(signing())
         .subcommand(caching())
         .subcommand(
             Command::new("completions").about("Write a completion script for a shell").arg(
@@ -211,6 +212,28 @@ fn making_keys() -> Command {
         .about("Make a pair of keys to sign with")
         .arg(path.help("The file for the private key; the public one goes to PATH.pub"))
         .arg(types.default_value(super::keygen::TYPES[0]).help("ECDSA on P-256, or Ed25519"))
+}
+
+/// The verb that signs.
+fn signing() -> Command {
+    let named = |name| BuildOption::named(name).expect("an option of build").argument();
+    let key = Arg::new("key").long("key").value_name("KEY").required(true).value_hint(ValueHint::FilePath);
+    let builder = Arg::new("builder-id").long("builder-id").value_name("URI").value_parser(parse_builder);
+    Command::new("sign")
+        .about("Sign the provenance of a .pyz, and its SBOM")
+        .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
+        // A key that stands here itself begins with hyphens, and must not be quoted by the parser.
+        .arg(key.allow_hyphen_values(true).help("The private key: a file, env:NAME, or - for standard input"))
+        .arg(switch("envelope", None, "Write DSSE envelopes (FILE.dsse.json) instead of Sigstore bundles"))
+        .arg(switch("sbom", None, "Sign the CycloneDX SBOM too, to FILE.cdx.sigstore.json"))
+        .arg(named("output").conflicts_with("sbom").help("The file to write [default: FILE.sigstore.json]"))
+        .arg(builder.help("Who built it, where no FILE.intoto.json says so"))
+        .arg(named("index-url").help("Distributions from an index came from this one [default: PyPI]"))
+        .arg(named("extra-index-url").help("They may have come from this one too; repeatable"))
+}
+
+fn parse_builder(text: &str) -> Result<crate::evidence::BuilderId, crate::evidence::BuilderIdError> {
+    text.parse()
 }
 
 /// The verb that looks after the cache.

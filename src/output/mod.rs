@@ -16,7 +16,16 @@ use crate::wheel::WheelError;
 use self::checksums::{Checksums, ChecksumsError};
 
 /// What stands beside `APP.pyz` and speaks of it, by what is added to its name.
-const EVIDENCE_SUFFIXES: [&str; 5] = [".sha256", ".cdx.json", ".spdx.json", ".intoto.json", ".sigstore.json"];
+const EVIDENCE_SUFFIXES: [&str; 8] = [
+    ".sha256",
+    ".cdx.json",
+    ".spdx.json",
+    ".intoto.json",
+    ".sigstore.json",
+    ".dsse.json",
+    ".cdx.sigstore.json",
+    ".cdx.dsse.json",
+];
 
 /// An archive that has its name.
 #[derive(Debug, Clone)]
@@ -251,7 +260,7 @@ fn set_mode(_file: &std::fs::File) -> io::Result<()> {
 }
 
 /// `target` with `suffix` added to its name.
-fn beside(target: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(target: &Path, suffix: &str) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(suffix);
     target.with_file_name(name)
