@@ -6,13 +6,14 @@ import base64
 import hashlib
 import json
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 import rfc8785
-from conftest import Pyzpack, needs
+from conftest import ROOT, Pyzpack, needs
 from google.protobuf import json_format
 from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.statement import Statement
@@ -177,6 +178,29 @@ def test_others_refuse_what_was_changed(pyzpack: Pyzpack, pyz: Path, tmp_path: P
             verify_with_sigstore(path, public)
         with pytest.raises(AssertionError):
             verify_with_openssl(envelope, public, tmp_path)
+
+
+@pytest.mark.parametrize("key_type", TYPES)
+def test_the_readme_verifies_without_pyzpack(pyzpack: Pyzpack, pyz: Path, tmp_path: Path, key_type: str) -> None:
+    needs("jq")
+    section = (ROOT / "README.md").read_text().split("### Without pyzpack\n")[1]
+    script = section.split("```sh\n")[1].split("```")[0]
+    if key_type == "ed25519":
+        [command] = re.findall(r"With an Ed25519 key: `(.*?)`", section)
+        script = re.sub(r"^openssl .*$", command, script, flags=re.MULTILINE)
+    pyz = pyz.replace(tmp_path / "hello.pyz")
+    key = make_key(pyzpack, tmp_path / "release.key", key_type)
+    sign(pyzpack, pyz, key)
+
+    def run() -> int:
+        return subprocess.run(["sh", "-ec", script], cwd=tmp_path, capture_output=True, check=False).returncode
+
+    assert run() == 0
+    pyz.write_bytes(pyz.read_bytes() + b"\0")
+    assert run() != 0
+    make_key(pyzpack, tmp_path / "other.key", key_type)
+    public_of(tmp_path / "other.key").replace(public_of(key))
+    assert run() != 0
 
 
 def test_the_same_key_and_file_give_the_same_bytes(pyzpack: Pyzpack, pyz: Path, tmp_path: Path) -> None:
