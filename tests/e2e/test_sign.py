@@ -196,8 +196,10 @@ def test_the_readme_verifies_without_pyzpack(pyzpack: Pyzpack, pyz: Path, tmp_pa
         return subprocess.run(["sh", "-ec", script], cwd=tmp_path, capture_output=True, check=False).returncode
 
     assert run() == 0
-    pyz.write_bytes(pyz.read_bytes() + b"\0")
+    whole = pyz.read_bytes()
+    pyz.write_bytes(whole + b"\0")
     assert run() != 0
+    pyz.write_bytes(whole)
     make_key(pyzpack, tmp_path / "other.key", key_type)
     public_of(tmp_path / "other.key").replace(public_of(key))
     assert run() != 0
