@@ -3,6 +3,7 @@
 
 mod build;
 mod cache;
+mod document;
 mod inspect;
 mod keygen;
 mod keys;
@@ -10,6 +11,7 @@ mod lock;
 mod observer;
 mod options;
 mod plan;
+mod provenance;
 mod report;
 mod sbom;
 mod session;
@@ -41,6 +43,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("lock", matches)) => lock::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("sbom", matches)) => sbom::run(matches),
+        Some(("provenance", matches)) => provenance::run(matches),
         Some(("keygen", matches)) => keygen::run(matches),
         Some(("sign", matches)) => sign::run(matches),
         Some(("cache", matches)) => cache::run(matches),

@@ -262,6 +262,7 @@ def test_the_statement_beside_the_file_is_what_is_signed(pyzpack: Pyzpack, pyz: 
     sign(pyzpack, pyz, key, "--builder-id", builder)
     statement = payload_of(bundle)
     assert json.loads(statement)["predicate"]["runDetails"]["builder"]["id"] == builder
+    assert pyzpack.run("provenance", pyz, "--builder-id", builder).stdout.encode() == statement
     # The same statement, in another spelling: it is signed as it is.
     spelled = json.dumps(json.loads(statement), indent=1).encode()
     beside.write_bytes(spelled)
@@ -309,6 +310,19 @@ def test_the_statement_beside_the_file_is_what_is_signed(pyzpack: Pyzpack, pyz: 
     sbom = Path(f"{pyz}.cdx.json")
     sbom.write_text("{}")
     refused(statement, f"`{sbom}` is not the SBOM that pyzpack writes of this file", "--sbom")
+
+
+def test_the_evidence_of_a_build_is_what_is_signed(pyzpack: Pyzpack, hello: Path, tmp_path: Path) -> None:
+    pyz = pyzpack.build(
+        hello, "--evidence", "all", "--builder-id", "https://ci.example.org/v1", output=tmp_path / "out/hello.pyz"
+    )
+    key = make_key(pyzpack, tmp_path / "a.key")
+    lists = (pyz.parent / "SHA256SUMS").read_bytes()
+    sign(pyzpack, pyz, key, "--sbom")
+    assert payload_of(Path(f"{pyz}.sigstore.json")) == Path(f"{pyz}.intoto.json").read_bytes()
+    statement = json.loads(payload_of(Path(f"{pyz}.cdx.sigstore.json")))
+    assert rfc8785.dumps(statement["predicate"]) == Path(f"{pyz}.cdx.json").read_bytes()
+    assert (pyz.parent / "SHA256SUMS").read_bytes() == lists
 
 
 def test_only_a_sound_file_is_signed(pyzpack: Pyzpack, pyz: Path, tmp_path: Path) -> None:
