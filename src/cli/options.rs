@@ -3,6 +3,8 @@
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
+use crate::evidence::BuilderId;
+
 /// One option.
 pub(super) struct BuildOption {
     /// Its long name, which is its key in `[tool.pyzpack]` too.
@@ -217,6 +219,7 @@ fn listing() -> Command {
 /// What a provenance says that the file does not hold.
 fn claims() -> [Arg; 4] {
     let named = |name| BuildOption::named(name).expect("an option of build").argument();
+    let builder = named("builder-id").value_parser(clap::value_parser!(BuilderId));
     let source = Arg::new("source")
         .long("source")
         .value_name("DIR")
@@ -224,7 +227,7 @@ fn claims() -> [Arg; 4] {
         .action(ArgAction::Append)
         .help("Claim the commit of this checkout, from which it was built; repeatable");
     [
-        named("builder-id").help("Who built it [default: nobody in particular]"),
+        builder.help("Who built it [default: nobody in particular]"),
         source,
         named("index-url").help("Distributions from an index came from this one [default: PyPI]"),
         named("extra-index-url").help("They may have come from this one too; repeatable"),

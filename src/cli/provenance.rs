@@ -4,12 +4,12 @@ use std::path::Path;
 
 use clap::ArgMatches;
 
-use crate::evidence::{Claims, provenance_predicate, provenance_statement};
+use crate::evidence::{BuilderId, Claims, provenance_predicate, provenance_statement};
 use crate::pipeline::find_commit;
 use crate::status::Status;
 
 use super::document::{named_index, write_about};
-use super::{report, settings, world};
+use super::{report, world};
 
 pub(super) fn run(matches: &ArgMatches) -> Status {
     let write = if matches.get_flag("predicate-only") { provenance_predicate } else { provenance_statement };
@@ -21,8 +21,7 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
 
 /// What the options say that the file does not hold.
 pub(super) fn read_claims(matches: &ArgMatches, path: &Path) -> Result<Claims, Status> {
-    let named = matches.get_one::<String>("builder-id").map(|builder| settings::named_builder(builder));
-    let builder = named.transpose().map_err(|error| report::fail(&error))?.unwrap_or_default();
+    let builder = matches.get_one::<BuilderId>("builder-id").cloned().unwrap_or_default();
     let mut claims = Claims { builder, index: named_index(matches), ..Claims::default() };
     let sources: Vec<&String> = matches.get_many("source").into_iter().flatten().collect();
     if !sources.is_empty() {

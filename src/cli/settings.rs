@@ -448,11 +448,7 @@ fn parse_evidence(text: &str) -> Result<BTreeSet<EvidenceKind>, String> {
     Ok(chosen)
 }
 
-/// Who built, as an option says it.
-pub(super) fn named_builder(text: &str) -> Result<BuilderId, SettingsError> {
-    parse_builder(text).map_err(|reason| refuse("option --builder-id".to_owned(), reason))
-}
-
+/// Who builds.
 fn parse_builder(text: &str) -> Result<BuilderId, String> {
     text.parse().map_err(|error: BuilderIdError| error.to_string())
 }
