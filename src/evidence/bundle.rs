@@ -84,6 +84,18 @@ pub enum BundleFault {
 }
 
 impl BundleFault {
+    /// One of each but its envelope's, so that every code can be listed.
+    pub const CODES: [&'static str; 8] = [
+        "bundle-json",
+        "bundle-unknown",
+        "bundle-media-type",
+        "bundle-member",
+        "bundle-keyless",
+        "bundle-own-key",
+        "bundle-message-signature",
+        "bundle-hint",
+    ];
+
     /// Its name, which stays.
     pub fn code(&self) -> &'static str {
         match self {
@@ -311,6 +323,8 @@ mod tests {
             let (_, mut value) = good();
             *value.pointer_mut(pointer).unwrap() = new;
             let fault = Bundle::parse(value.to_string().as_bytes()).unwrap_err();
+            let known = BundleFault::CODES.iter().chain(&EnvelopeFault::CODES);
+            assert!(known.into_iter().any(|code| *code == fault.code()), "{fault}");
             assert_eq!((fault.code(), fault.to_string()), (code, message.to_owned()));
         }
         let (_, mut value) = good();

@@ -82,6 +82,20 @@ pub enum EnvelopeFault {
 }
 
 impl EnvelopeFault {
+    /// One of each but its signature's, so that every code can be listed.
+    pub const CODES: [&'static str; 10] = [
+        "envelope-json",
+        "envelope-unsigned",
+        "envelope-member",
+        "envelope-base64",
+        "envelope-payload-type",
+        "signature-none",
+        "signature-several",
+        "signature-empty",
+        "signature-other-key",
+        "signature-not-pae",
+    ];
+
     /// Its name, which stays.
     pub fn code(&self) -> &'static str {
         match self {
@@ -265,6 +279,8 @@ pub(super) mod tests {
         change(&mut value);
         let envelope = Envelope::parse(value.to_string().as_bytes());
         let fault = envelope.and_then(|envelope| envelope.verify(&key.public())).unwrap_err();
+        let known = EnvelopeFault::CODES.iter().chain(&SignatureFault::CODES);
+        assert!(known.into_iter().any(|code| *code == fault.code()), "{fault}");
         (fault.code(), fault.to_string())
     }
 

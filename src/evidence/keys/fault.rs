@@ -63,6 +63,28 @@ pub enum KeyFault {
 }
 
 impl KeyFault {
+    /// One of each, so that every code can be listed.
+    pub const CODES: [&'static str; 18] = [
+        "key-too-large",
+        "key-no-pem",
+        "key-pem",
+        "key-blocks",
+        "key-encrypted",
+        "key-encrypted-cosign",
+        "key-sec1",
+        "key-openssh",
+        "key-private",
+        "key-public",
+        "key-certificate",
+        "key-label",
+        "key-algorithm",
+        "key-der",
+        "key-point",
+        "key-low-order",
+        "key-range",
+        "key-halves",
+    ];
+
     /// Its name, which stays.
     pub fn code(&self) -> &'static str {
         match self {
@@ -139,6 +161,16 @@ pub enum SignatureFault {
 }
 
 impl SignatureFault {
+    /// One of each, so that every code can be listed.
+    pub const CODES: [&'static str; 6] = [
+        "signature-length",
+        "signature-der",
+        "signature-raw",
+        "signature-range",
+        "signature-other-type",
+        "signature-wrong",
+    ];
+
     /// Its name, which stays.
     pub fn code(&self) -> &'static str {
         match self {

@@ -134,6 +134,7 @@ fn sec1(secret: &str, public: Option<&PublicKey>) -> Vec<u8> {
 /// The code and message of a refusal.
 fn refusal<T: fmt::Debug>(result: Result<T, KeyFault>) -> (&'static str, String) {
     let fault = result.unwrap_err();
+    assert!(KeyFault::CODES.contains(&fault.code()), "{fault}");
     (fault.code(), fault.to_string())
 }
 
@@ -442,6 +443,7 @@ fn signatures_of_the_other_type_are_named() {
     let ed25519 = signing(KeyType::Ed25519, &"01".repeat(32));
     let say = |key: &SigningKey, signature: &[u8]| {
         let fault = key.public().verify(b"text", signature).unwrap_err();
+        assert!(SignatureFault::CODES.contains(&fault.code()), "{fault}");
         (fault.code(), fault.to_string())
     };
     let code = "signature-other-type";
