@@ -12,7 +12,7 @@ use super::{Known, Request, file_name};
 use crate::digest::Sha256Digest;
 use crate::evidence::{
     ATTESTATION_LIMIT, Attestation, BundleFault, EnvelopeFault, Facts, PROVENANCE_TYPE, Provenance, PublicKey,
-    SbomDigests, Statement, VerifiedPayload, check_sbom, check_subject, cyclonedx, spdx,
+    Statement, VerifiedPayload, check_sbom, check_subject,
 };
 
 /// A public key has some 200 bytes.
@@ -204,12 +204,7 @@ fn read_provenances(statements: Vec<(String, Statement)>, known: &Known) -> (Vec
                     compared += 1;
                     if let Some(facts) = known.facts(&mut problems, "the provenance") {
                         let facts = named_by(&statement, facts);
-                        let index = &read.claims().index;
-                        let sboms = SbomDigests {
-                            cyclonedx: Sha256Digest::of(&cyclonedx(&facts, index)),
-                            spdx: Sha256Digest::of(&spdx(&facts, index)),
-                        };
-                        let checked = read.check_facts(&facts, &sboms);
+                        let checked = read.check_facts(&facts);
                         problems.extend(checked.err().map(|fault| Problem::Provenance { file: bundle.clone(), fault }));
                     }
                     provenance = Some(read);
@@ -245,9 +240,9 @@ fn named_by(statement: &Statement, facts: &Facts) -> Facts {
 fn check_builder(attested: &[Attested], request: &Request) -> Finding {
     let Some(expected) = &request.expected_builder else {
         let found = attested.iter().filter_map(|one| one.provenance.as_ref());
-        let names: Vec<String> = found.map(|provenance| provenance.claims().builder.to_string()).collect();
+        let builders: Vec<String> = found.map(|provenance| provenance.claims().builder.to_string()).collect();
         let named =
-            if names.is_empty() { String::new() } else { format!("; the provenance names {}", names.join(", ")) };
+            if builders.is_empty() { String::new() } else { format!("; the provenance names {}", builders.join(", ")) };
         return Finding::Skipped(format!("no `--expect-builder` was given{named}"));
     };
     let mut problems = Vec::new();

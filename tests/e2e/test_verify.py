@@ -164,6 +164,40 @@ def test_codes_are_explained(pyzpack: Pyzpack):
     assert len(codes) == len(set(codes))
 
 
+@pytest.mark.parametrize("key_type", ["p256", "ed25519"])
+def test_passes_for_what_pyzpack_signed(pyzpack: Pyzpack, app: Path, key_type: str):
+    key, public = app.parent / "key", app.parent / "key.pub"
+    assert pyzpack.run("keygen", "--type", key_type, key).returncode == 0
+    signed = pyzpack.run("sign", app, "--key", key, "--sbom")
+    assert signed.returncode == 0, signed.stderr
+    done = pyzpack.run("verify", app, "--key", public)
+    provenance = "https://slsa.dev/provenance/v1"
+    text = expected(
+        app,
+        "PASSED",
+        signature="`hello.pyz.sigstore.json` by `key.pub`",
+        statement="1 read",
+        subject="it is this file",
+        predicate=provenance,
+        provenance="it says of the file what the file says of itself",
+    ).replace(
+        "builder     skipped  nothing is signed by a key that was given",
+        "builder     skipped  no `--expect-builder` was given; the provenance names https://pyzpack.dev/local/v1",
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, text, "")
+    both = ["--bundle", f"{app}.sigstore.json", "--bundle", f"{app}.cdx.sigstore.json"]
+    done = pyzpack.run("verify", app, "--key", public, *both, "--expect-builder", "https://pyzpack.dev/local/v1")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "PASSED")
+    done = pyzpack.run("verify", app, "--key", public, "--predicate-type", "https://cyclonedx.org/bom")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "FAILED statement-predicate-type")
+    done = pyzpack.run("verify", app, "--key", key)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "FAILED key-private")
+    assert "PRIVATE KEY-----" not in done.stdout.replace("`-----BEGIN PRIVATE KEY-----`", "")
+    app.write_bytes(app.read_bytes().replace(b"#!/usr/bin/env python3", b"#!/usr/bin/env pythonX"))
+    done = pyzpack.run("verify", app, "--key", public)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "FAILED manifest-differs")
+
+
 def canary(tmp_path: Path) -> tuple[Path, Path]:
     """A wheel that leaves a mark if any of it is run, and where the mark would be."""
     mark = tmp_path / "ran"

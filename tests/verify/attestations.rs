@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use pyzpack::application::LayoutChoice;
 use pyzpack::digest::Sha256Digest;
 use pyzpack::evidence::{
-    Bundle, Claims, Envelope, Facts, IndexNote, KeyType, PROVENANCE_TYPE, SbomDigests, SigningKey, cyclonedx,
-    pre_authentication, provenance_statement, spdx,
+    Bundle, Claims, Envelope, Facts, IndexNote, KeyType, PROVENANCE_TYPE, SigningKey, cyclonedx, pre_authentication,
+    provenance_statement, spdx,
 };
 use pyzpack::finished::FinishedPyz;
 use pyzpack::verify::{Request, Trust, verify};
@@ -35,10 +35,9 @@ fn signed_with(key_type: KeyType) -> Signed {
     let place = Place::new(&parts(LayoutChoice::Extract).bytes());
     let facts = facts_of(&place);
     let (cdx, spdx) = (cyclonedx(&facts, &IndexNote::Default), spdx(&facts, &IndexNote::Default));
-    let sboms = SbomDigests { cyclonedx: Sha256Digest::of(&cdx), spdx: Sha256Digest::of(&spdx) };
     place.write("demo.pyz.cdx.json", cdx);
     place.write("demo.pyz.spdx.json", spdx);
-    let statement = provenance_statement(&facts, &Claims::default(), &sboms);
+    let statement = provenance_statement(&facts, &Claims::default());
     let key = SigningKey::generate(key_type).unwrap();
     place.write("key.pub", key.public().to_pem());
     Signed { place, key, facts, statement }
@@ -447,9 +446,7 @@ fn a_signature_does_not_excuse_a_file_that_is_not_what_it_says() {
     tampered.files().get_mut("lib.py").unwrap().1 = b"name = 'evi'\n".to_vec();
     signed.place.write("demo.pyz", tampered.bytes());
     let facts = facts_of(&signed.place);
-    let (cdx, spdx) = (cyclonedx(&facts, &IndexNote::Default), spdx(&facts, &IndexNote::Default));
-    let sboms = SbomDigests { cyclonedx: Sha256Digest::of(&cdx), spdx: Sha256Digest::of(&spdx) };
-    signed.sign(&provenance_statement(&facts, &Claims::default(), &sboms));
+    signed.sign(&provenance_statement(&facts, &Claims::default()));
     assert_eq!(signed.codes(), ["manifest-file-differs", "record-differs"]);
 }
 

@@ -9,6 +9,8 @@ use crate::wheels::{Entry, Zip, Zip64, extra};
 
 const NOTHING: [&str; 0] = [];
 
+type Change = fn(&mut Zip);
+
 /// The codes when the file's own archive is changed.
 fn change(parts: &Parts, change: impl FnOnce(&mut Zip)) -> Vec<&'static str> {
     let mut zip = parts.zip();
@@ -76,7 +78,6 @@ fn refuses_a_changed_first_line() {
 
 #[test]
 fn refuses_each_fault_of_a_zip_under_its_code() {
-    type Change = fn(&mut Zip);
     let faults: [(Change, &str); 27] = [
         (|zip| zip.comment = b"x".to_vec(), "zip-end-record"),
         (|zip| zip.disk = 1, "zip-end-record"),
@@ -191,7 +192,7 @@ fn a_file_of_others_is_read_as_far_as_it_goes() {
     assert_eq!(with("PEX-INFO"), "not of pyzpack: it seems to be a pex, 3 files");
     let wheel = crate::wheels::Wheel::new("a", "1").zip().to_bytes();
     assert_eq!(container(&wheel), "not of pyzpack: it seems to be a wheel, 3 files");
-    let faults: [(fn(&mut Zip), &str); 4] = [
+    let faults: [(Change, &str); 4] = [
         (|zip| zip.after = vec![0], "zip-end-record"),
         (|zip| zip.gap = vec![0], "zip-gap"),
         (|zip| zip.entries[0].defer(true, false), ""),

@@ -21,7 +21,8 @@ fn change(change: impl Fn(&mut Parts)) -> Vec<&'static str> {
 
 /// The codes when the manifest has another value at `pointer`.
 #[track_caller]
-fn manifest(pointer: &str, value: serde_json::Value) -> Vec<&'static str> {
+fn manifest(pointer: &str, value: impl Into<serde_json::Value>) -> Vec<&'static str> {
+    let value = value.into();
     change(|parts| parts.manifest(|manifest| *manifest.pointer_mut(pointer).expect("the key") = value.clone()))
 }
 
