@@ -35,6 +35,7 @@ pub mod archive;
 pub mod cache;
 pub mod cli;
 pub mod digest;
+pub mod epoch;
 pub mod error;
 pub mod evidence;
 pub mod finished;

@@ -9,6 +9,7 @@ mod observer;
 mod options;
 mod plan;
 mod report;
+mod sbom;
 mod session;
 mod settings;
 mod world;
@@ -36,6 +37,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("plan", matches)) => build::run(matches, build::Purpose::Plan),
         Some(("lock", matches)) => lock::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
+        Some(("sbom", matches)) => sbom::run(matches),
         Some(("cache", matches)) => cache::run(matches),
         Some(("completions", matches)) => complete(matches),
         Some(("man", _)) => write_manual(),

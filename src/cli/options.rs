@@ -123,6 +123,7 @@ pub(super) fn command() -> Command {
                 .arg(switch("files", None, "List every file with its size and digest"))
                 .arg(switch("json", None, "Write JSON")),
         )
+        .subcommand(listing())
         .subcommand(caching())
         .subcommand(
             Command::new("completions").about("Write a completion script for a shell").arg(
@@ -181,6 +182,24 @@ fn locking() -> Command {
         .arg(switch("upgrade", Some('U'), "Choose all versions anew, whatever an older lock has"))
         .arg(switch("check", None, "Tell whether the lock is up to date; nothing is resolved or written"))
         .args(reporting())
+}
+
+/// The verb that writes an SBOM.
+fn listing() -> Command {
+    let named = |name| BuildOption::named(name).expect("an option of build").argument();
+    let format = Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .value_parser(["cyclonedx", "spdx"])
+        .default_value("cyclonedx")
+        .help("CycloneDX 1.6 or SPDX 2.3, in JSON");
+    Command::new("sbom")
+        .about("Write what is in a .pyz as a software bill of materials (SBOM)")
+        .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
+        .arg(format)
+        .arg(named("output").help("The file to write [default: standard output]"))
+        .arg(named("index-url").help("Distributions from an index came from this one [default: PyPI]"))
+        .arg(named("extra-index-url").help("They may have come from this one too; repeatable"))
 }
 
 /// The verb that looks after the cache.

@@ -4,6 +4,8 @@ mod facts;
 mod json;
 mod manifest;
 mod origins;
+pub(crate) mod purl;
+mod sbom;
 
 pub use facts::{Distribution, EmbeddedSbom, Facts};
 pub use json::{JsonFault, parse_json};
@@ -12,3 +14,5 @@ pub use manifest::{
     RecipeTarget, Tool,
 };
 pub use origins::{BuildRequirementNote, ORIGINS_PATH, OriginNote, Origins, Provider};
+pub use purl::IndexNote;
+pub use sbom::{SBOM_LIMIT, SbomFault, check_sbom, cyclonedx, spdx};

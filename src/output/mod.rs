@@ -3,7 +3,7 @@
 
 mod checksums;
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::application::WheelSet;
@@ -218,6 +218,21 @@ pub fn write_output(
         EvidenceChoice::Sha256 => checksums.write(&sha256)?,
     };
     Ok(PackedArchive { path: target.to_owned(), size, sha256, evidence })
+}
+
+/// Writes a document to `target` in one step, whatever was there before.
+///
+/// # Errors
+/// When it cannot be written; what was there is as it was.
+pub fn write_document(target: &Path, document: &[u8]) -> Result<(), OutputError> {
+    check_target(target)?;
+    PendingFile::remove_abandoned(target);
+    let written = PendingFile::create(target).and_then(|mut pending| {
+        pending.write_all(document)?;
+        pending.set_readable()?;
+        pending.persist()
+    });
+    written.map(drop).map_err(|error| OutputError::Io { path: target.display().to_string(), error })
 }
 
 fn directory_of(target: &Path) -> &Path {

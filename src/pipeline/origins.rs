@@ -5,22 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::application::WheelSet;
 use crate::digest::Sha256Digest;
-use crate::evidence::{BuildRequirementNote, OriginNote, Origins, Provider};
+use crate::evidence::{BuildRequirementNote, OriginNote, Origins, Provider, purl};
 use crate::lock::{FileLocation, Lock, LockedBuild, LockedFile, LockedPackage, LockedSource, Selected};
 use crate::names::PackageName;
 use crate::redact::recorded_url;
 use crate::target::{Requirement, RequirementSource};
-use crate::urls::{authority, path_of_file_url, split_login};
+use crate::urls::{path_of_file_url, split_login};
 use crate::wheel::{Origin, VerifiedWheel};
 
 use super::collect::BuildFacts;
-
-/// The default repository of the purl type `pypi`, and the server of its files, each by the sha256 of its host: no
-/// registry's host name stands in this source.
-const DEFAULT_HOSTS: [&str; 2] = [
-    "a4aa2ac280bb8d1a0ce7a1be5a7bfb10292b49fe9435ad5cff19f421f3c70e41",
-    "c899567ee906851741bf7f3bde17a33777859ff9f53ff54d6f0ea54cf31ad636",
-];
 
 /// What is known of the wheels that a build packs.
 pub(super) struct Known<'a> {
@@ -114,6 +107,8 @@ impl Known<'_> {
                 version: requirement.version.clone(),
                 filename: requirement.filename.clone(),
                 sha256: requirement.sha256,
+                // Beside a lock, where its bytes were found makes no difference: nothing says whose they are.
+                provider: (requirement.at_hand || self.lock.is_some()).then_some(Provider::Nobody),
             })
             .collect()
     }
@@ -124,10 +119,10 @@ fn provider_of(source: &LockedSource, sha256: Option<Sha256Digest>) -> Option<Pr
     let file_of = |files: &[LockedFile]| files.iter().find(|file| file.hash.sha256() == sha256).cloned();
     match source {
         LockedSource::Files { index: Some(index), .. } | LockedSource::Digests { index: Some(index), .. } => {
-            (!is_default(index)).then(|| Provider::Index(bare(index)))
+            (!purl::is_of_default_index(index)).then(|| Provider::Index(bare(index)))
         }
         LockedSource::Files { files, index: None } => match file_of(files)?.location {
-            FileLocation::Url(url) => (!is_default(&url)).then(|| Provider::Url(bare(&url))),
+            FileLocation::Url(url) => (!purl::is_of_default_index(&url)).then(|| Provider::Url(bare(&url))),
             FileLocation::Path(_) => Some(Provider::Nobody),
             FileLocation::Index => None,
         },
@@ -141,11 +136,6 @@ fn provider_of(source: &LockedSource, sha256: Option<Sha256Digest>) -> Option<Pr
     }
 }
 
-fn is_default(url: &str) -> bool {
-    let host = authority(&split_login(url).0);
-    host.is_some_and(|host| DEFAULT_HOSTS.contains(&Sha256Digest::of(host.as_bytes()).to_string().as_str()))
-}
-
 /// A URL without credentials and query.
 fn bare(url: &str) -> String {
     recorded_url(&split_login(url).0)
@@ -157,11 +147,12 @@ fn list_locked(set: &LockedBuild) -> Vec<BuildRequirementNote> {
 }
 
 fn list_package(package: &LockedPackage) -> Vec<BuildRequirementNote> {
-    let note = |filename: String, sha256| BuildRequirementNote {
+    let note = |filename: String, sha256: Option<Sha256Digest>| BuildRequirementNote {
         name: package.name.clone(),
         version: package.version.as_ref().map(ToString::to_string).unwrap_or_default(),
         filename,
         sha256,
+        provider: sha256.and_then(|sha256| provider_of(&package.source, Some(sha256))),
     };
     let of_file = |file: &LockedFile| note(file.filename.clone(), file.hash.sha256());
     match &package.source {
