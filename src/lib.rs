@@ -52,6 +52,7 @@ pub mod resolve;
 pub mod runtime;
 pub mod settings;
 pub mod shown;
+pub mod signing;
 pub mod status;
 pub mod surroundings;
 pub mod target;

@@ -12,7 +12,7 @@ use pyzpack::archive::{
     ArchivePath, ArchivePlan, EntrySource, Epoch, Limits, Mode, Packing as EntryPacking, PlannedEntry,
 };
 use pyzpack::digest::Sha256Digest;
-use pyzpack::output::{EvidenceChoice, write_output};
+use pyzpack::output::{EvidenceRequest, write_output};
 
 use wheels::application::{Packing, loose, pack, plan, plan_verified, read_by_zip_crate, write};
 use wheels::{Wheel, deflate};
@@ -459,7 +459,7 @@ fn pack_a_large_entry_and_tell_the_peak_of_memory() {
             epoch: Epoch::default(),
             entries: [(path("payload.zip"), nested)].into(),
         };
-        write_output(&plan, &wheels, &place.join("large.pyz"), EvidenceChoice::Nothing).unwrap();
+        write_output(&plan, &wheels, &place.join("large.pyz"), &EvidenceRequest::default()).unwrap();
     }
     println!("files {}", tree.files.len());
     println!("peak {}", peak_memory());

@@ -11,7 +11,7 @@ use pyzpack::application::{
 use pyzpack::archive::{ArchivePath, ArchivePlan, Epoch, Mode, Shebang};
 use pyzpack::error::Error;
 use pyzpack::evidence::{Origins, Recipe, RecipeTarget};
-use pyzpack::output::{EvidenceChoice, OutputError, write_output};
+use pyzpack::output::{EvidenceRequest, OutputError, write_output};
 use pyzpack::target::{
     Libc, Machine, MarkerEnvironment, Platform, PythonAbi, PythonBuild, PythonMinor, Target, Threading,
 };
@@ -120,7 +120,7 @@ pub fn plan_verified(wheels: Vec<VerifiedWheel>, packing: &Packing) -> Result<Pl
 pub fn write(plan: &ArchivePlan, wheels: &WheelSet) -> Result<Vec<u8>, OutputError> {
     let place = tempfile::tempdir().expect("a directory");
     let target = place.path().join("demo.pyz");
-    write_output(plan, wheels, &target, EvidenceChoice::Nothing)?;
+    write_output(plan, wheels, &target, &EvidenceRequest::default())?;
     Ok(std::fs::read(target).expect("the archive"))
 }
 
