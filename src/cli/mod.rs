@@ -17,6 +17,7 @@ mod sbom;
 mod session;
 mod settings;
 mod sign;
+mod verify;
 mod world;
 
 use std::borrow::Cow;
@@ -42,6 +43,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("plan", matches)) => build::run(matches, build::Purpose::Plan),
         Some(("lock", matches)) => lock::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
+        Some(("verify", matches)) => verify::run(matches),
         Some(("sbom", matches)) => sbom::run(matches),
         Some(("provenance", matches)) => provenance::run(matches),
         Some(("keygen", matches)) => keygen::run(matches),

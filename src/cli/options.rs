@@ -134,6 +134,7 @@ pub(super) fn command() -> Command {
                 .arg(switch("files", None, "List every file with its size and digest"))
                 .arg(switch("json", None, "Write JSON")),
         )
+        .subcommand(super::verify::command())
         .subcommand(listing())
         .subcommand(attesting())
         .subcommand(making_keys())
@@ -317,7 +318,7 @@ fn reporting() -> [Arg; 3] {
     ]
 }
 
-fn switch(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
+pub(super) fn switch(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
     let argument = Arg::new(name).long(name).help(help).action(ArgAction::SetTrue);
     if let Some(short) = short { argument.short(short) } else { argument }
 }
