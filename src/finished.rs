@@ -12,10 +12,10 @@ use crate::status::{Explain, Status};
 use crate::wheel::header_fields;
 
 /// A manifest larger than this is refused; 300 bytes a file, for as many files as payloads hold.
-const MANIFEST_LIMIT: u64 = 256 << 20;
+pub(crate) const MANIFEST_LIMIT: u64 = 256 << 20;
 
 /// A METADATA file larger than this is refused; long descriptions are part of it.
-const METADATA_LIMIT: u64 = 16 << 20;
+pub(crate) const METADATA_LIMIT: u64 = 16 << 20;
 
 /// The longest first line: `#!`, 127 bytes, a newline.
 const FIRST_LINE: u64 = 130;

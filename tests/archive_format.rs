@@ -190,6 +190,14 @@ fn lists_the_directories_that_zipimport_does_not_find() {
 }
 
 #[test]
+fn sorts_by_names_as_they_are_written() {
+    let wheel = demo().file("demo.py", "").file("share/x", "").file("share-1/x", "");
+    let bytes = pack(&[wheel], &Packing { layout: LayoutChoice::Zip, ..Packing::default() });
+    let names: Vec<String> = parse_default(&bytes, SHEBANG).into_keys().filter(|name| name.ends_with('/')).collect();
+    assert_eq!(names, ["_pyzpack/", "bin/", "demo/data/", "share-1/", "share/"]);
+}
+
+#[test]
 fn stores_what_is_empty_or_no_smaller_deflated() {
     let text = b"text, text, text, text, text, text".to_vec();
     let files = [("empty", Vec::new()), ("noise", noise(300)), ("short", b"ab".to_vec()), ("text", text)];

@@ -134,8 +134,11 @@ pub(super) fn command() -> Command {
                 .arg(switch("files", None, "List every file with its size and digest"))
                 .arg(switch("json", None, "Write JSON")),
         )
+        .subcommand(super::verify::command())
         .subcommand(listing())
         .subcommand(attesting())
+        .subcommand(making_keys())
+        .subcommand(signing())
         .subcommand(caching())
         .subcommand(
             Command::new("completions").about("Write a completion script for a shell").arg(
@@ -214,8 +217,8 @@ fn listing() -> Command {
         .arg(named("extra-index-url").help("They may have come from this one too; repeatable"))
 }
 
-/// The verb that writes the provenance.
-fn attesting() -> Command {
+/// What a provenance says that the file does not hold.
+fn claims() -> [Arg; 4] {
     let named = |name| BuildOption::named(name).expect("an option of build").argument();
     let builder = named("builder-id").value_parser(clap::value_parser!(BuilderId));
     let source = Arg::new("source")
@@ -224,15 +227,48 @@ fn attesting() -> Command {
         .value_hint(ValueHint::DirPath)
         .action(ArgAction::Append)
         .help("Claim the commit of this checkout, from which it was built; repeatable");
+    [
+        builder.help("Who built it [default: nobody in particular]"),
+        source,
+        named("index-url").help("Distributions from an index came from this one [default: PyPI]"),
+        named("extra-index-url").help("They may have come from this one too; repeatable"),
+    ]
+}
+
+/// The verb that writes the provenance.
+fn attesting() -> Command {
+    let output = BuildOption::named("output").expect("an option of build").argument();
     Command::new("provenance")
         .about("Write from what, and how, a .pyz was made (in-toto statement, SLSA provenance)")
         .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
-        .arg(named("output").help("The file to write [default: standard output]"))
-        .arg(builder.help("Who built it [default: nobody in particular]"))
-        .arg(source)
-        .arg(named("index-url").help("Distributions from an index came from this one [default: PyPI]"))
-        .arg(named("extra-index-url").help("They may have come from this one too; repeatable"))
+        .arg(output.help("The file to write [default: standard output]"))
+        .args(claims())
         .arg(switch("predicate-only", None, "Leave out the statement around it, as actions/attest wants it"))
+}
+
+/// The verb that makes keys.
+fn making_keys() -> Command {
+    let path = Arg::new("path").value_name("PATH").required(true).value_hint(ValueHint::FilePath);
+    let types = Arg::new("type").long("type").value_name("TYPE").value_parser(super::keygen::TYPES);
+    Command::new("keygen")
+        .about("Make a pair of keys to sign with")
+        .arg(path.help("The file for the private key; the public one goes to PATH.pub"))
+        .arg(types.default_value(super::keygen::TYPES[0]).help("ECDSA on P-256, or Ed25519"))
+}
+
+/// The verb that signs.
+fn signing() -> Command {
+    let output = BuildOption::named("output").expect("an option of build").argument();
+    let key = Arg::new("key").long("key").value_name("KEY").required(true).value_hint(ValueHint::FilePath);
+    Command::new("sign")
+        .about("Sign the provenance of a .pyz, and its SBOM")
+        .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
+        // A key that stands here itself begins with hyphens, and must not be quoted by the parser.
+        .arg(key.allow_hyphen_values(true).help("The private key: a file, env:NAME, or - for standard input"))
+        .arg(switch("envelope", None, "Write DSSE envelopes (FILE.dsse.json) instead of Sigstore bundles"))
+        .arg(switch("sbom", None, "Sign the CycloneDX SBOM too, to FILE.cdx.sigstore.json"))
+        .arg(output.conflicts_with("sbom").help("The file to write [default: FILE.sigstore.json]"))
+        .args(claims())
 }
 
 /// The verb that looks after the cache.
@@ -282,7 +318,7 @@ fn reporting() -> [Arg; 3] {
     ]
 }
 
-fn switch(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
+pub(super) fn switch(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
     let argument = Arg::new(name).long(name).help(help).action(ArgAction::SetTrue);
     if let Some(short) = short { argument.short(short) } else { argument }
 }

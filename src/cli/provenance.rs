@@ -14,13 +14,13 @@ use super::{report, world};
 pub(super) fn run(matches: &ArgMatches) -> Status {
     let write = if matches.get_flag("predicate-only") { provenance_predicate } else { provenance_statement };
     write_about(matches, |facts| {
-        let claims = find_claims(matches)?;
+        let claims = read_claims(matches)?;
         Ok(write(facts, &claims))
     })
 }
 
 /// What the options say that the file does not hold.
-fn find_claims(matches: &ArgMatches) -> Result<Claims, Status> {
+pub(super) fn read_claims(matches: &ArgMatches) -> Result<Claims, Status> {
     let builder = matches.get_one::<BuilderId>("builder-id").cloned().unwrap_or_default();
     let mut claims = Claims { builder, index: named_index(matches), ..Claims::default() };
     let sources: Vec<&String> = matches.get_many("source").into_iter().flatten().collect();

@@ -1,7 +1,10 @@
 //! What can be said of an archive, in forms that others can check.
 
+mod bundle;
+mod dsse;
 mod facts;
 mod json;
+mod keys;
 mod manifest;
 mod origins;
 mod provenance;
@@ -9,8 +12,11 @@ pub(crate) mod purl;
 mod sbom;
 mod statement;
 
+pub use bundle::{Attestation, Bundle, BundleFault};
+pub use dsse::{ATTESTATION_LIMIT, Envelope, EnvelopeFault, PAYLOAD_TYPE, VerifiedPayload, pre_authentication};
 pub use facts::{Distribution, EmbeddedSbom, Facts};
 pub use json::{JsonFault, parse_json};
+pub use keys::{KeyFault, KeyId, KeyType, NoRandomness, PublicKey, SignatureFault, SigningKey};
 pub use manifest::{
     MANIFEST_PATH, Manifest, ManifestFile, ManifestSource, ManifestWheel, Recipe, RecipeFile, RecipeInput,
     RecipeTarget, Tool,

@@ -45,7 +45,7 @@ pub enum Provider {
     Index(String),
     /// A URL of its own, without credentials.
     Url(String),
-    /// A file or a directory at hand: no index served it.
+    /// A file or a directory at hand: no index served it, or none that is known.
     Nobody,
 }
 

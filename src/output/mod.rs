@@ -295,7 +295,7 @@ fn set_mode(_file: &std::fs::File) -> io::Result<()> {
 }
 
 /// `target` with `suffix` added to its name.
-fn beside(target: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(target: &Path, suffix: &str) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(suffix);
     target.with_file_name(name)

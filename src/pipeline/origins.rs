@@ -107,7 +107,8 @@ impl Known<'_> {
                 version: requirement.version.clone(),
                 filename: requirement.filename.clone(),
                 sha256: requirement.sha256,
-                provider: requirement.at_hand.then_some(Provider::Nobody),
+                // Beside a lock, where its bytes were found makes no difference: nothing says whose they are.
+                provider: (requirement.at_hand || self.lock.is_some()).then_some(Provider::Nobody),
             })
             .collect()
     }

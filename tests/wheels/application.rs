@@ -28,6 +28,8 @@ pub struct Packing {
     pub policy: ConflictPolicy,
     pub epoch: Epoch,
     pub loose: Vec<LooseFile>,
+    /// The version that the manifest names; none for one that never was.
+    pub tool_version: Option<String>,
 }
 
 /// An application that starts with `demo:main`, up to its plan.
@@ -93,7 +95,7 @@ pub fn plan_verified(wheels: Vec<VerifiedWheel>, packing: &Packing) -> Result<Pl
         shebang: Shebang::default(),
         layout: packing.layout,
         compression: packing.compression,
-        tool_version: "0.0.0".to_owned(),
+        tool_version: packing.tool_version.clone().unwrap_or_else(|| "0.0.0".to_owned()),
         recipe: Recipe {
             inputs: Vec::new(),
             lock: None,

@@ -30,7 +30,7 @@ fn facts() -> Facts {
     };
     let archive = json!({"uri": "speed-0.5.tar.gz", "sha256": digest("speed")});
     let commit =
-        json!({"uri": "git+https://git.example/r.git@0123456789abcdef0123456789abcdef01234567#subdirectory=p"});
+        json!({"uri": "git+https://git.example.org/r.git@0123456789abcdef0123456789abcdef01234567#subdirectory=p"});
     let manifest: Manifest = serde_json::from_value(json!({
         "format": 1, "tool": {"name": "pyzpack", "version": env!("CARGO_PKG_VERSION")}, "name": "tool",
         "version": "1.0", "epoch": 1_700_000_000, "entry_point": "tool:main", "console_scripts": {},
@@ -174,7 +174,7 @@ fn inputs_are_direct_and_rings_are_reached() {
     facts.manifest.recipe.inputs = serde_json::from_value(json!([
         {"filename": "foreign.whl", "sha256": digest("foreign-4-py3-none-any.whl")},
         {"filename": "speed-0.5.tar.gz", "sha256": digest("speed")},
-        {"uri": "https://git.example/r.git", "commit": "0123456789abcdef0123456789abcdef01234567", "subdirectory": "p"},
+        {"uri": "https://git.example.org/r.git", "commit": "0123456789abcdef0123456789abcdef01234567", "subdirectory": "p"},
     ]))
     .unwrap();
     assert_eq!(edges(&facts), [" > commit foreign speed tool", "lib > speed", "speed > lib"]);
