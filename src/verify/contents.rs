@@ -114,7 +114,7 @@ impl<'a> Contents<'a> {
 }
 
 /// Whether an entry of the file's own archive is one of its own files.
-fn is_own(name: &str) -> bool {
+pub(super) fn is_own(name: &str) -> bool {
     name == "__main__.py" || name.starts_with("_pyzpack/")
 }
 
