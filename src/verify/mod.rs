@@ -70,8 +70,15 @@ pub struct Request {
 pub fn verify(request: &Request) -> Result<Report, VerifyError> {
     let mut run = Run::start(request)?;
     if let Some(opened) = run.opened.take() {
-        run.check(&opened)?;
-        run.finish(&opened)?;
+        match run.check(&opened) {
+            Err(error) if error.is_end_of(&request.file) => {
+                run.ledger.add("unchanged", Finding::Failed(vec![Problem::Replaced]));
+            }
+            checked => {
+                checked?;
+                run.finish(&opened)?;
+            }
+        }
     }
     Ok(run.ledger.conclude(&request.file, run.sha256))
 }
@@ -129,7 +136,13 @@ impl<'a> Run<'a> {
         match opening {
             Opening::Refused(problem) => run.ledger.add("file", Finding::Failed(vec![problem])),
             Opening::Open(opened) => {
-                let sha256 = opened.sha256()?;
+                let sha256 = match opened.sha256() {
+                    Err(error) if error.is_end_of(&request.file) => {
+                        run.ledger.add("file", Finding::Failed(vec![Problem::Replaced]));
+                        return Ok(run);
+                    }
+                    sha256 => sha256?,
+                };
                 run.ledger.add("file", Finding::Held(format!("{} bytes, sha256 {sha256}", opened.source.length())));
                 (run.opened, run.sha256) = (Some(opened), Some(sha256));
             }
