@@ -189,7 +189,7 @@ def test_the_readme_verifies_without_pyzpack(pyzpack: Pyzpack, pyz: Path, tmp_pa
         [command] = re.findall(r"With an Ed25519 key: `(.*?)`", section)
         script = re.sub(r"^openssl .*$", command, script, flags=re.MULTILINE)
     pyz = pyz.replace(tmp_path / "hello.pyz")
-    key = make_key(pyzpack, tmp_path / "release.key", key_type)
+    key = make_key(pyzpack, tmp_path / "release", key_type)
     sign(pyzpack, pyz, key)
 
     def run() -> int:
