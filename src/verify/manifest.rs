@@ -113,12 +113,7 @@ impl Document {
         check_files(&manifest, contents, &mut problems);
         let finding = Finding::of(problems, || {
             let version = manifest.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
-            let files = manifest.files.len();
-            format!(
-                "{}{version}, {files} file{} as it says, and no others",
-                manifest.name,
-                if files == 1 { "" } else { "s" }
-            )
+            format!("{}{version}, {} files as it says, and no others", manifest.name, manifest.files.len())
         });
         (manifest, finding)
     }
