@@ -4,6 +4,7 @@ use super::opened::{Opened, VerifyError};
 use super::problem::Problem;
 use crate::archive::{Limits, Profile, ReadError, Source, ZipEntry, ZipFault, ZipStructure, read_structure};
 use crate::evidence::MANIFEST_PATH;
+use crate::finished::is_own;
 
 /// Whose file it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,15 @@ impl Container {
     /// The archives within it.
     pub(super) fn payloads(&self) -> &[Archive] {
         &self.archives[1..]
+    }
+
+    /// The application's files, wherever they are.
+    pub(super) fn installed(&self) -> impl Iterator<Item = (&Source, &ZipEntry)> {
+        self.archives.iter().flat_map(|archive| {
+            let files = archive.structure.files.iter();
+            let files = files.filter(|entry| archive.name.is_some() || !is_own(entry.path.as_str()));
+            files.map(|entry| (&archive.source, entry))
+        })
     }
 
     /// An entry of the file's own archive.

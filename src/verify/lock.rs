@@ -54,7 +54,9 @@ pub(super) fn check(manifest: &Manifest, lock: &Lock) -> Finding {
     if unlisted.len() <= projects {
         not_compared.extend(unlisted.iter().map(|wheel| wheel.name.as_str()));
     } else {
-        unlisted.iter().for_each(|wheel| lacks(wheel, "its source, a directory".to_owned()));
+        for wheel in unlisted {
+            lacks(wheel, "its source, a directory".to_owned());
+        }
     }
     Finding::of(problems, || {
         let wheels = manifest.wheels.len();

@@ -174,21 +174,19 @@ impl<'a> Run<'a> {
         found: Sha256Digest,
     ) -> Result<Known, VerifyError> {
         self.ledger.add("container", contents.finding(container));
-        let document = match manifest::read(opened, container)? {
+        let mut document = match manifest::read(opened, container)? {
             Ok(document) => document,
             Err(problem) => {
                 let reason = "the manifest cannot be read";
                 return Ok(self.stop("manifest", problem, &["bootstrap", "records", "wheels"], reason));
             }
         };
-        let facts = document.facts(opened, container, found)?;
-        let (manifest, finding) = document.check(opened, container, &contents);
-        let manifest = &manifest;
-        self.ledger.add("manifest", finding);
+        self.ledger.add("manifest", document.check(opened, container, &contents));
+        let manifest = &document.manifest;
         self.ledger.add("bootstrap", bootstrap::check(manifest, opened, container, &contents)?);
         self.ledger.add("records", records::check(manifest, opened, &contents)?);
         let mut wheels = wheels::check(manifest, opened, &contents)?;
-        let known = match facts {
+        let known = match document.into_facts(opened, container, found)? {
             Ok(facts) => Known::Facts(Box::new(facts)),
             Err(problem) => {
                 // What cannot be read of the metadata is most probably found already; it must not pass in any case.

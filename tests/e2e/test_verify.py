@@ -244,13 +244,14 @@ def test_passes_for_what_others_signed(pyzpack: Pyzpack, app: Path, tmp_path: Pa
     stray = tmp_path / "stray.json"
     digest_of_app = hashlib.sha256(app.read_bytes()).hexdigest()
     stray.write_text(statement.read_text().replace(digest_of_app, "0" * 64))
-    for sign in (
-        lambda path: sign_with_securesystemslib(path.read_bytes(), private),
-        lambda path: sign_with_sigstore(path, private, key_id(public)),
-        lambda path: sign_with_sigstore(path, private),
+    for sign, code in (
+        # It names keys by a rule of its own, so that the key seems to be another one where the signature does not fit.
+        (lambda path: sign_with_securesystemslib(path.read_bytes(), private), "signature-other-key"),
+        (lambda path: sign_with_sigstore(path, private, key_id(public)), "signature-wrong"),
+        (lambda path: sign_with_sigstore(path, private), "signature-wrong"),
     ):
         assert last_line(sign(statement)) == "PASSED"
-        assert tampered(sign(statement)) == ["FAILED signature-wrong"] * 2
+        assert tampered(sign(statement)) == [f"FAILED {code}"] * 2
         assert last_line(sign(stray)) == "FAILED statement-wrong-digest"
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from conftest import Pyzpack, manifest_of
-from locks import FORMATS, POETRY_1, Entry, World, pylock, poetry_1, uv
+from locks import FORMATS, POETRY_1, Entry, World, poetry_1, pylock, uv
 from repositories import commit, git, make_repository
 from wheels import make_project, make_sdist, make_wheel
 
@@ -120,7 +120,7 @@ def test_a_wheel_that_was_built_beforehand_is_its_own(sourced: World, build: Cal
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+def repository(tmp_path: Path) -> tuple[Path, str]:
     """A project of which the lock has a commit, in one work tree with the project that needs it."""
     root = tmp_path / "tree"
     make_project(root / "repository", "fast", files={"fast.py": "name = 'fast'\n"})
@@ -128,7 +128,7 @@ def repository(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     head = make_repository(root / "repository")
     make_project(root / "project", "tool", files={"tool.py": "def main(): pass\n"}, requires=["fast"])
     git(root, "init", "-q")
-    yield root, head
+    return root, head
 
 
 @pytest.mark.parametrize("inner", [False, True])
