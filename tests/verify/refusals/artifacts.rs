@@ -45,7 +45,7 @@ pub(super) const ARTIFACTS: &[Case] = &[
     ("no zip", "file-not-a-zip", Bytes(|_| b"#!/bin/sh\nexit\n".to_vec())),
     ("a byte appended", "zip-end-record", Bytes(|bytes| [bytes, b"\0"].concat())),
     ("a byte removed", "zip-end-record", Bytes(|bytes| bytes[..bytes.len() - 1].to_vec())),
-    file("another first line", "manifest-differs", |parts| parts.shebang = "#!/usr/bin/env pythonX\n".to_owned()),
+    file("another first line", "manifest-differs", |parts| "#!/usr/bin/env pythonX\n".clone_into(&mut parts.shebang)),
     (
         "a line behind the first",
         "zip-end-record",
