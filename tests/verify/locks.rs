@@ -79,7 +79,7 @@ fn of_what_was_built_the_source_is_the_locks() {
     assert_eq!(codes, nothing);
     assert_eq!(
         found,
-        "`requirements.txt` has 1 of 2 wheels, 1 built from a directory, which no lock pins; it is not the very file of \
+        "`requirements.txt` has 1 of 2 wheels; not compared, as built from a directory: demo; it is not the very file of \
          the build"
     );
 }
