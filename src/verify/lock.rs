@@ -2,7 +2,8 @@
 //!
 //! The file may be another one than the build's, and stands alone: what counts are its digests and commits. A directory has
 //! neither. What was built from one is not compared where the lock has a directory of that name, or the recipe has one as
-//! its input, which no lock of that project pins; the report names each.
+//! its input. Nor is the application itself, which its own lock does not pin, where the recipe's first input is the source
+//! that it was built from. The report names each.
 
 use std::path::Path;
 
@@ -36,7 +37,11 @@ pub(super) fn check(manifest: &Manifest, lock: &Lock) -> Finding {
     for wheel in &manifest.wheels {
         let packages: Vec<_> = lock.packages.iter().filter(|package| package.name == wheel.name).collect();
         let has = |test: &dyn Fn(&LockedPackage) -> bool| packages.iter().any(|package| test(package));
+        let listed = !packages.is_empty();
         match origin(wheel) {
+            Identity::File(..) | Identity::Commit(_) if !listed && is_application(wheel, manifest) => {
+                not_compared.push(wheel.name.as_str());
+            }
             Identity::File(sha256, what) if !has(&|package| package.digests().contains(&sha256)) => {
                 lacks(wheel, format!("{what}sha256 {sha256}"));
             }
@@ -63,7 +68,10 @@ pub(super) fn check(manifest: &Manifest, lock: &Lock) -> Finding {
         let compared = format!("`{}` has {} of {wheels} wheels", lock.filename(), wheels - not_compared.len());
         let others = match not_compared.as_slice() {
             [] => String::new(),
-            names => format!("; not compared, as built from a directory: {}", names.join(", ")),
+            names => format!(
+                "; not compared, as a lock pins neither directories nor the application itself: {}",
+                names.join(", ")
+            ),
         };
         let used = manifest.recipe.lock.as_ref().is_some_and(|used| used.sha256 == lock.sha256);
         let whose = if used { "it is the lock of the build" } else { "it is not the very file of the build" };
@@ -87,6 +95,19 @@ fn origin(wheel: &ManifestWheel) -> Identity<'_> {
         Some(ManifestSource { sha256: Some(sha256), .. }) => Identity::File(*sha256, "its source, "),
         Some(ManifestSource { uri, .. }) if uri.starts_with("git+") => Identity::Commit(uri),
         Some(_) => Identity::Directory,
+    }
+}
+
+/// Whether a wheel was built from the first input: a source distribution, or a commit.
+fn is_application(wheel: &ManifestWheel, manifest: &Manifest) -> bool {
+    let (Some(source), Some(first)) = (&wheel.source, manifest.recipe.inputs.first()) else { return false };
+    match first {
+        RecipeInput::File(file) => source.sha256 == Some(file.sha256),
+        RecipeInput::Git { uri, commit, subdirectory } => {
+            let inside = subdirectory.as_ref().map(|path| format!("#subdirectory={path}")).unwrap_or_default();
+            source.uri == format!("git+{uri}@{commit}{inside}")
+        }
+        RecipeInput::Requirement(_) => false,
     }
 }
 

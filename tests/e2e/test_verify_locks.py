@@ -86,7 +86,7 @@ def test_the_lock_alone_is_enough(sourced: World, build: Callable[..., Verifier]
     verifier = build(sourced.project, "--lock", name)
     manifest = manifest_of(verifier.app)
     assert [wheel["origin"] for wheel in manifest["wheels"]] == ["built", "locked", "built"]
-    rest = "2 of 3 wheels; not compared, as built from a directory: tool"
+    rest = "2 of 3 wheels; not compared, as a lock pins neither directories nor the application itself: tool"
     assert verifier.check(name, text) == ("PASSED", f"`{name}` has {rest}; it is the lock of the build", [])
     # As good a lock, though another file.
     last, found, _ = verifier.check(name, f"{text}\n")
@@ -161,10 +161,8 @@ def test_a_directory_that_is_no_input_must_be_in_the_lock(world: World, build: C
     (world.project / "pylock.toml").write_text(text + part)
     verifier = build(world.project, "--lock", "pylock.toml")
     last, found, _ = verifier.check("pylock.toml", text + part)
-    assert (last, found.split("; ")[:2]) == (
-        "PASSED",
-        ["`pylock.toml` has 1 of 3 wheels", "not compared, as built from a directory: fast, tool"],
-    )
+    rest = "not compared, as a lock pins neither directories nor the application itself: fast, tool"
+    assert (last, found.split("; ")[:2]) == ("PASSED", ["`pylock.toml` has 1 of 3 wheels", rest])
     # The path says where it was; nobody follows it.
     assert verifier.check("pylock.toml", text + part.replace("part", "../../elsewhere"))[0] == "PASSED"
     lacks = "wheel `{}-1.0-py3-none-any.whl`: `pylock.toml` does not have its source, a directory under its name"
