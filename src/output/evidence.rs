@@ -71,8 +71,11 @@ pub(super) struct Document {
 /// Tells early whether something is in the way of evidence, while all that is old is still there.
 ///
 /// # Errors
-/// When a directory has the name of a file that is to be written.
+/// When a directory has the name of a file that is to be written, or the archive that of the list.
 pub fn check_evidence(target: &Path, kinds: &BTreeSet<EvidenceKind>) -> Result<(), OutputError> {
+    if list_of(target) == target {
+        return Err(OutputError::List(target.display().to_string()));
+    }
     let list = (!kinds.is_empty()).then(|| list_of(target));
     let files = kinds.iter().map(|kind| beside(target, kind.suffix())).chain(list);
     let mut in_the_way = files.filter(|file| file.symlink_metadata().is_ok_and(|found| found.is_dir()));
