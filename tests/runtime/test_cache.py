@@ -169,7 +169,7 @@ class CacheTest(Case):
         os.utime(os.path.join(tree, "tool.py"), (WHOLE, WHOLE))  # Its .pyc holds no more.
         os.utime(tree, (WHOLE, WHOLE))
         self.assert_ran(self.run_pyz(path), "bad\n")
-        env = {"PYZPACK_VERIFY": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        env = {"PYZPACK_VERIFY": "1", "PYZPACK_QUIET": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         self.assert_ran(self.run_pyz(path, env=env), "ran\n")
         self.assertEqual(listing(tree), whole)
         self.assertFalse(os.path.exists(planted))
@@ -178,7 +178,8 @@ class CacheTest(Case):
         self.assert_ran(self.run_pyz(path), "ran\n")
 
     def test_verify_unpacks_a_missing_tree(self):
-        self.assert_ran(self.run_pyz(self.pack(self.files), env={"PYZPACK_VERIFY": "1"}), "ran\n")
+        env = {"PYZPACK_VERIFY": "1", "PYZPACK_QUIET": "1"}
+        self.assert_ran(self.run_pyz(self.pack(self.files), env=env), "ran\n")
 
     def test_damaged_files_leave_nothing(self):
         path = self.pack(self.files)
