@@ -104,8 +104,8 @@ def pack(path, files, layout="extract", payload_count=1, manifest=None, extra=No
         app["payloads"] = tuple(payloads)
     else:
         outer.update(files)
-        for name in files:
-            parent = os.path.dirname(name)
+        for name in list(outer):
+            parent = os.path.dirname(name.rstrip("/"))
             while parent:
                 if parent + "/__init__.py" not in files and not parent.endswith(".dist-info"):
                     outer[parent + "/"] = b""

@@ -91,9 +91,13 @@ def parse_manifest(data, kit):
 def compare(name, chunks, mode, expected, kit):
     """Refuse a file that is not the listed one; its size."""
     seen, size = hashlib.sha256(), 0
-    for chunk in chunks:
-        seen.update(chunk)
-        size += len(chunk)
+    try:
+        for chunk in chunks:
+            seen.update(chunk)
+            size += len(chunk)
+    except kit.Damaged:  # By its CRC. Where all of it was read, the digests tell more.
+        if size != expected[1] or seen.hexdigest() == expected[0]:
+            raise
     if seen.hexdigest() != expected[0]:
         raise kit.Damaged(unlike(name, seen.hexdigest(), expected[0]))
     if size != expected[1]:
@@ -113,7 +117,7 @@ def compare_names(found, listed, kit):
 
 def check_zipped(file, outer, listed, kit):
     """The files are those of the .pyz itself; a directory may stand where something is in it. Their size."""
-    parents = {name[: at + 1] for name in listed for at, letter in enumerate(name) if letter == "/"}
+    parents = {name[: at + 1] for name in [MANIFEST, *listed] for at, letter in enumerate(name) if letter == "/"}
     found = {name for name in outer if name not in OWN and not (name in parents and not outer[name].packed)}
     compare_names(found, listed, kit)
     return sum(
