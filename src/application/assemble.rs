@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pep440_rs::VersionSpecifiers;
 
 use crate::archive::{ArchivePlan, Epoch, PathFault, Shebang};
-use crate::evidence::{Manifest, ManifestFile, ManifestSource, ManifestWheel, Recipe, Tool};
+use crate::evidence::{Manifest, ManifestFile, ManifestSource, ManifestWheel, Origins, Recipe, Tool};
 use crate::names::PackageName;
 use crate::runtime::{self, Bootstrap, RefusedPatches};
 use crate::status::{Explain, Status};
@@ -85,6 +85,8 @@ pub struct ApplicationOptions {
     pub tool_version: String,
     /// The recipe, which was made from the settings.
     pub recipe: Recipe,
+    /// What evidence tells beyond the manifest.
+    pub origins: Origins,
 }
 
 /// A whole `.pyz`, planned.
@@ -279,7 +281,8 @@ pub fn assemble(
         pth: tree.pth_files().into_iter().map(str::to_owned).collect(),
     };
     let locked = manifest.recipe.lock.is_some();
-    let planner = Planner { wheels, tree, compression: options.compression, locked, epoch: options.epoch };
+    let (compression, epoch) = (options.compression, options.epoch);
+    let planner = Planner { wheels, tree, compression, locked, epoch, origins: &options.origins };
     let archive = match layout {
         Layout::Zip => planner.plan_zip(&bootstrap, &manifest, &options.shebang)?,
         Layout::Extract => planner.plan_extract(bootstrap, &manifest, &options.shebang)?,

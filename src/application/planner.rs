@@ -8,7 +8,7 @@ use super::layout::Layout;
 use super::tree::{FileSource, InstalledTree, WheelSet};
 use crate::archive::{ArchivePath, ArchivePlan, EntrySource, Epoch, MAX_ENTRIES, Mode, Packing, PlannedEntry, Shebang};
 use crate::digest::Sha256Digest;
-use crate::evidence::{MANIFEST_PATH, Manifest};
+use crate::evidence::{MANIFEST_PATH, Manifest, ORIGINS_PATH, Origins};
 use crate::runtime::{self, Bootstrap};
 use crate::wheel::Origin;
 
@@ -20,6 +20,7 @@ pub(super) struct Planner<'a> {
     /// Whether there is a lock. Then the streams of a wheel that it does not hold are no more fixed than the wheel.
     pub(super) locked: bool,
     pub(super) epoch: Epoch,
+    pub(super) origins: &'a Origins,
 }
 
 impl Planner<'_> {
@@ -65,6 +66,9 @@ impl Planner<'_> {
             entries.insert(own_path(path)?, self.bytes(text.as_bytes().to_vec()));
         }
         entries.insert(own_path(MANIFEST_PATH)?, self.bytes(manifest.to_bytes()));
+        if !self.origins.wheels.is_empty() {
+            entries.insert(own_path(ORIGINS_PATH)?, self.bytes(self.origins.to_bytes()));
+        }
         Ok(entries)
     }
 

@@ -1,5 +1,6 @@
 //! From what was named to checked wheels: sources are built, versions chosen, files fetched, every wheel verified.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::application::{LooseFile, Overridden, WheelSet};
 use crate::archive::{ArchivePath, Epoch};
 use crate::digest::Sha256Digest;
 use crate::error::Error;
-use crate::evidence::{RecipeFile, RecipeInput};
+use crate::evidence::{Origins, RecipeFile, RecipeInput};
 use crate::lock::Lock;
 use crate::names::{ExtraName, PackageName};
 use crate::process::ScratchDir;
@@ -30,6 +31,7 @@ use crate::wheel::{BuiltFrom, CollectedWheel, Origin, VerifiedWheel, WheelError,
 
 use super::inputs::{Inputs, SourceKind};
 use super::locked::Locked;
+use super::origins;
 use super::pins::{AllowedHashes, Unpinned, check, is_commit};
 use super::repositories::{check_out, find_epoch};
 use super::workshop::{Commission, choose_target, with_workshop};
@@ -71,6 +73,8 @@ pub struct Collected {
     pub unpinned: Unpinned,
     /// What was built, and with what, by name.
     pub builds: Vec<BuildFacts>,
+    /// What evidence tells of origins beyond the manifest.
+    pub origins: Origins,
     /// Keeps fetched and built wheels until the archive is written.
     _scratch: ScratchDir,
 }
@@ -121,6 +125,15 @@ pub(super) fn collect(
     let mut unpinned = gathered.unpinned;
     unpinned.distributions.retain(|name| wheels.get(name).is_some());
     let first = gathered.named.first().and_then(|name| wheels.get(name)).filter(|_| gathered.first_is_distribution);
+    let known = origins::Known {
+        wheels: &wheels,
+        roots: &roots,
+        builds: &builds,
+        given: &gathered.given,
+        at_hand: &gathered.sources_at_hand,
+        lock: lock.zip(locked.as_ref().map(|locked| locked.selected.as_slice())),
+    };
+    let origins = known.note();
     let (name, version, requires_python) = match first {
         Some(wheel) => {
             let metadata = &wheel.metadata;
@@ -144,6 +157,7 @@ pub(super) fn collect(
         resolver,
         unpinned,
         builds,
+        origins,
         _scratch: scratch,
     })
 }
@@ -199,6 +213,10 @@ pub(super) struct Gathered {
     recipe_inputs: Vec<RecipeInput>,
     pub(super) unpinned: Unpinned,
     builds: Vec<BuildFacts>,
+    /// The distributions that the inputs are.
+    given: BTreeSet<PackageName>,
+    /// Sources that a resolver found on this machine.
+    pub(super) sources_at_hand: BTreeSet<PackageName>,
 }
 
 /// What is needed, once for the resolver and once for following it here.
@@ -326,6 +344,7 @@ impl Collector<'_> {
         };
         let name = wheel.metadata.name.clone();
         gathered.named.push(name.clone());
+        gathered.given.insert(name.clone());
         gathered.at_hand.push(wheel);
         Ok((name.to_string(), true))
     }

@@ -30,7 +30,7 @@ pub(super) struct Locked<'a> {
     lock: &'a Lock,
     target: &'a Target,
     extras: BTreeSet<ExtraName>,
-    selected: Vec<Selected<'a>>,
+    pub(super) selected: Vec<Selected<'a>>,
     /// What the lock holds of build requirements, for the interpreter that builds.
     pub(super) builds: Vec<LockedRequirements>,
 }

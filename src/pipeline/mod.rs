@@ -7,6 +7,7 @@ mod finder;
 mod inputs;
 pub mod lock;
 mod locked;
+mod origins;
 mod outline;
 mod pins;
 mod repositories;
@@ -154,6 +155,7 @@ pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obser
         compression: settings.compression,
         tool_version: settings.tool_version.clone(),
         recipe: recipe(settings, lock.as_ref(), &collected),
+        origins: collected.origins.clone(),
     };
     // The check runs an interpreter, which takes as long as all the rest.
     let (checked, assembled) = std::thread::scope(|scope| {

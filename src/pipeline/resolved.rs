@@ -84,6 +84,8 @@ impl Collector<'_> {
         gathered.unpinned.distributions.extend(open.map(|package| package.name.clone()));
         self.allow_unpinned(&gathered.unpinned)?;
         self.allow_building(packages.iter().filter_map(|package| package.artifact.source_shown()).collect())?;
+        let sources = packages.iter().filter(|one| one.artifact.is_at_hand() && one.artifact.source_shown().is_some());
+        gathered.sources_at_hand.extend(sources.map(|one| one.name.clone()));
         if packages.is_empty() {
             return Ok((at_hand, resolution.resolver));
         }

@@ -10,7 +10,7 @@ use pyzpack::application::{
 };
 use pyzpack::archive::{ArchivePath, ArchivePlan, Epoch, Mode, Shebang};
 use pyzpack::error::Error;
-use pyzpack::evidence::{Recipe, RecipeTarget};
+use pyzpack::evidence::{Origins, Recipe, RecipeTarget};
 use pyzpack::output::{EvidenceChoice, OutputError, write_output};
 use pyzpack::target::{
     Libc, Machine, MarkerEnvironment, Platform, PythonAbi, PythonBuild, PythonMinor, Target, Threading,
@@ -109,6 +109,7 @@ pub fn plan_verified(wheels: Vec<VerifiedWheel>, packing: &Packing) -> Result<Pl
             on_conflict: "error".to_owned(),
             shebang: Shebang::default().to_string(),
         },
+        origins: Origins::default(),
     };
     let entry = EntryPoint::Object("demo:main".parse().expect("an object"));
     let plan = assemble(&wheels, &tree, &scripts, entry, &target(), options)?;
