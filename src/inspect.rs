@@ -29,14 +29,21 @@ pub struct Inspected {
 /// When it cannot be read, is not in format 1, has no usable manifest, or holds other files than the manifest names.
 pub fn inspect(path: &Path) -> Result<Inspected, FinishedError> {
     let finished = FinishedPyz::open(path)?;
-    check_files(&finished).map_err(|error| FinishedError::differs(path, error))?;
+    check_files(&finished)?;
     let sha256 = finished.sha256()?;
     let FinishedPyz { manifest, shebang, source, .. } = finished;
     Ok(Inspected { manifest, shebang, size: source.length(), sha256 })
 }
 
-/// Every installed file is the one that the manifest names, and there is no other.
-fn check_files(finished: &FinishedPyz) -> Result<(), ReadError> {
+/// Refuses a file of which an installed file is not the one that the manifest names, or that lacks one or has another.
+///
+/// # Errors
+/// The first such file.
+pub(crate) fn check_files(finished: &FinishedPyz) -> Result<(), FinishedError> {
+    compare_files(finished).map_err(|error| FinishedError::differs(&finished.path, error))
+}
+
+fn compare_files(finished: &FinishedPyz) -> Result<(), ReadError> {
     let found: Vec<_> = finished.installed().collect();
     let fault = |name: &str| Err(ReadError::entry(name, ZipFault::Contents));
     let files = finished.manifest.files.iter();

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A module and what it may not import.
-const FORBIDDEN: [(&str, &[&str]); 19] = [
+const FORBIDDEN: [(&str, &[&str]); 20] = [
     ("runtime", &["*"]),
     ("digest", &["*"]),
+    ("epoch", &["*"]),
     ("names", &["*"]),
     ("status", &["*"]),
     ("shown", &["*"]),

@@ -2,7 +2,6 @@
 
 mod deflate;
 mod encode;
-mod epoch;
 mod fault;
 mod path;
 mod plan;
@@ -13,7 +12,7 @@ mod structure;
 mod unpack;
 mod write;
 
-pub use epoch::{Epoch, EpochError};
+pub use crate::epoch::{Epoch, EpochError};
 pub use fault::{ReadError, ZipFault};
 pub use path::{ArchivePath, PathFault};
 pub use plan::{ArchivePlan, EntrySource, Mode, Packing, PlannedEntry, RenderDigests};

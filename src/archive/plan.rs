@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::epoch::Epoch;
 use super::path::ArchivePath;
 use super::source::Source;
 use super::structure::ZipEntry;
 use super::unpack::Contents;
 use crate::digest::Sha256Digest;
+use crate::epoch::Epoch;
 
 /// An archive in format 1: entries sorted by the bytes of their names, one time for all.
 #[derive(Debug, Clone)]

@@ -84,11 +84,11 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use super::super::epoch::Epoch;
     use super::super::path::ArchivePath;
     use super::super::plan::{ArchivePlan, EntrySource, Mode, Packing, PlannedEntry};
     use super::super::write::write_archive;
     use super::*;
+    use crate::epoch::Epoch;
 
     const PREFIX: &str = "#!/usr/bin/env python3\n";
 

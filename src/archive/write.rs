@@ -10,12 +10,12 @@ use std::thread;
 use rayon::prelude::*;
 
 use super::encode::{Encoder, Ready, Stream, memory_needed};
-use super::epoch::Epoch;
 use super::fault::ReadError;
 use super::path::ArchivePath;
 use super::plan::{ArchivePlan, EntrySource, Mode, Packing, PlannedEntry};
 use super::structure::Method;
 use crate::digest::{Sha256Digest, Sha256Hasher};
+use crate::epoch::Epoch;
 
 /// Bytes that are handed on at a time.
 const PIECE: usize = 1 << 20;

@@ -4,13 +4,17 @@
 mod build;
 mod cache;
 mod inspect;
+mod keygen;
+mod keys;
 mod lock;
 mod observer;
 mod options;
 mod plan;
 mod report;
+mod sbom;
 mod session;
 mod settings;
+mod sign;
 mod world;
 
 use std::borrow::Cow;
@@ -36,6 +40,9 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("plan", matches)) => build::run(matches, build::Purpose::Plan),
         Some(("lock", matches)) => lock::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
+        Some(("sbom", matches)) => sbom::run(matches),
+        Some(("keygen", matches)) => keygen::run(matches),
+        Some(("sign", matches)) => sign::run(matches),
         Some(("cache", matches)) => cache::run(matches),
         Some(("completions", matches)) => complete(matches),
         Some(("man", _)) => write_manual(),
@@ -43,9 +50,13 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
     }
 }
 
-/// Prints what the parser of arguments answers. A value that it quotes may be a URL with a credential.
+/// Prints what the parser of arguments answers. A value that it quotes may be a URL with a credential, or a key.
 fn print_answer(error: &clap::Error) -> io::Result<()> {
     let text = error.render().to_string();
+    if error.use_stderr() && text.contains("PRIVATE KEY") {
+        report::fail(&keys::KeySourceError::Inline);
+        return Ok(());
+    }
     match redact_url(&text) {
         Cow::Borrowed(_) => error.print(),
         Cow::Owned(shown) => write!(io::stderr(), "{shown}"),

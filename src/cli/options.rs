@@ -123,6 +123,9 @@ pub(super) fn command() -> Command {
                 .arg(switch("files", None, "List every file with its size and digest"))
                 .arg(switch("json", None, "Write JSON")),
         )
+        .subcommand(listing())
+        .subcommand(making_keys())
+        .subcommand(signing())
         .subcommand(caching())
         .subcommand(
             Command::new("completions").about("Write a completion script for a shell").arg(
@@ -181,6 +184,56 @@ fn locking() -> Command {
         .arg(switch("upgrade", Some('U'), "Choose all versions anew, whatever an older lock has"))
         .arg(switch("check", None, "Tell whether the lock is up to date; nothing is resolved or written"))
         .args(reporting())
+}
+
+/// The verb that writes an SBOM.
+fn listing() -> Command {
+    let named = |name| BuildOption::named(name).expect("an option of build").argument();
+    let format = Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .value_parser(["cyclonedx", "spdx"])
+        .default_value("cyclonedx")
+        .help("CycloneDX 1.6 or SPDX 2.3, in JSON");
+    Command::new("sbom")
+        .about("Write what is in a .pyz as a software bill of materials (SBOM)")
+        .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
+        .arg(format)
+        .arg(named("output").help("The file to write [default: standard output]"))
+        .arg(named("index-url").help("Distributions from an index came from this one [default: PyPI]"))
+        .arg(named("extra-index-url").help("They may have come from this one too; repeatable"))
+}
+
+/// The verb that makes keys.
+fn making_keys() -> Command {
+    let path = Arg::new("path").value_name("PATH").required(true).value_hint(ValueHint::FilePath);
+    let types = Arg::new("type").long("type").value_name("TYPE").value_parser(super::keygen::TYPES);
+    Command::new("keygen")
+        .about("Make a pair of keys to sign with")
+        .arg(path.help("The file for the private key; the public one goes to PATH.pub"))
+        .arg(types.default_value(super::keygen::TYPES[0]).help("ECDSA on P-256, or Ed25519"))
+}
+
+/// The verb that signs.
+fn signing() -> Command {
+    let named = |name| BuildOption::named(name).expect("an option of build").argument();
+    let key = Arg::new("key").long("key").value_name("KEY").required(true).value_hint(ValueHint::FilePath);
+    let builder = Arg::new("builder-id").long("builder-id").value_name("URI").value_parser(parse_builder);
+    Command::new("sign")
+        .about("Sign the provenance of a .pyz, and its SBOM")
+        .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
+        // A key that stands here itself begins with hyphens, and must not be quoted by the parser.
+        .arg(key.allow_hyphen_values(true).help("The private key: a file, env:NAME, or - for standard input"))
+        .arg(switch("envelope", None, "Write DSSE envelopes (FILE.dsse.json) instead of Sigstore bundles"))
+        .arg(switch("sbom", None, "Sign the CycloneDX SBOM too, to FILE.cdx.sigstore.json"))
+        .arg(named("output").conflicts_with("sbom").help("The file to write [default: FILE.sigstore.json]"))
+        .arg(builder.help("Who built it, where no FILE.intoto.json says so"))
+        .arg(named("index-url").help("Distributions from an index came from this one [default: PyPI]"))
+        .arg(named("extra-index-url").help("They may have come from this one too; repeatable"))
+}
+
+fn parse_builder(text: &str) -> Result<crate::evidence::BuilderId, crate::evidence::BuilderIdError> {
+    text.parse()
 }
 
 /// The verb that looks after the cache.

@@ -118,7 +118,7 @@ impl<'a> Checksums<'a> {
     fn replace(&self, path: &Path, text: &[u8]) -> io::Result<()> {
         let mut pending = PendingFile::create_for(path, self.target)?;
         pending.write_all(text)?;
-        set_readable(pending.file())?;
+        pending.set_readable()?;
         pending.persist()?;
         Ok(())
     }
@@ -130,17 +130,6 @@ fn listed_name(line: &[u8]) -> &[u8] {
     let name = name.and_then(|rest| rest.strip_prefix(b" ").or_else(|| rest.strip_prefix(b"*"))).unwrap_or_default();
     let name = name.strip_suffix(b"\n").unwrap_or(name);
     name.strip_suffix(b"\r").unwrap_or(name)
-}
-
-/// 0644, as any other file that is published.
-#[cfg(unix)]
-fn set_readable(file: &File) -> io::Result<()> {
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn set_readable(_file: &File) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

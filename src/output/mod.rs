@@ -3,7 +3,7 @@
 
 mod checksums;
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::application::WheelSet;
@@ -16,7 +16,16 @@ use crate::wheel::WheelError;
 use self::checksums::{Checksums, ChecksumsError};
 
 /// What stands beside `APP.pyz` and speaks of it, by what is added to its name.
-const EVIDENCE_SUFFIXES: [&str; 5] = [".sha256", ".cdx.json", ".spdx.json", ".intoto.json", ".sigstore.json"];
+const EVIDENCE_SUFFIXES: [&str; 8] = [
+    ".sha256",
+    ".cdx.json",
+    ".spdx.json",
+    ".intoto.json",
+    ".sigstore.json",
+    ".dsse.json",
+    ".cdx.sigstore.json",
+    ".cdx.dsse.json",
+];
 
 /// An archive that has its name.
 #[derive(Debug, Clone)]
@@ -220,6 +229,21 @@ pub fn write_output(
     Ok(PackedArchive { path: target.to_owned(), size, sha256, evidence })
 }
 
+/// Writes a document to `target` in one step, whatever was there before.
+///
+/// # Errors
+/// When it cannot be written; what was there is as it was.
+pub fn write_document(target: &Path, document: &[u8]) -> Result<(), OutputError> {
+    check_target(target)?;
+    PendingFile::remove_abandoned(target);
+    let written = PendingFile::create(target).and_then(|mut pending| {
+        pending.write_all(document)?;
+        pending.set_readable()?;
+        pending.persist()
+    });
+    written.map(drop).map_err(|error| OutputError::Io { path: target.display().to_string(), error })
+}
+
 fn directory_of(target: &Path) -> &Path {
     target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -236,7 +260,7 @@ fn set_mode(_file: &std::fs::File) -> io::Result<()> {
 }
 
 /// `target` with `suffix` added to its name.
-fn beside(target: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(target: &Path, suffix: &str) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(suffix);
     target.with_file_name(name)

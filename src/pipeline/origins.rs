@@ -5,22 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::application::WheelSet;
 use crate::digest::Sha256Digest;
-use crate::evidence::{BuildRequirementNote, OriginNote, Origins, Provider};
+use crate::evidence::{BuildRequirementNote, OriginNote, Origins, Provider, purl};
 use crate::lock::{FileLocation, Lock, LockedBuild, LockedFile, LockedPackage, LockedSource, Selected};
 use crate::names::PackageName;
 use crate::redact::recorded_url;
 use crate::target::{Requirement, RequirementSource};
-use crate::urls::{authority, path_of_file_url, split_login};
+use crate::urls::{path_of_file_url, split_login};
 use crate::wheel::{Origin, VerifiedWheel};
 
 use super::collect::BuildFacts;
-
-/// The default repository of the purl type `pypi`, and the server of its files, each by the sha256 of its host: no
-/// registry's host name stands in this source.
-const DEFAULT_HOSTS: [&str; 2] = [
-    "a4aa2ac280bb8d1a0ce7a1be5a7bfb10292b49fe9435ad5cff19f421f3c70e41",
-    "c899567ee906851741bf7f3bde17a33777859ff9f53ff54d6f0ea54cf31ad636",
-];
 
 /// What is known of the wheels that a build packs.
 pub(super) struct Known<'a> {
@@ -124,10 +117,10 @@ fn provider_of(source: &LockedSource, sha256: Option<Sha256Digest>) -> Option<Pr
     let file_of = |files: &[LockedFile]| files.iter().find(|file| file.hash.sha256() == sha256).cloned();
     match source {
         LockedSource::Files { index: Some(index), .. } | LockedSource::Digests { index: Some(index), .. } => {
-            (!is_default(index)).then(|| Provider::Index(bare(index)))
+            (!purl::is_of_default_index(index)).then(|| Provider::Index(bare(index)))
         }
         LockedSource::Files { files, index: None } => match file_of(files)?.location {
-            FileLocation::Url(url) => (!is_default(&url)).then(|| Provider::Url(bare(&url))),
+            FileLocation::Url(url) => (!purl::is_of_default_index(&url)).then(|| Provider::Url(bare(&url))),
             FileLocation::Path(_) => Some(Provider::Nobody),
             FileLocation::Index => None,
         },
@@ -139,11 +132,6 @@ fn provider_of(source: &LockedSource, sha256: Option<Sha256Digest>) -> Option<Pr
         // The manifest's own source names the repository.
         LockedSource::Git { .. } | LockedSource::Digests { index: None, .. } => None,
     }
-}
-
-fn is_default(url: &str) -> bool {
-    let host = authority(&split_login(url).0);
-    host.is_some_and(|host| DEFAULT_HOSTS.contains(&Sha256Digest::of(host.as_bytes()).to_string().as_str()))
 }
 
 /// A URL without credentials and query.

@@ -57,6 +57,24 @@ impl PendingFile {
         &mut self.file
     }
 
+    /// Makes the file one that everybody may read (0644), whatever the umask.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    #[cfg(unix)]
+    pub fn set_readable(&self) -> io::Result<()> {
+        self.file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+    }
+
+    /// Does nothing where there are no such modes.
+    ///
+    /// # Errors
+    /// None.
+    #[cfg(not(unix))]
+    pub fn set_readable(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Gives the file its name, replacing what had it. What must outlive a power failure is synced before
     /// (`file().sync_all()`).
     ///

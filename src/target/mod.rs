@@ -116,20 +116,10 @@ impl Target {
     /// # Errors
     /// The marker has no value.
     pub fn applies(&self, marker: &Marker, extras: &BTreeSet<ExtraName>) -> Result<bool, EvaluationError> {
-        let activation = Activation::Metadata { extras };
-        let patch_matters =
-            marker.mentions(Variable::PythonFullVersion) || marker.mentions(Variable::ImplementationVersion);
-        if self.patch != Patch::Each || !patch_matters {
-            return marker.evaluate(&self.environment, activation);
+        match self.patch {
+            Patch::Each => applies_to_some_patch(marker, self.python, self.environment.clone(), extras),
+            Patch::Exact | Patch::First => marker.evaluate(&self.environment, Activation::Metadata { extras }),
         }
-        let mut environment = self.environment.clone();
-        for version in self.python.patches() {
-            set_full_version(&mut environment, &version.to_string());
-            if marker.evaluate(&environment, activation)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// The Python in words: `Python 3.11.7`, or `Python 3.11` where the patch release is open.
@@ -139,6 +129,48 @@ impl Target {
             Patch::First | Patch::Each => format!("Python {}", self.python),
         }
     }
+}
+
+/// Whether a distribution's requirement with this marker counts for a `CPython` of this minor version on this platform,
+/// whichever its patch release, given the extras that were asked for.
+///
+/// # Errors
+/// The marker has no value.
+pub fn applies_on(
+    marker: &Marker,
+    python: PythonMinor,
+    platform: &Platform,
+    extras: &BTreeSet<ExtraName>,
+) -> Result<bool, EvaluationError> {
+    let mut environment = MarkerEnvironment {
+        implementation_name: "cpython".to_owned(),
+        platform_python_implementation: "CPython".to_owned(),
+        python_version: python.to_string(),
+        ..MarkerEnvironment::default()
+    };
+    set_full_version(&mut environment, &format!("{python}.0"));
+    describe_platform(&mut environment, platform);
+    applies_to_some_patch(marker, python, environment, extras)
+}
+
+/// Whether the marker holds for one of the patch releases.
+fn applies_to_some_patch(
+    marker: &Marker,
+    python: PythonMinor,
+    mut environment: MarkerEnvironment,
+    extras: &BTreeSet<ExtraName>,
+) -> Result<bool, EvaluationError> {
+    let activation = Activation::Metadata { extras };
+    if !marker.mentions(Variable::PythonFullVersion) && !marker.mentions(Variable::ImplementationVersion) {
+        return marker.evaluate(&environment, activation);
+    }
+    for version in python.patches() {
+        set_full_version(&mut environment, &version.to_string());
+        if marker.evaluate(&environment, activation)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn set_full_version(environment: &mut MarkerEnvironment, version: &str) {

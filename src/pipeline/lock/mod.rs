@@ -414,7 +414,7 @@ fn write(
     PendingFile::remove_abandoned(&draft.path);
     let mut pending = PendingFile::create(&draft.path).map_err(io_error)?;
     pending.write_all(text.as_bytes()).map_err(io_error)?;
-    readable(pending.file()).map_err(io_error)?;
+    pending.set_readable().map_err(io_error)?;
     pending.persist().map_err(io_error)?;
     let mut build_packages = BTreeSet::new();
     for entry in draft.builds.iter().flat_map(|build| &build.packages) {
@@ -430,17 +430,6 @@ fn write(
         target: (settings.coverage == Coverage::Target).then(|| target.to_string()),
         resolver,
     })
-}
-
-/// 0644, whatever the umask: a lock is a source file.
-#[cfg(unix)]
-fn readable(file: &std::fs::File) -> std::io::Result<()> {
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn readable(_file: &std::fs::File) -> std::io::Result<()> {
-    Ok(())
 }
 
 impl AllowedHashes {

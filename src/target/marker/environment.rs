@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Variable;
 
 /// The eleven environment variables of markers (PEP 508), each with the value that Python gives.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MarkerEnvironment {
     /// `sys.implementation.name`: `cpython`.

@@ -1,0 +1,55 @@
+//! `pyzpack sign`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+
+use crate::evidence::{BuilderId, Claims, IndexNote, SigningKey};
+use crate::process::interrupt;
+use crate::signing::{Form, SignSettings, sign};
+use crate::status::Status;
+
+use super::{keys, print_bytes, report};
+
+pub(super) fn run(matches: &ArgMatches) -> Status {
+    if let Err(error) = interrupt::install(|| {}) {
+        return report::fail_io("answer signals", &error);
+    }
+    let text = |name| matches.get_one::<String>(name).map(String::as_str);
+    let name = text("key").unwrap_or_default();
+    let key = match keys::read_key(name, SigningKey::from_pem) {
+        Ok(key) => key,
+        Err(error) => return report::fail(&error),
+    };
+    let settings = SignSettings {
+        file: PathBuf::from(text("file").unwrap_or_default()),
+        claims: claims(matches),
+        sbom: matches.get_flag("sbom"),
+        form: if matches.get_flag("envelope") { Form::Envelope } else { Form::Bundle },
+        output: text("output").map(PathBuf::from),
+        key_file: Some(PathBuf::from(name)),
+    };
+    let written = match sign(&settings, &key) {
+        Ok(written) => written,
+        Err(error) => return report::fail(&error),
+    };
+    let (key, mut lines) = (key.public(), String::new());
+    for signed in written {
+        let path = signed.path.display();
+        let _ = writeln!(lines, "{path}: {}, signed with {} key {}", signed.what, key.key_type(), key.id());
+    }
+    print_bytes(lines.as_bytes())
+}
+
+/// What the options say of the build; none where they say nothing.
+fn claims(matches: &ArgMatches) -> Option<Claims> {
+    let builder = matches.get_one::<BuilderId>("builder-id").cloned();
+    let index = matches.get_one::<String>("index-url").map(String::as_str);
+    let extra: Vec<String> = matches.get_many("extra-index-url").into_iter().flatten().cloned().collect();
+    if builder.is_none() && index.is_none() && extra.is_empty() {
+        return None;
+    }
+    let builder = builder.unwrap_or_default();
+    Some(Claims { builder, index: IndexNote::from_options(index, &extra), ..Claims::default() })
+}
