@@ -1,7 +1,12 @@
 //! Archives: zips as they come, and well-formed ones around files that are not.
 
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pyzpack::archive::{Limits, Profile, Source, Unpacker, read_structure};
 use pyzpack::digest::Sha256Digest;
+use pyzpack::evidence::{Facts, IndexNote, check_sbom, cyclonedx, spdx};
 use pyzpack::finished::FinishedPyz;
 use pyzpack::inspect::inspect;
 use pyzpack::project::sdist;
@@ -22,34 +27,43 @@ pub fn zip(bytes: &[u8]) {
         let Ok(structure) = read_structure(&source, profile, &LIMITS) else { continue };
         for entry in &structure.files {
             let mut length = 0;
-            let unpacked = unpacker.unpack(&source, entry, |piece| {
+            let outcome = unpacker.unpack(&source, entry, |piece| {
                 length += piece.len() as u64;
                 Ok(())
             });
-            assert!(unpacked.is_err() || length == entry.size);
+            assert!(outcome.is_err() || length == entry.size);
             assert!(entry.data_offset + entry.compressed_size <= source.length());
         }
     }
     open(&path);
 }
 
-/// Everything that is read of a `.pyz` by its path.
-fn open(path: &std::path::Path) {
-    let Ok(finished) = FinishedPyz::open(path) else { return };
+/// Everything that is read of a `.pyz` by its path; what evidence is made of then.
+pub(super) fn open(path: &Path) -> Option<Facts> {
+    let finished = FinishedPyz::open(path).ok()?;
     let _ = inspect(path);
-    let Ok(sha256) = finished.sha256() else { return };
-    let _ = finished.facts(sha256);
+    finished.facts(finished.sha256().ok()?).ok()
 }
 
-/// A `.pyz` in format 1 around a manifest, origins and a distribution's METADATA that are anything.
+/// A `.pyz` in format 1 around a manifest, origins and a distribution's METADATA that are anything. The SBOMs that are
+/// written of it are right.
 pub fn finished(bytes: &[u8]) {
+    let Some(facts) = open(&file("made.pyz", &wrap(bytes))) else { return };
+    for document in [cyclonedx(&facts, &IndexNote::Default), spdx(&facts, &IndexNote::Unsaid)] {
+        let faults: Vec<String> = check_sbom(&document, &facts).iter().map(ToString::to_string).collect();
+        assert_eq!(faults, [""; 0]);
+    }
+}
+
+/// A `.pyz` around its parts.
+pub(super) fn wrap(bytes: &[u8]) -> Vec<u8> {
     let [manifest, origins, metadata] = parts(bytes);
     let mut files = vec![("__main__.py", &b"pass\n"[..]), ("_pyzpack/manifest.json", manifest)];
     if !origins.is_empty() {
         files.push(("_pyzpack/origins.json", origins));
     }
     files.push(("a-1.0.dist-info/METADATA", metadata));
-    open(&file("made.pyz", &pack(b"#!/usr/bin/env python3\n", &files)));
+    pack(b"#!/usr/bin/env python3\n", &files)
 }
 
 /// Any bytes as a wheel.
@@ -70,12 +84,12 @@ pub fn wheel_files(bytes: &[u8]) {
         ("a-1.0.dist-info/entry_points.txt", entry_points),
         (name, extra),
     ];
-    let mut rows = String::new();
+    let mut rows = vec!["a-1.0.dist-info/RECORD,,\n".to_owned()];
     for (name, contents) in &files {
-        let digest = url_safe_base64(&Sha256Digest::of(contents).to_string());
-        rows += &format!("\"{}\",sha256={digest},{}\n", name.replace('"', "\"\""), contents.len());
+        let digest = URL_SAFE_NO_PAD.encode(Sha256Digest::of(contents).as_bytes());
+        rows.push(format!("\"{}\",sha256={digest},{}\n", name.replace('"', "\"\""), contents.len()));
     }
-    rows += "a-1.0.dist-info/RECORD,,\n";
+    let rows = rows.concat();
     let record = if record.is_empty() { rows.as_bytes() } else { record };
     files.push(("a-1.0.dist-info/RECORD", record));
     verify(&pack(b"", &files));
@@ -120,7 +134,8 @@ fn pack(prefix: &[u8], files: &[(&str, &[u8])]) -> Vec<u8> {
         common.extend_from_slice(&[length.to_le_bytes(), 0_u16.to_le_bytes()].concat());
         let offset = u32::try_from(body.len()).expect("inputs are short");
         let name = &name.as_bytes()[..usize::from(length)];
-        directory.extend_from_slice(&[b"PK\x01\x02\x14\x03", &common[..], &[0; 6], &0x81a4_0000_u32.to_le_bytes()].concat());
+        directory
+            .extend_from_slice(&[b"PK\x01\x02\x14\x03", &common[..], &[0; 6], &0x81a4_0000_u32.to_le_bytes()].concat());
         directory.extend_from_slice(&[&offset.to_le_bytes(), name].concat());
         body.extend_from_slice(&[b"PK\x03\x04", &common[..], name, contents].concat());
     }
@@ -133,19 +148,4 @@ fn pack(prefix: &[u8], files: &[(&str, &[u8])]) -> Vec<u8> {
     body.extend_from_slice(&[size.to_le_bytes(), offset.to_le_bytes()].concat());
     body.extend_from_slice(&[0, 0]);
     body
-}
-
-/// RECORD's spelling of a digest (PEP 376), from hexadecimal.
-fn url_safe_base64(digits: &str) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let nibbles: Vec<u32> = digits.chars().filter_map(|digit| digit.to_digit(16)).collect();
-    // Three digits are two letters; the last one is padded with bits of zero.
-    nibbles
-        .chunks(3)
-        .flat_map(|chunk| {
-            let bits = chunk.iter().chain([&0; 2]).take(3).fold(0, |bits, nibble| bits << 4 | nibble);
-            let letters = [bits >> 6, bits & 63].map(|index| char::from(ALPHABET[index as usize]));
-            letters.into_iter().take(if chunk.len() == 1 { 1 } else { 2 })
-        })
-        .collect()
 }

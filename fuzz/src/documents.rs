@@ -35,10 +35,8 @@ fn lock(name: &str, bytes: &[u8]) {
     for context in [Context { project: None, name: None }, Context { project: Some(&project), name: Some(&app) }] {
         let Ok(lock) = Lock::read(&path, context) else { continue };
         let _ = (lock.described(), lock.digests());
-        let everything = Wanted {
-            extras: lock.extras.clone().unwrap_or_default(),
-            groups: lock.groups.clone().unwrap_or_default(),
-        };
+        let everything =
+            Wanted { extras: lock.extras.clone().unwrap_or_default(), groups: lock.groups.clone().unwrap_or_default() };
         for wanted in [Wanted::default(), everything] {
             let _ = lock.select(target(), &wanted).map_err(|error| error.to_string());
         }

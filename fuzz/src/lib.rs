@@ -6,6 +6,7 @@
 
 mod archives;
 mod documents;
+mod evidence;
 mod texts;
 
 use std::path::{Path, PathBuf};
@@ -17,16 +18,19 @@ pub use archives::{finished, sdist, wheel, wheel_files, zip};
 pub use documents::{
     index, json, lock_pdm, lock_pipfile, lock_poetry, lock_pylock, lock_requirements, lock_uv, project, requirements,
 };
+pub use evidence::{envelope, keys, sbom, statement};
 pub use texts::{names, requirement};
 
 /// A target's function.
 pub type Run = fn(&[u8]);
 
 /// Every target, by the name of its binary and of its corpus.
-pub const TARGETS: [(&str, Run); 17] = [
+pub const TARGETS: [(&str, Run); 21] = [
+    ("envelope", envelope),
     ("finished", finished),
     ("index", index),
     ("json", json),
+    ("keys", keys),
     ("lock_pdm", lock_pdm),
     ("lock_pipfile", lock_pipfile),
     ("lock_poetry", lock_poetry),
@@ -37,7 +41,9 @@ pub const TARGETS: [(&str, Run); 17] = [
     ("project", project),
     ("requirement", requirement),
     ("requirements", requirements),
+    ("sbom", sbom),
     ("sdist", sdist),
+    ("statement", statement),
     ("wheel", wheel),
     ("wheel_files", wheel_files),
     ("zip", zip),
