@@ -12,10 +12,10 @@ use crate::status::{Explain, Status};
 use crate::wheel::header_fields;
 
 /// A manifest larger than this is refused; 300 bytes a file, for as many files as payloads hold.
-const MANIFEST_LIMIT: u64 = 256 << 20;
+pub(crate) const MANIFEST_LIMIT: u64 = 256 << 20;
 
 /// A METADATA file larger than this is refused; long descriptions are part of it.
-const METADATA_LIMIT: u64 = 16 << 20;
+pub(crate) const METADATA_LIMIT: u64 = 16 << 20;
 
 /// The longest first line: `#!`, 127 bytes, a newline.
 const FIRST_LINE: u64 = 130;
@@ -122,13 +122,20 @@ impl FinishedPyz {
     /// # Errors
     /// When it cannot be read, is not in format 1, or has no usable manifest.
     pub fn open(path: &Path) -> Result<Self, FinishedError> {
+        Self::read(path, Source::open(path).map_err(|error| FinishedError::read(path, error))?)
+    }
+
+    /// Reads an open `.pyz`, which is or is going to be at `path`.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn read(path: &Path, source: Source) -> Result<Self, FinishedError> {
         let shown_path = || path.display().to_string();
         let io_error = |error| FinishedError::read(path, error);
         let not_ours = |error| match error {
             ReadError::Io(error) => io_error(error),
             error @ ReadError::Fault { .. } => FinishedError::NotOurs { path: shown_path(), error },
         };
-        let source = Source::open(path).map_err(io_error)?;
         let shebang = read_shebang(&source).map_err(io_error)?;
         let prefix = shebang.as_ref().map_or(0, |line| line.len() as u64 + 3);
         let limits = Limits::default();

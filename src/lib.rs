@@ -57,4 +57,5 @@ pub mod status;
 pub mod surroundings;
 pub mod target;
 pub mod urls;
+pub mod verify;
 pub mod wheel;

@@ -1,13 +1,15 @@
 //! Everything that a build is told, as plain values: the command line, the environment and `[tool.pyzpack]` are read
 //! elsewhere and come here as one.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::application::{Compression, ConflictPolicy, EntryChoice, LayoutChoice};
 use crate::archive::{Epoch, Limits, Shebang};
+use crate::evidence::BuilderId;
 use crate::names::{ExtraName, GroupName};
-use crate::output::EvidenceChoice;
+use crate::output::EvidenceKind;
 use crate::python::PythonRequest;
 use crate::resolve::IndexOptions;
 use crate::target::PythonMinor;
@@ -58,7 +60,9 @@ pub struct BuildSettings {
     /// How long one build of a wheel may take.
     pub build_timeout: Duration,
     /// What is written beside the archive.
-    pub evidence: EvidenceChoice,
+    pub evidence: BTreeSet<EvidenceKind>,
+    /// Who builds, as its provenance says.
+    pub builder: BuilderId,
     /// The time of every entry.
     pub epoch: EpochChoice,
     /// The version of this tool.

@@ -12,7 +12,7 @@ use pyzpack::archive::{
     ArchivePath, ArchivePlan, EntrySource, Epoch, Limits, Mode, Packing as EntryPacking, PlannedEntry,
 };
 use pyzpack::digest::Sha256Digest;
-use pyzpack::output::{EvidenceChoice, write_output};
+use pyzpack::output::{EvidenceRequest, write_output};
 
 use wheels::application::{Packing, loose, pack, plan, plan_verified, read_by_zip_crate, write};
 use wheels::{Wheel, deflate};
@@ -187,6 +187,14 @@ fn lists_the_directories_that_zipimport_does_not_find() {
     let directories: Vec<String> =
         parse_default(&bytes, SHEBANG).into_keys().filter(|name| name.ends_with('/')).collect();
     assert_eq!(directories, ["_pyzpack/", "bin/", "demo/data/"]);
+}
+
+#[test]
+fn sorts_by_names_as_they_are_written() {
+    let wheel = demo().file("demo.py", "").file("share/x", "").file("share-1/x", "");
+    let bytes = pack(&[wheel], &Packing { layout: LayoutChoice::Zip, ..Packing::default() });
+    let names: Vec<String> = parse_default(&bytes, SHEBANG).into_keys().filter(|name| name.ends_with('/')).collect();
+    assert_eq!(names, ["_pyzpack/", "bin/", "demo/data/", "share-1/", "share/"]);
 }
 
 #[test]
@@ -459,7 +467,7 @@ fn pack_a_large_entry_and_tell_the_peak_of_memory() {
             epoch: Epoch::default(),
             entries: [(path("payload.zip"), nested)].into(),
         };
-        write_output(&plan, &wheels, &place.join("large.pyz"), EvidenceChoice::Nothing).unwrap();
+        write_output(&plan, &wheels, &place.join("large.pyz"), &EvidenceRequest::default()).unwrap();
     }
     println!("files {}", tree.files.len());
     println!("peak {}", peak_memory());

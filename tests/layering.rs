@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A module and what it may not import.
-const FORBIDDEN: [(&str, &[&str]); 20] = [
+const FORBIDDEN: [(&str, &[&str]); 21] = [
     ("runtime", &["*"]),
     ("digest", &["*"]),
     ("epoch", &["*"]),
@@ -87,6 +87,8 @@ const FORBIDDEN: [(&str, &[&str]); 20] = [
     ("wheel", &["application", "pipeline", "cli", "evidence", "output", "runtime"]),
     ("evidence", &["wheel", "application", "pipeline", "cli", "archive", "project", "resolve", "python", "output"]),
     ("application", &["pipeline", "cli", "resolve", "python", "process", "output"]),
+    // What makes files cannot excuse itself where they are judged.
+    ("verify", &["application", "pipeline", "cli", "project", "resolve", "python", "process", "output", "cache"]),
     ("pipeline", &["cli"]),
 ];
 

@@ -82,11 +82,21 @@ fn values_that_an_option_does_not_take() {
     let place = Place::new();
     place.write(PROJECT);
     let long = "x".repeat(128);
-    let cases: [(&str, &str, &str); 15] = [
+    let cases: [(&str, &str, &str); 21] = [
         ("layout", "zp", "`zp` is none of: auto, zip, extract"),
         ("compression", "best", "`best` is none of: deflate, store"),
         ("on-conflict", "ask", "`ask` is none of: error, first, last"),
-        ("evidence", "all", "`all` is none of: sha256, none"),
+        (
+            "evidence",
+            "cyclonedx,sdpx",
+            "`sdpx` is none of: sha256, cyclonedx, spdx, provenance, all, none; did you mean `spdx`?",
+        ),
+        ("evidence", "sbom", "`sbom` is none of: sha256, cyclonedx, spdx, provenance, all, none"),
+        ("evidence", "none,sha256", "`none` stands alone"),
+        ("evidence", ",", "`,` is none of: sha256, cyclonedx, spdx, provenance, all, none"),
+        ("builder-id", "me", "not an absolute URI such as `https://example.org/builder/v1`: `me`"),
+        ("builder-id", "https:", "not an absolute URI such as `https://example.org/builder/v1`: `https:`"),
+        ("builder-id", "https://u:p@example.org/", "a URI without user name and password is wanted"),
         ("max-unpacked", "1.5G", "not a size such as 500M or 20G: `1.5G`"),
         ("build-timeout", "soon", "not a time such as 90s, 30m or 2h: `soon`"),
         ("jobs", "0", "not a number of threads: `0`"),

@@ -93,6 +93,18 @@ impl Source {
         })
     }
 
+    /// Whether the name `path` still leads to the open file, and not through a link to it.
+    ///
+    /// # Errors
+    /// When the file system does not tell; a name that leads nowhere is an answer.
+    pub(crate) fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let named = match std::fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            named => named?,
+        };
+        Ok(is_same_file(&self.file.metadata()?, &named))
+    }
+
     /// The digest of all the bytes.
     ///
     /// # Errors
@@ -151,6 +163,18 @@ impl Source {
         }
         Ok(())
     }
+}
+
+#[cfg(unix)]
+fn is_same_file(open: &std::fs::Metadata, named: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (open.dev(), open.ino()) == (named.dev(), named.ino())
+}
+
+/// What the standard library tells of a file elsewhere: a new file has a time of creation of its own.
+#[cfg(not(unix))]
+fn is_same_file(open: &std::fs::Metadata, named: &std::fs::Metadata) -> bool {
+    named.is_file() && open.created().ok() == named.created().ok()
 }
 
 #[cfg(unix)]

@@ -139,7 +139,10 @@ impl<'plan> Writer<'plan, '_, '_> {
         if plan.entries.len() > MAX_ENTRIES {
             return Err(WriteError::TooManyEntries(plan.entries.len()));
         }
-        let entries: Vec<(&'plan ArchivePath, &'plan PlannedEntry)> = plan.entries.iter().collect();
+        let mut entries: Vec<(&'plan ArchivePath, &'plan PlannedEntry)> = plan.entries.iter().collect();
+        // By the names as they are written: a directory's ends in `/`, and so comes after a file that has a `.` there.
+        let is_directory = |entry: &PlannedEntry| matches!(entry.source, EntrySource::Directory);
+        entries.sort_by_cached_key(|(path, entry)| format!("{path}{}", if is_directory(entry) { "/" } else { "" }));
         let mut central = Vec::with_capacity(entries.len() * 96);
         let mut expected = Vec::with_capacity(entries.len());
         let mut digests = Vec::with_capacity(plan.nested_count());

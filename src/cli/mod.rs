@@ -3,6 +3,7 @@
 
 mod build;
 mod cache;
+mod document;
 mod inspect;
 mod keygen;
 mod keys;
@@ -10,11 +11,13 @@ mod lock;
 mod observer;
 mod options;
 mod plan;
+mod provenance;
 mod report;
 mod sbom;
 mod session;
 mod settings;
 mod sign;
+mod verify;
 mod world;
 
 use std::borrow::Cow;
@@ -40,7 +43,9 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("plan", matches)) => build::run(matches, build::Purpose::Plan),
         Some(("lock", matches)) => lock::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
+        Some(("verify", matches)) => verify::run(matches),
         Some(("sbom", matches)) => sbom::run(matches),
+        Some(("provenance", matches)) => provenance::run(matches),
         Some(("keygen", matches)) => keygen::run(matches),
         Some(("sign", matches)) => sign::run(matches),
         Some(("cache", matches)) => cache::run(matches),

@@ -3,6 +3,8 @@
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
+use crate::evidence::BuilderId;
+
 /// One option.
 pub(super) struct BuildOption {
     /// Its long name, which is its key in `[tool.pyzpack]` too.
@@ -22,9 +24,11 @@ pub(super) enum Kind {
     Text,
     /// Any number of texts: the option is repeated, the key is a list.
     List,
+    /// Names with commas between them; the key may be a list.
+    Names,
 }
 
-use Kind::{Flag, List, Text};
+use Kind::{Flag, List, Names, Text};
 
 /// Every option of `build`.
 pub(super) const BUILD_OPTIONS: &[BuildOption] = &[
@@ -51,7 +55,14 @@ pub(super) const BUILD_OPTIONS: &[BuildOption] = &[
     option("on-conflict", None, Text, "WHAT", "error, first or last, where two wheels bring one file [default: error]"),
     option("max-unpacked", None, Text, "SIZE", "Take wheels that unpack to more than 8G, such as 20G"),
     option("build-timeout", None, Text, "DURATION", "End the build of a wheel after this time [default: 30m]"),
-    option("evidence", None, Text, "LIST", "What to write beside the file: sha256 or none [default: sha256]"),
+    option(
+        "evidence",
+        None,
+        Names,
+        "LIST",
+        "What to write beside the file: sha256, cyclonedx, spdx, provenance, all or none [default: sha256]",
+    ),
+    option("builder-id", None, Text, "URI", "Who builds, for the provenance [default: nobody in particular]"),
     option("source-date-epoch", None, Text, "N", "Seconds since 1970 for every entry, or commit [default: 1980-01-01]"),
     option("jobs", Some('j'), Text, "N", "Use this many threads [default: all processors]"),
 ];
@@ -93,7 +104,7 @@ impl BuildOption {
         }
         let argument = match self.kind {
             Flag => return argument.action(ArgAction::SetTrue),
-            Text => argument.action(ArgAction::Set),
+            Text | Names => argument.action(ArgAction::Set),
             List => argument.action(ArgAction::Append),
         };
         let hint = match self.value {
@@ -123,7 +134,9 @@ pub(super) fn command() -> Command {
                 .arg(switch("files", None, "List every file with its size and digest"))
                 .arg(switch("json", None, "Write JSON")),
         )
+        .subcommand(super::verify::command())
         .subcommand(listing())
+        .subcommand(attesting())
         .subcommand(making_keys())
         .subcommand(signing())
         .subcommand(caching())
@@ -204,6 +217,35 @@ fn listing() -> Command {
         .arg(named("extra-index-url").help("They may have come from this one too; repeatable"))
 }
 
+/// What a provenance says that the file does not hold.
+fn claims() -> [Arg; 4] {
+    let named = |name| BuildOption::named(name).expect("an option of build").argument();
+    let builder = named("builder-id").value_parser(clap::value_parser!(BuilderId));
+    let source = Arg::new("source")
+        .long("source")
+        .value_name("DIR")
+        .value_hint(ValueHint::DirPath)
+        .action(ArgAction::Append)
+        .help("Claim the commit of this checkout, from which it was built; repeatable");
+    [
+        builder.help("Who built it [default: nobody in particular]"),
+        source,
+        named("index-url").help("Distributions from an index came from this one [default: PyPI]"),
+        named("extra-index-url").help("They may have come from this one too; repeatable"),
+    ]
+}
+
+/// The verb that writes the provenance.
+fn attesting() -> Command {
+    let output = BuildOption::named("output").expect("an option of build").argument();
+    Command::new("provenance")
+        .about("Write from what, and how, a .pyz was made (in-toto statement, SLSA provenance)")
+        .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
+        .arg(output.help("The file to write [default: standard output]"))
+        .args(claims())
+        .arg(switch("predicate-only", None, "Leave out the statement around it, as actions/attest wants it"))
+}
+
 /// The verb that makes keys.
 fn making_keys() -> Command {
     let path = Arg::new("path").value_name("PATH").required(true).value_hint(ValueHint::FilePath);
@@ -216,9 +258,8 @@ fn making_keys() -> Command {
 
 /// The verb that signs.
 fn signing() -> Command {
-    let named = |name| BuildOption::named(name).expect("an option of build").argument();
+    let output = BuildOption::named("output").expect("an option of build").argument();
     let key = Arg::new("key").long("key").value_name("KEY").required(true).value_hint(ValueHint::FilePath);
-    let builder = Arg::new("builder-id").long("builder-id").value_name("URI").value_parser(parse_builder);
     Command::new("sign")
         .about("Sign the provenance of a .pyz, and its SBOM")
         .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
@@ -226,14 +267,8 @@ fn signing() -> Command {
         .arg(key.allow_hyphen_values(true).help("The private key: a file, env:NAME, or - for standard input"))
         .arg(switch("envelope", None, "Write DSSE envelopes (FILE.dsse.json) instead of Sigstore bundles"))
         .arg(switch("sbom", None, "Sign the CycloneDX SBOM too, to FILE.cdx.sigstore.json"))
-        .arg(named("output").conflicts_with("sbom").help("The file to write [default: FILE.sigstore.json]"))
-        .arg(builder.help("Who built it, where no FILE.intoto.json says so"))
-        .arg(named("index-url").help("Distributions from an index came from this one [default: PyPI]"))
-        .arg(named("extra-index-url").help("They may have come from this one too; repeatable"))
-}
-
-fn parse_builder(text: &str) -> Result<crate::evidence::BuilderId, crate::evidence::BuilderIdError> {
-    text.parse()
+        .arg(output.conflicts_with("sbom").help("The file to write [default: FILE.sigstore.json]"))
+        .args(claims())
 }
 
 /// The verb that looks after the cache.
@@ -283,7 +318,7 @@ fn reporting() -> [Arg; 3] {
     ]
 }
 
-fn switch(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
+pub(super) fn switch(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
     let argument = Arg::new(name).long(name).help(help).action(ArgAction::SetTrue);
     if let Some(short) = short { argument.short(short) } else { argument }
 }

@@ -1,6 +1,7 @@
 //! From arguments, environment and `[tool.pyzpack]` to [`BuildSettings`]: the first that says something wins.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,8 +10,9 @@ use clap::ArgMatches;
 
 use crate::application::{Compression, ConflictPolicy, EntryChoice, LayoutChoice};
 use crate::archive::{Epoch, Limits, Shebang};
+use crate::evidence::{BuilderId, BuilderIdError};
 use crate::names::{NameError, PackageName};
-use crate::output::EvidenceChoice;
+use crate::output::EvidenceKind;
 use crate::pipeline::lock::{Coverage, LockSettings, Versions};
 use crate::project::input::Input;
 use crate::project::pyproject::read_settings;
@@ -146,8 +148,8 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
         limits: layers.parse("max-unpacked", parse_size)?.map_or_else(Limits::default, Limits::with_unpacked),
         sources: SourcePolicy::Build,
         build_timeout: layers.parse("build-timeout", parse_duration)?.unwrap_or(Duration::from_mins(30)),
-        evidence: layers
-            .choose("evidence", &[("sha256", EvidenceChoice::Sha256), ("none", EvidenceChoice::Nothing)])?,
+        evidence: layers.parse("evidence", parse_evidence)?.unwrap_or_else(|| [EvidenceKind::Sha256].into()),
+        builder: layers.parse("builder-id", parse_builder)?.unwrap_or_default(),
         epoch,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         inputs,
@@ -265,6 +267,8 @@ impl Layers<'_> {
             let (fits, wanted) = match (option.kind, value) {
                 (Kind::Flag, value) => (value.is_bool(), "true or false"),
                 (Kind::Text, value) => (value.is_str() || value.is_integer(), "a string"),
+                (Kind::Names, toml::Value::Array(items)) => (strings(items), "a string or a list of strings"),
+                (Kind::Names, value) => (value.is_str(), "a string or a list of strings"),
                 (Kind::List, toml::Value::Array(items)) => (strings(items), "a list of strings"),
                 (Kind::List, _) => (false, "a list of strings"),
             };
@@ -302,7 +306,11 @@ impl Layers<'_> {
                 return Ok(Some(Given { value: value.to_owned(), layer: Layer::Environment, place }));
             }
         }
-        let value = self.table.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        let value = self.table.get(name).map(|value| match value {
+            toml::Value::String(text) => text.clone(),
+            toml::Value::Array(items) => items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(","),
+            value => value.to_string(),
+        });
         Ok(value.map(|value| Given { value, layer: Layer::Table, place: self.key_place(name) }))
     }
 
@@ -413,6 +421,36 @@ impl Layers<'_> {
             (false, false) => Ok(Compression::Reuse),
         }
     }
+}
+
+/// Names of evidence, with commas or blanks between them.
+fn parse_evidence(text: &str) -> Result<BTreeSet<EvidenceKind>, String> {
+    let names: Vec<&str> = text.split([',', ' ']).filter(|name| !name.is_empty()).collect();
+    let kinds = || EvidenceKind::ALL.iter().map(|kind| kind.name());
+    let known: Vec<&str> = kinds().chain(["all", "none"]).collect();
+    let mut chosen = BTreeSet::new();
+    for name in &names {
+        match EvidenceKind::ALL.into_iter().find(|kind| kind.name() == *name) {
+            Some(kind) => drop(chosen.insert(kind)),
+            None if *name == "all" => chosen.extend(EvidenceKind::ALL),
+            None if *name == "none" && names.len() == 1 => {}
+            None if *name == "none" => return Err("`none` stands alone".to_owned()),
+            None => {
+                let nearest = crate::application::nearest(name, known.iter().copied());
+                let meant = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
+                return Err(format!("`{name}` is none of: {}{meant}", known.join(", ")));
+            }
+        }
+    }
+    if names.is_empty() {
+        return Err(format!("`{text}` is none of: {}", known.join(", ")));
+    }
+    Ok(chosen)
+}
+
+/// Who builds.
+fn parse_builder(text: &str) -> Result<BuilderId, String> {
+    text.parse().map_err(|error: BuilderIdError| error.to_string())
 }
 
 /// A number of bytes, with `K`, `M`, `G` or `T` for powers of 1024.

@@ -1,15 +1,16 @@
 //! `pyzpack sign`.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 
-use crate::evidence::{BuilderId, Claims, IndexNote, SigningKey};
+use crate::evidence::{Claims, SigningKey};
 use crate::process::interrupt;
 use crate::signing::{Form, SignSettings, sign};
 use crate::status::Status;
 
+use super::provenance::read_claims;
 use super::{keys, print_bytes, report};
 
 pub(super) fn run(matches: &ArgMatches) -> Status {
@@ -22,9 +23,14 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
         Ok(key) => key,
         Err(error) => return report::fail(&error),
     };
+    let file = PathBuf::from(text("file").unwrap_or_default());
+    let claims = match claims(matches, &file) {
+        Ok(claims) => claims,
+        Err(status) => return status,
+    };
     let settings = SignSettings {
-        file: PathBuf::from(text("file").unwrap_or_default()),
-        claims: claims(matches),
+        file,
+        claims,
         sbom: matches.get_flag("sbom"),
         form: if matches.get_flag("envelope") { Form::Envelope } else { Form::Bundle },
         output: text("output").map(PathBuf::from),
@@ -43,13 +49,7 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
 }
 
 /// What the options say of the build; none where they say nothing.
-fn claims(matches: &ArgMatches) -> Option<Claims> {
-    let builder = matches.get_one::<BuilderId>("builder-id").cloned();
-    let index = matches.get_one::<String>("index-url").map(String::as_str);
-    let extra: Vec<String> = matches.get_many("extra-index-url").into_iter().flatten().cloned().collect();
-    if builder.is_none() && index.is_none() && extra.is_empty() {
-        return None;
-    }
-    let builder = builder.unwrap_or_default();
-    Some(Claims { builder, index: IndexNote::from_options(index, &extra), ..Claims::default() })
+fn claims(matches: &ArgMatches, file: &Path) -> Result<Option<Claims>, Status> {
+    let any = ["builder-id", "source", "index-url", "extra-index-url"].iter().any(|name| matches.contains_id(name));
+    if any { read_claims(matches, file).map(Some) } else { Ok(None) }
 }

@@ -24,7 +24,7 @@ pub use manifest::{
 pub use origins::{BuildRequirementNote, ORIGINS_PATH, OriginNote, Origins, Provider};
 pub use provenance::{
     BUILD_TYPE, BuilderId, BuilderIdError, Claims, LOCAL_BUILDER, PROVENANCE_TYPE, Provenance, ProvenanceFault,
-    SbomDigests, provenance_predicate, provenance_statement,
+    provenance_predicate, provenance_statement,
 };
 pub use purl::IndexNote;
 pub use sbom::{SBOM_LIMIT, SbomFault, check_sbom, cyclonedx, spdx};

@@ -38,14 +38,14 @@ pub struct OriginNote {
 }
 
 /// What gives a distribution its name's meaning, where that is not the default index.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Provider {
     /// Another index, by the URL that a lock states, without credentials.
     Index(String),
     /// A URL of its own, without credentials.
     Url(String),
-    /// A file or a directory at hand: no index served it.
+    /// A file or a directory at hand: no index served it, or none that is known.
     Nobody,
 }
 
@@ -62,6 +62,9 @@ pub struct BuildRequirementNote {
     /// Its file's digest; none where it was itself built here.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sha256: Option<Sha256Digest>,
+    /// What gave it, where that is not the default index.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub provider: Option<Provider>,
 }
 
 impl Origins {

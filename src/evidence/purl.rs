@@ -87,12 +87,13 @@ pub(crate) fn url_of_wheel(wheel: &ManifestWheel, note: Option<&OriginNote>, rec
 
 /// The purl of a distribution that a wheel was built with.
 pub(crate) fn of_build_requirement(required: &BuildRequirementNote, recipe: &Recipe, index: &IndexNote) -> String {
-    // One that was itself built here is no file of an index.
-    let server = match (required.sha256, &recipe.lock) {
-        (None, _) if required.filename.starts_with("git+") => Server::Commit(required.filename.clone(), None),
-        (None, _) => Server::Nobody,
-        (Some(_), Some(_)) => Server::Index(IndexNote::Default),
-        (Some(_), None) => Server::Index(index.clone()),
+    let server = match &required.provider {
+        _ if required.filename.starts_with("git+") => Server::Commit(required.filename.clone(), None),
+        // One that was itself built here is no file of an index.
+        _ if required.sha256.is_none() => Server::Nobody,
+        Some(provider) => Server::of(provider),
+        None if recipe.lock.is_some() => Server::Index(IndexNote::Default),
+        None => Server::Index(index.clone()),
     };
     let mut purl = Purl::new(required.name.as_str(), &required.version);
     // A lock without file names has the distribution's there.
@@ -119,16 +120,23 @@ enum Server {
     Nobody,
 }
 
+impl Server {
+    fn of(provider: &Provider) -> Self {
+        match provider {
+            Provider::Index(url) => Self::Index(IndexNote::at(url)),
+            Provider::Url(url) => Self::Url(url.clone()),
+            Provider::Nobody => Self::Nobody,
+        }
+    }
+}
+
 fn served_by(wheel: &ManifestWheel, note: Option<&OriginNote>, recipe: &Recipe, index: &IndexNote) -> Server {
     if let Some(source) = wheel.source.as_ref().filter(|source| source.uri.starts_with("git+")) {
         let (uri, subdirectory) = split_subdirectory(&source.uri);
         return Server::Commit(uri.to_owned(), subdirectory.map(str::to_owned));
     }
-    match note.and_then(|note| note.provider.as_ref()) {
-        Some(Provider::Index(url)) => return Server::Index(IndexNote::at(url)),
-        Some(Provider::Url(url)) => return Server::Url(url.clone()),
-        Some(Provider::Nobody) => return Server::Nobody,
-        None => {}
+    if let Some(provider) = note.and_then(|note| note.provider.as_ref()) {
+        return Server::of(provider);
     }
     if let Some(url) = url_of_input(&wheel.name, recipe) {
         return if matches!(scheme(&url).as_deref(), Some("http" | "https")) {
@@ -252,4 +260,176 @@ fn encode(text: &str) -> String {
         }
     }
     encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Case {
+        kind: String,
+        name: String,
+        version: String,
+        qualifiers: BTreeMap<String, String>,
+        subpath: Option<String>,
+        purl: String,
+    }
+
+    /// The cases are made by `scripts/purl_cases.py`.
+    #[test]
+    fn writes_what_packageurl_python_writes() {
+        let cases = include_str!("../../testdata/evidence/purls.json");
+        let cases: Vec<Case> = serde_json::from_str(cases).unwrap();
+        assert_eq!(cases.len(), 300);
+        for case in &cases {
+            let mut purl = Purl::new(&case.name, &case.version);
+            purl.kind = if case.kind == "pypi" { "pypi" } else { "generic" };
+            for key in ["download_url", "file_name", "repository_url", "vcs_url"] {
+                if let Some(value) = case.qualifiers.get(key) {
+                    purl.set(key, value);
+                }
+            }
+            purl.subpath = case.subpath.as_deref();
+            assert_eq!(purl.to_string(), case.purl);
+        }
+    }
+
+    const DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+    fn recipe(inputs: &Value, locked: bool) -> Recipe {
+        let lock = locked.then(|| json!({"filename": "uv.lock", "sha256": DIGEST}));
+        serde_json::from_value(json!({
+            "inputs": inputs, "lock": lock, "console_script": null, "entry_point": null, "extras": [], "groups": [],
+            "target": {"python": null, "platform": null}, "layout": "auto", "compression": "deflate",
+            "recompress": false, "bytecode": [], "on_conflict": "error", "shebang": "x",
+        }))
+        .unwrap()
+    }
+
+    fn wheel(origin: &str, source: &Value) -> ManifestWheel {
+        let mut wheel = json!({
+            "name": "a-b", "version": "1.0+x", "filename": "a_b-1.0+x-py3-none-any.whl", "sha256": DIGEST,
+            "origin": origin,
+        });
+        if !source.is_null() {
+            wheel["source"] = source.clone();
+        }
+        serde_json::from_value(wheel).unwrap()
+    }
+
+    fn note(provider: Provider) -> OriginNote {
+        OriginNote { filename: String::new(), provider: Some(provider), build_requirements: Vec::new() }
+    }
+
+    #[test]
+    fn claims_an_index_only_where_one_served_it() {
+        let none = Value::Null;
+        let named = IndexNote::from_options(Some("https://u:p@h.example/simple/?token=1"), &[]);
+        let several = IndexNote::from_options(None, &["https://h.example/simple".to_owned()]);
+        let sdist = json!({"uri": "a_b-1.0+x.tar.gz", "sha256": DIGEST});
+        let default = "pkg:pypi/a-b@1.0%2Bx?file_name=a_b-1.0%2Bx-py3-none-any.whl";
+        let of_h =
+            "pkg:pypi/a-b@1.0%2Bx?file_name=a_b-1.0%2Bx-py3-none-any.whl&repository_url=https://h.example/simple";
+        let generic = "pkg:generic/a-b@1.0%2Bx?file_name=a_b-1.0%2Bx-py3-none-any.whl";
+        let index = |url: &str| Some(note(Provider::Index(url.to_owned())));
+        for (origin, source, note, locked, option, purl) in [
+            ("locked", &none, None, true, &named, default),
+            ("locked", &none, index("https://h.example/simple"), true, &IndexNote::Default, of_h),
+            ("locked", &none, Some(note(Provider::Nobody)), true, &IndexNote::Default, generic),
+            ("index", &none, None, false, &IndexNote::Default, default),
+            ("index", &none, None, false, &named, of_h),
+            ("index", &none, None, false, &several, generic),
+            ("local", &none, None, false, &IndexNote::Default, generic),
+            ("local", &none, None, true, &named, generic),
+            ("unheard of", &none, None, false, &IndexNote::Default, generic),
+            ("built", &json!({"uri": "."}), None, true, &IndexNote::Default, generic),
+            ("built", &json!({"uri": "directory"}), None, false, &IndexNote::Default, generic),
+            ("built", &sdist, None, true, &several, "pkg:pypi/a-b@1.0%2Bx?file_name=a_b-1.0%2Bx.tar.gz"),
+            ("built", &sdist, None, false, &several, "pkg:generic/a-b@1.0%2Bx?file_name=a_b-1.0%2Bx.tar.gz"),
+            (
+                "locked",
+                &none,
+                Some(note(Provider::Url("https://h.example/x#subdirectory=p/q".to_owned()))),
+                true,
+                &named,
+                "pkg:generic/a-b@1.0%2Bx?download_url=https://h.example/x&file_name=a_b-1.0%2Bx-py3-none-any.whl#p/q",
+            ),
+            (
+                "built",
+                &json!({"uri": "git+https://h.example/r.git@0123#subdirectory=p"}),
+                None,
+                true,
+                &named,
+                "pkg:generic/a-b@1.0%2Bx?file_name=a_b-1.0%2Bx-py3-none-any.whl&vcs_url=git%2Bhttps://h.example/r.git%400123#p",
+            ),
+        ] {
+            let wheel = wheel(origin, source);
+            let recipe = recipe(&json!(["a-b==1.0+x"]), locked);
+            assert_eq!(of_wheel(&wheel, note.as_ref(), &recipe, option), purl, "{origin} {source} {note:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_recipe_names_by_file_or_url_is_no_indexs() {
+        let sdist = json!({"uri": "a_b-1.0+x.tar.gz", "sha256": DIGEST});
+        let file = json!([{"filename": "a_b-1.0+x.tar.gz", "sha256": DIGEST}]);
+        let at_url = json!(["A_b[x] @ https://****@h.example/a_b-1.0+x.tar.gz ; os_name == 'posix'"]);
+        let local = json!(["a-b @ file:a_b-1.0+x.tar.gz"]);
+        let url = "https://h.example/a_b-1.0%2Bx.tar.gz";
+        for (inputs, purl) in [
+            (file, "pkg:generic/a-b@1.0%2Bx?file_name=a_b-1.0%2Bx.tar.gz".to_owned()),
+            (at_url, format!("pkg:generic/a-b@1.0%2Bx?download_url={url}&file_name=a_b-1.0%2Bx.tar.gz")),
+            (local, "pkg:generic/a-b@1.0%2Bx?file_name=a_b-1.0%2Bx.tar.gz".to_owned()),
+        ] {
+            let found = of_wheel(&wheel("built", &sdist), None, &recipe(&inputs, false), &IndexNote::Default);
+            assert_eq!(found, purl);
+        }
+    }
+
+    #[test]
+    fn build_requirements_are_told_apart_likewise() {
+        let required = |filename: &str, sha256: Option<&str>| BuildRequirementNote {
+            name: "c".parse().unwrap(),
+            version: "2".to_owned(),
+            filename: filename.to_owned(),
+            sha256: sha256.map(|text| text.parse().unwrap()),
+            provider: None,
+        };
+        let at_hand =
+            BuildRequirementNote { provider: Some(Provider::Nobody), ..required("c-2-py3-none-any.whl", Some(DIGEST)) };
+        let whole = required("c-2-py3-none-any.whl", Some(DIGEST));
+        let (free, locked) = (recipe(&json!([]), false), recipe(&json!([]), true));
+        let of_file = "@2?file_name=c-2-py3-none-any.whl";
+        let named = IndexNote::from_options(Some("http://h.example/s"), &[]);
+        for (required, recipe, index, purl) in [
+            (&whole, &free, &IndexNote::Default, format!("pkg:pypi/c{of_file}")),
+            (&whole, &free, &IndexNote::Unsaid, format!("pkg:generic/c{of_file}")),
+            (&whole, &free, &named, format!("pkg:pypi/c{of_file}&repository_url=http://h.example/s")),
+            (&whole, &locked, &named, format!("pkg:pypi/c{of_file}")),
+            (&at_hand, &free, &IndexNote::Default, format!("pkg:generic/c{of_file}")),
+            (&required("c", Some(DIGEST)), &locked, &named, "pkg:pypi/c@2".to_owned()),
+            (&required("c-2-py3-none-any.whl", None), &free, &named, format!("pkg:generic/c{of_file}")),
+            (
+                &required("git+https://h.example/c@01", None),
+                &locked,
+                &named,
+                "pkg:generic/c@2?vcs_url=git%2Bhttps://h.example/c%4001".to_owned(),
+            ),
+        ] {
+            assert_eq!(of_build_requirement(required, recipe, index), purl);
+        }
+    }
+
+    #[test]
+    fn an_index_on_this_machine_is_nobody_elses() {
+        let of = |url: &str| IndexNote::from_options(Some(url), &[]);
+        assert_eq!(of("https://h.example/simple//"), IndexNote::Named("https://h.example/simple".to_owned()));
+        assert_eq!(of("file:///srv/simple"), IndexNote::Unsaid);
+        assert_eq!(of("/srv/simple"), IndexNote::Unsaid);
+        assert_eq!(IndexNote::from_options(None, &[]), IndexNote::Default);
+    }
 }

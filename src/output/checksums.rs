@@ -7,9 +7,8 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::{EVIDENCE_SUFFIXES, beside};
+use super::{EVIDENCE_SUFFIXES, beside, write_beside};
 use crate::digest::Sha256Digest;
-use crate::process::PendingFile;
 
 /// The file that lists the digests of everything in a directory.
 const CHECKSUMS: &str = "SHA256SUMS";
@@ -32,7 +31,7 @@ impl<'a> Checksums<'a> {
     pub(super) fn take_turn(target: &'a Path, directory: &Path) -> Result<Self, ChecksumsError> {
         // A file system without locks has builds side by side at their own risk.
         let turn = File::open(directory).ok().filter(|directory| directory.lock().is_ok());
-        let checksums = Self { target, list: target.with_file_name(CHECKSUMS), _turn: turn };
+        let checksums = Self { target, list: list_of(target), _turn: turn };
         checksums.read().map_err(|error| checksums.fail(error))?;
         Ok(checksums)
     }
@@ -60,23 +59,28 @@ impl<'a> Checksums<'a> {
         disown().map_err(|error| self.fail(error))
     }
 
-    /// Writes both files; gives their names.
-    pub(super) fn write(&self, sha256: &Sha256Digest) -> Result<Vec<PathBuf>, ChecksumsError> {
-        let line = self.line(sha256);
+    /// Writes the archive's own file; gives its name.
+    pub(super) fn write_own(&self, sha256: &Sha256Digest) -> Result<PathBuf, ChecksumsError> {
         let own = beside(self.target, ".sha256");
-        self.replace(&own, &line).map_err(|error| ChecksumsError { path: own.clone(), error })?;
+        let written = write_beside(&own, self.target, &line_of(self.target, sha256));
+        written.map(|()| own.clone()).map_err(|error| ChecksumsError { path: own, error })
+    }
+
+    /// Writes the list, with the lines of these files in place of all that speak of the archive and its evidence; gives
+    /// its name.
+    pub(super) fn write_list(&self, digests: &[(PathBuf, Sha256Digest)]) -> Result<PathBuf, ChecksumsError> {
         let write_list = || -> io::Result<()> {
             let listed = self.read()?;
             let others = listed.split_inclusive(|byte| *byte == b'\n').filter(|other| !self.is_own(other));
-            let mut lines: Vec<Vec<u8>> = others.chain([line.as_slice()]).map(<[u8]>::to_vec).collect();
+            let new = digests.iter().map(|(path, sha256)| line_of(path, sha256));
+            let mut lines: Vec<Vec<u8>> = others.map(<[u8]>::to_vec).chain(new).collect();
             for line in lines.iter_mut().filter(|line| !line.ends_with(b"\n")) {
                 line.push(b'\n');
             }
             lines.sort_by(|one, other| (listed_name(one), one).cmp(&(listed_name(other), other)));
-            self.replace(&self.list, &lines.concat())
+            write_beside(&self.list, self.target, &lines.concat())
         };
-        write_list().map_err(|error| self.fail(error))?;
-        Ok(vec![own, self.list.clone()])
+        write_list().map(|()| self.list.clone()).map_err(|error| self.fail(error))
     }
 
     fn fail(&self, error: io::Error) -> ChecksumsError {
@@ -90,38 +94,33 @@ impl<'a> Checksums<'a> {
         }
     }
 
-    /// One line of coreutils' format: a name with a backslash or a line break is escaped, and the line begins with `\`.
-    fn line(&self, sha256: &Sha256Digest) -> Vec<u8> {
-        let name = self.target.file_name().unwrap_or_default().as_encoded_bytes();
-        let mut escaped = Vec::with_capacity(name.len());
-        for byte in name {
-            match byte {
-                b'\\' => escaped.extend_from_slice(b"\\\\"),
-                b'\n' => escaped.extend_from_slice(b"\\n"),
-                b'\r' => escaped.extend_from_slice(b"\\r"),
-                byte => escaped.push(*byte),
-            }
-        }
-        let mark: &[u8] = if escaped == name { b"" } else { b"\\" };
-        [mark, sha256.to_string().as_bytes(), b"  ", &escaped, b"\n"].concat()
-    }
-
     /// Whether a line speaks of the archive or of its evidence.
     fn is_own(&self, line: &[u8]) -> bool {
-        let own = self.line(&Sha256Digest::of(b""));
+        let own = line_of(self.target, &Sha256Digest::of(b""));
         let rest = listed_name(line).strip_prefix(listed_name(&own));
         rest.is_some_and(|rest| rest.is_empty() || EVIDENCE_SUFFIXES.iter().any(|suffix| suffix.as_bytes() == rest))
     }
+}
 
-    /// Replaces a small file in one step; the temporary file is named for the archive, whose next build removes it where
-    /// this one is killed.
-    fn replace(&self, path: &Path, text: &[u8]) -> io::Result<()> {
-        let mut pending = PendingFile::create_for(path, self.target)?;
-        pending.write_all(text)?;
-        pending.set_readable()?;
-        pending.persist()?;
-        Ok(())
+/// The list that the files of the target's directory have in common.
+pub(super) fn list_of(target: &Path) -> PathBuf {
+    target.with_file_name(CHECKSUMS)
+}
+
+/// One line of coreutils' format: a name with a backslash or a line break is escaped, and the line begins with `\`.
+fn line_of(path: &Path, sha256: &Sha256Digest) -> Vec<u8> {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let mut escaped = Vec::with_capacity(name.len());
+    for byte in name {
+        match byte {
+            b'\\' => escaped.extend_from_slice(b"\\\\"),
+            b'\n' => escaped.extend_from_slice(b"\\n"),
+            b'\r' => escaped.extend_from_slice(b"\\r"),
+            byte => escaped.push(*byte),
+        }
     }
+    let mark: &[u8] = if escaped == name { b"" } else { b"\\" };
+    [mark, sha256.to_string().as_bytes(), b"  ", &escaped, b"\n"].concat()
 }
 
 /// The name in a line, as it is escaped there: behind the digest, a blank, and a blank or `*`.
@@ -159,8 +158,12 @@ mod tests {
             list(directory.path()),
             format!("{other}  c.txt\n{disowned}  b.pyz\n{disowned} *b.pyz.cdx.json\n{other}  a.pyz")
         );
-        check(checksums.write(&digest));
-        assert_eq!(list(directory.path()), format!("{other}  a.pyz\n{digest}  b.pyz\n{other}  c.txt\n"));
+        check(checksums.write_list(&[(target.clone(), digest), (directory.path().join("b.pyz.intoto.json"), digest)]));
+        assert_eq!(
+            list(directory.path()),
+            format!("{other}  a.pyz\n{digest}  b.pyz\n{digest}  b.pyz.intoto.json\n{other}  c.txt\n")
+        );
+        check(checksums.write_own(&digest));
         let own = std::fs::read_to_string(directory.path().join("b.pyz.sha256")).unwrap();
         assert_eq!(own, format!("{digest}  b.pyz\n"));
     }
@@ -171,7 +174,7 @@ mod tests {
         let target = directory.path().join("b.pyz");
         std::fs::write(directory.path().join(CHECKSUMS), b"00  a\xff.txt\n").unwrap();
         let digest = Sha256Digest::of(b"new");
-        check(check(Checksums::take_turn(&target, directory.path())).write(&digest));
+        check(check(Checksums::take_turn(&target, directory.path())).write_list(&[(target.clone(), digest)]));
         let expected = [b"00  a\xff.txt\n".as_slice(), format!("{digest}  b.pyz\n").as_bytes()].concat();
         assert_eq!(std::fs::read(directory.path().join(CHECKSUMS)).unwrap(), expected);
     }
@@ -187,7 +190,7 @@ mod tests {
                     for round in 0..10 {
                         let checksums = check(Checksums::take_turn(&target, directory));
                         check(checksums.disown());
-                        check(checksums.write(&Sha256Digest::of(&[round])));
+                        check(checksums.write_list(&[(target.clone(), Sha256Digest::of(&[round]))]));
                     }
                 });
             }

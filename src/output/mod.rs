@@ -2,6 +2,7 @@
 //! an older file goes before that, evidence of the new one comes last.
 
 mod checksums;
+mod evidence;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,11 +10,15 @@ use std::path::{Path, PathBuf};
 use crate::application::WheelSet;
 use crate::archive::{ArchivePlan, ReadError, Source, WriteError, check_written, write_archive};
 use crate::digest::Sha256Digest;
+use crate::finished::FinishedError;
 use crate::process::PendingFile;
 use crate::status::{Explain, Status};
 use crate::wheel::WheelError;
 
-use self::checksums::{Checksums, ChecksumsError};
+use self::checksums::{Checksums, ChecksumsError, list_of};
+use self::evidence::{Document, make_documents, reserve_room};
+
+pub use evidence::{EvidenceKind, EvidenceRequest, check_evidence};
 
 /// What stands beside `APP.pyz` and speaks of it, by what is added to its name.
 const EVIDENCE_SUFFIXES: [&str; 8] = [
@@ -40,16 +45,6 @@ pub struct PackedArchive {
     pub evidence: Vec<PathBuf>,
 }
 
-/// Which evidence is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EvidenceChoice {
-    /// The digest, in a file of its own and in `SHA256SUMS`.
-    #[default]
-    Sha256,
-    /// None.
-    Nothing,
-}
-
 /// Why an archive did not get its name, or its evidence did not come.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
@@ -62,6 +57,9 @@ pub enum OutputError {
     /// The output is one of the files that it is made from.
     #[error("the output `{0}` is one of the inputs")]
     Input(String),
+    /// A directory has the name of a file with evidence.
+    #[error("the evidence `{0}` is a directory")]
+    EvidenceDirectory(String),
     /// The directory of the output is not there.
     #[error("the directory of the output is missing: `{0}`")]
     NoDirectory(String),
@@ -92,9 +90,18 @@ pub enum OutputError {
         /// What differs.
         error: ReadError,
     },
+    /// The archive that was written cannot be opened.
+    #[error(transparent)]
+    Finished(Box<FinishedError>),
     /// A wheel changed under way.
     #[error(transparent)]
     Wheel(#[from] WheelError),
+}
+
+impl From<FinishedError> for OutputError {
+    fn from(error: FinishedError) -> Self {
+        Self::Finished(Box::new(error))
+    }
 }
 
 impl From<ChecksumsError> for OutputError {
@@ -107,6 +114,7 @@ impl Explain for OutputError {
     fn status(&self) -> Status {
         match self {
             Self::Wheel(error) => error.status(),
+            Self::Finished(error) => error.status(),
             Self::Input(_) => Status::Usage,
             Self::Write {
                 error: WriteError::TooManyEntries(_) | WriteError::TooLarge | WriteError::Read(ReadError::Fault { .. }),
@@ -126,6 +134,7 @@ impl Explain for OutputError {
         };
         match self {
             Self::NotAFile(_) | Self::Input(_) => Some("name another file, with `-o FILE`"),
+            Self::EvidenceDirectory(_) => Some("remove it, or ask for other evidence with `--evidence LIST`"),
             Self::Directory(_) => Some("name a file in it, with `-o FILE`"),
             Self::NotADirectory(_) => Some("choose another with `-o FILE`"),
             Self::NoDirectory(_) => Some("make it first, or choose another with `-o FILE`"),
@@ -136,6 +145,7 @@ impl Explain for OutputError {
             Self::Write { .. } => Some("build again when nothing writes to the wheels"),
             Self::Reread { .. } => Some("check the disk and the memory of this machine, then build again"),
             Self::Wheel(error) => return error.hint(),
+            Self::Finished(error) => return error.hint(),
         }
         .map(str::to_owned)
     }
@@ -194,9 +204,10 @@ pub fn write_output(
     plan: &ArchivePlan,
     wheels: &WheelSet,
     target: &Path,
-    evidence: EvidenceChoice,
+    request: &EvidenceRequest,
 ) -> Result<PackedArchive, OutputError> {
     check_target(target)?;
+    check_evidence(target, &request.kinds)?;
     let shown = target.display().to_string();
     let io_error = |error| OutputError::Io { path: shown.clone(), error };
     let directory = directory_of(target);
@@ -218,14 +229,28 @@ pub fn write_output(
     let sha256 = check_written(&source, &plan.prefix, &expected)
         .map_err(|error| OutputError::Reread { path: shown.clone(), error })?;
     let size = source.length();
+    let documents = make_documents(&source, target, &sha256, request)?;
+    let room = reserve_room(target, &documents).map_err(io_error)?;
     let checksums = Checksums::take_turn(target, directory)?;
-    remove_evidence(target).map_err(io_error)?;
+    remove_evidence(target)?;
     checksums.disown()?;
     pending.persist().map_err(io_error)?;
-    let evidence = match evidence {
-        EvidenceChoice::Nothing => Vec::new(),
-        EvidenceChoice::Sha256 => checksums.write(&sha256)?,
-    };
+    drop(room);
+    let mut evidence = Vec::new();
+    if request.kinds.contains(&EvidenceKind::Sha256) {
+        evidence.push(checksums.write_own(&sha256)?);
+    }
+    let mut digests = vec![(target.to_owned(), sha256)];
+    for document in documents {
+        let Document { path, bytes } = document;
+        write_beside(&path, target, &bytes)
+            .map_err(|error| OutputError::Io { path: path.display().to_string(), error })?;
+        digests.push((path.clone(), Sha256Digest::of(&bytes)));
+        evidence.push(path);
+    }
+    if !request.kinds.is_empty() {
+        evidence.push(checksums.write_list(&digests)?);
+    }
     Ok(PackedArchive { path: target.to_owned(), size, sha256, evidence })
 }
 
@@ -242,6 +267,16 @@ pub fn write_document(target: &Path, document: &[u8]) -> Result<(), OutputError>
         pending.persist()
     });
     written.map(drop).map_err(|error| OutputError::Io { path: target.display().to_string(), error })
+}
+
+/// Writes a small file that belongs to `target` in one step; the temporary file is named for it, whose next build removes it
+/// where this one is killed.
+fn write_beside(path: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut pending = PendingFile::create_for(path, target)?;
+    pending.write_all(bytes)?;
+    pending.set_readable()?;
+    pending.persist()?;
+    Ok(())
 }
 
 fn directory_of(target: &Path) -> &Path {
@@ -266,11 +301,20 @@ pub(crate) fn beside(target: &Path, suffix: &str) -> PathBuf {
     target.with_file_name(name)
 }
 
+/// Every file that a build which writes `target` may write.
+pub fn files_of(target: &Path) -> Vec<PathBuf> {
+    let evidence = EVIDENCE_SUFFIXES.iter().map(|suffix| beside(target, suffix));
+    [target.to_owned(), list_of(target)].into_iter().chain(evidence).collect()
+}
+
 /// Removes what speaks of an older file of this name.
-fn remove_evidence(target: &Path) -> io::Result<()> {
-    for suffix in EVIDENCE_SUFFIXES {
-        match std::fs::remove_file(beside(target, suffix)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+fn remove_evidence(target: &Path) -> Result<(), OutputError> {
+    for file in EVIDENCE_SUFFIXES.map(|suffix| beside(target, suffix)) {
+        match std::fs::remove_file(&file) {
+            // A directory of this name is no evidence.
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => {
+                return Err(OutputError::Io { path: file.display().to_string(), error });
+            }
             _ => {}
         }
     }

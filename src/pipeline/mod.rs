@@ -2,6 +2,7 @@
 //!
 //! `BuildSettings -> Inputs -> Interpreter -> WheelSet -> ApplicationPlan -> PackedArchive`
 
+mod checkouts;
 mod collect;
 mod finder;
 mod inputs;
@@ -19,13 +20,18 @@ use std::path::PathBuf;
 
 use crate::application::{ApplicationOptions, ApplicationPlan, InstalledTree, Scripts, assemble};
 use crate::error::Error;
-use crate::evidence::{Recipe, RecipeFile, RecipeTarget};
+use crate::evidence::{Claims, IndexNote, Recipe, RecipeFile, RecipeTarget};
 use crate::lock::Lock;
-use crate::output::{PackedArchive, check_not_input, check_target, write_output};
+use crate::output::{
+    EvidenceKind, EvidenceRequest, PackedArchive, check_evidence, check_not_input, check_target, write_output,
+};
 use crate::python::Interpreter;
 use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 
+use self::checkouts::Checkouts;
+
+pub use checkouts::{SourceError, find_commit};
 pub use collect::{BuildFacts, Collected};
 pub use inputs::{FoundLock, Inputs, SourceKind};
 pub use outline::{OutlinedEntry, OutlinedStep, outline_lock};
@@ -111,16 +117,24 @@ pub fn build(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obse
     if let Some(output) = &settings.output {
         let target = settings.directory.join(output);
         check_target(&target)?;
+        check_evidence(&target, &settings.evidence)?;
         let named = settings.inputs.iter().map(|input| settings.directory.join(input));
         let read: Vec<PathBuf> =
             named.chain(settings.requirement_files.iter().map(|file| settings.directory.join(file))).collect();
         check_not_input(&target, read.iter().map(PathBuf::as_path))?;
     }
-    let planned = plan(settings, world, observer)?;
+    observer.begin(Stage::Setup, "reading the inputs");
+    let inputs = Inputs::read(settings, world)?;
+    let wants_provenance = settings.evidence.contains(&EvidenceKind::Provenance);
+    let checkouts = wants_provenance.then(|| Checkouts::look(&inputs, world));
+    let planned = plan_inputs(&inputs, settings, world, observer)?;
     let output = OutputPlace::prepare(settings, &planned.application.manifest.name)?;
+    let commits = checkouts.map(|before| before.commits(&Checkouts::look(&inputs, world), &output.target, observer));
+    let index = IndexNote::from_options(inputs.index.index_url.as_deref(), &inputs.index.extra_index_urls);
+    let claims = Claims { builder: settings.builder.clone(), commits: commits.unwrap_or_default(), index };
+    let request = EvidenceRequest { kinds: settings.evidence.clone(), claims };
     observer.begin(Stage::Pack, &format!("packing {}", output.target.display()));
-    let packed =
-        write_output(&planned.application.archive, &planned.collected.wheels, &output.target, settings.evidence)?;
+    let packed = write_output(&planned.application.archive, &planned.collected.wheels, &output.target, &request)?;
     output.keep();
     Ok(Built { planned, packed })
 }
@@ -132,12 +146,21 @@ pub fn build(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obse
 pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Observer) -> Result<Planned, Error> {
     observer.begin(Stage::Setup, "reading the inputs");
     let inputs = Inputs::read(settings, world)?;
+    plan_inputs(&inputs, settings, world, observer)
+}
+
+fn plan_inputs(
+    inputs: &Inputs,
+    settings: &BuildSettings,
+    world: &Surroundings,
+    observer: &dyn Observer,
+) -> Result<Planned, Error> {
     let interpreter = inputs.find_interpreter(settings, world)?;
     for name in inputs.mistakable_names(settings) {
         observer.warn(&format!("`{name}` is a distribution's name; to pack the directory `{name}` write `./{name}`"));
     }
     let lock = inputs.read_lock()?.map(|found| found.lock);
-    let collected = collect::collect(settings, world, &inputs, lock.as_ref(), &interpreter, observer)?;
+    let collected = collect::collect(settings, world, inputs, lock.as_ref(), &interpreter, observer)?;
     observer.begin(Stage::Plan, "planning the archive");
     let tree = InstalledTree::lay_out(&collected.wheels, &collected.loose, settings.on_conflict)?;
     let scripts = Scripts::collect(&collected.wheels, &tree);

@@ -107,6 +107,8 @@ impl Known<'_> {
                 version: requirement.version.clone(),
                 filename: requirement.filename.clone(),
                 sha256: requirement.sha256,
+                // Beside a lock, where its bytes were found makes no difference: nothing says whose they are.
+                provider: (requirement.at_hand || self.lock.is_some()).then_some(Provider::Nobody),
             })
             .collect()
     }
@@ -145,11 +147,12 @@ fn list_locked(set: &LockedBuild) -> Vec<BuildRequirementNote> {
 }
 
 fn list_package(package: &LockedPackage) -> Vec<BuildRequirementNote> {
-    let note = |filename: String, sha256| BuildRequirementNote {
+    let note = |filename: String, sha256: Option<Sha256Digest>| BuildRequirementNote {
         name: package.name.clone(),
         version: package.version.as_ref().map(ToString::to_string).unwrap_or_default(),
         filename,
         sha256,
+        provider: sha256.and_then(|sha256| provider_of(&package.source, Some(sha256))),
     };
     let of_file = |file: &LockedFile| note(file.filename.clone(), file.hash.sha256());
     match &package.source {

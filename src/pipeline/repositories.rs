@@ -14,12 +14,10 @@ use crate::settings::{BuildSettings, EpochChoice, UnpinnedPolicy};
 use crate::surroundings::Surroundings;
 use crate::wheel::collect::CollectError;
 
+use super::checkouts::list;
 use super::inputs::{Inputs, SourceKind};
 use super::pins::is_commit;
 use super::{Observer, Stage};
-
-/// How many changed files a warning names.
-const LISTED: usize = 3;
 
 /// The commits of the inputs that are repositories, in their order.
 pub(super) fn check_out(
@@ -87,14 +85,8 @@ fn time_of(directory: &Path, world: &Surroundings, observer: &dyn Observer) -> R
     let time = commit_time(git.as_deref(), directory, &environment)?;
     let changed = changed_files(git.as_deref(), directory, &environment)?;
     if !changed.is_empty() {
-        let listed = if changed.len() <= LISTED + 1 { changed.len() } else { LISTED };
-        let more = match changed.len() - listed {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
         let shown = directory.display();
-        let names = changed[..listed].join(", ");
-        observer.warn(&format!("`{shown}` differs from the commit whose time is used: {names}{more}"));
+        observer.warn(&format!("`{shown}` differs from the commit whose time is used: {}", list(&changed)));
     }
     Ok(time)
 }

@@ -21,33 +21,48 @@ pub fn changed_files(
     directory: &Path,
     environment: &BTreeMap<OsString, OsString>,
 ) -> Result<Vec<String>, GitError> {
-    let shown = directory.display().to_string();
-    let git = git.ok_or_else(|| GitError::NoGit { url: shown.clone() })?;
     let mut environment = without_configuration(environment);
-    let run = |environment: &BTreeMap<OsString, OsString>, arguments: &[&str]| -> Result<Ended, GitError> {
-        Child::new(git, environment, directory, TIMEOUT)
-            .args(["--no-optional-locks", "-c", "safe.directory=*", "-c", "core.fsmonitor=false"])
-            .args(arguments)
-            .capture_stdout()
-            .run()
-            .map_err(|source| GitError::Run { url: shown.clone(), source })
-    };
-    // Exit status 1: there are none.
-    let filters = run(&environment, &["config", "-z", "--name-only", "--get-regexp", r"^filter\."])?;
-    disarm(&mut environment, &String::from_utf8_lossy(&filters.stdout));
+    disarm_filters(git, directory, &mut environment)?;
     let status = ["status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=dirty"];
-    let ended = run(&environment, &[&status[..], &["--", "."]].concat())?;
+    let ended = run_git(git, directory, &environment, &[&status[..], &["--", "."]].concat())?;
     if !ended.success() {
-        let (status, messages) = (ended.describe_status(), ended.messages.trim_end().to_owned());
-        return Err(GitError::Failed { action: "look for changes in", url: shown, status, messages, network: false });
+        return Err(GitError::of_look(directory, &ended));
     }
     let listed = String::from_utf8_lossy(&ended.stdout);
     // Two letters, a blank, a path.
     Ok(listed.split('\0').filter_map(|line| line.get(3..)).map(str::to_owned).collect())
 }
 
-/// Takes their programs from filters (gitattributes(5)), which git would run to compare; `keys` are those of the
-/// configuration, each ended by a NUL.
+/// Runs git in a work tree, whoever owns it; it writes nothing.
+pub(super) fn run_git(
+    git: Option<&Path>,
+    directory: &Path,
+    environment: &BTreeMap<OsString, OsString>,
+    arguments: &[&str],
+) -> Result<Ended, GitError> {
+    let shown = directory.display().to_string();
+    let git = git.ok_or_else(|| GitError::NoGit { url: shown.clone() })?;
+    Child::new(git, environment, directory, TIMEOUT)
+        .args(["--no-optional-locks", "-c", "safe.directory=*", "-c", "core.fsmonitor=false"])
+        .args(arguments)
+        .capture_stdout()
+        .run()
+        .map_err(|source| GitError::Run { url: shown, source })
+}
+
+/// Takes their programs from filters (gitattributes(5)), which git would run to compare.
+pub(super) fn disarm_filters(
+    git: Option<&Path>,
+    directory: &Path,
+    environment: &mut BTreeMap<OsString, OsString>,
+) -> Result<(), GitError> {
+    // Exit status 1: there are none.
+    let filters = run_git(git, directory, environment, &["config", "-z", "--name-only", "--get-regexp", r"^filter\."])?;
+    disarm(environment, &String::from_utf8_lossy(&filters.stdout));
+    Ok(())
+}
+
+/// The same; `keys` are those of the configuration, each ended by a NUL.
 fn disarm(environment: &mut BTreeMap<OsString, OsString>, keys: &str) {
     let count = environment.get(std::ffi::OsStr::new("GIT_CONFIG_COUNT"));
     let mut count: usize = count.and_then(|count| count.to_str()?.parse().ok()).unwrap_or(0);

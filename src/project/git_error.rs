@@ -1,8 +1,8 @@
 //! Why a git input is not had.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::process::ProcessError;
+use crate::process::{Ended, ProcessError};
 use crate::status::{Explain, Status};
 
 /// Why a git input is not had.
@@ -74,6 +74,19 @@ pub enum GitError {
         /// Why.
         source: ProcessError,
     },
+}
+
+impl GitError {
+    /// git did not tell what changed in a work tree.
+    pub(super) fn of_look(directory: &Path, ended: &Ended) -> Self {
+        Self::Failed {
+            action: "look for changes in",
+            url: directory.display().to_string(),
+            status: ended.describe_status(),
+            messages: ended.messages.trim_end().to_owned(),
+            network: false,
+        }
+    }
 }
 
 impl Explain for GitError {

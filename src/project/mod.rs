@@ -1,6 +1,7 @@
 //! What is packed, where it comes from, and copies of it that may be built.
 
 pub mod changes;
+pub mod checkout;
 pub mod clamp;
 pub mod detect;
 pub mod git;

@@ -12,12 +12,14 @@
 //! - `.unpacking-PID-RANDOM`, a tree in the making: a living process holds the flock of the directory.
 //! - `.SHA256.lock`, there while one process unpacks that tree and others wait.
 
+mod constants;
 mod literal;
 mod platform;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+pub use constants::read_main;
 use literal::{push_str, push_tuple};
 
 /// How the line of `main.py` ends that is replaced by the constants; the Python tests replace the same line.
@@ -220,7 +222,7 @@ fn push_version(text: &mut String, (major, minor): (u8, u8)) {
 mod tests {
     use super::*;
 
-    fn sample() -> Bootstrap {
+    pub(super) fn sample() -> Bootstrap {
         Bootstrap {
             name: "tool".into(),
             version: "1.0".into(),

@@ -3,11 +3,9 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::digest::Sha256Digest;
 use crate::evidence::{
-    Bundle, Claims, Envelope, Facts, PROVENANCE_TYPE, Provenance, ProvenanceFault, STATEMENT_LIMIT, SbomDigests,
-    SigningKey, Statement, StatementFault, Subject, check_subject, cyclonedx, provenance_statement, spdx,
-    write_statement,
+    Bundle, Claims, Envelope, Facts, PROVENANCE_TYPE, Provenance, ProvenanceFault, STATEMENT_LIMIT, SigningKey,
+    Statement, StatementFault, Subject, check_subject, cyclonedx, provenance_statement, write_statement,
 };
 use crate::finished::{FinishedError, FinishedPyz};
 use crate::inspect::check_files;
@@ -186,10 +184,10 @@ fn read_facts(file: &Path) -> Result<Facts, SignError> {
 /// The statement beside the file, which is compared with it; else the one that `pyzpack provenance` writes.
 fn provenance_of(facts: &Facts, path: &Path, claims: Option<&Claims>) -> Result<(Vec<u8>, Claims), SignError> {
     let shown = || path.display().to_string();
-    let given = claims.map(|claims| (provenance_statement(facts, claims, &sboms_of(facts, claims)), claims.clone()));
+    let given = claims.map(|claims| (provenance_statement(facts, claims), claims.clone()));
     let Some(bytes) = read_small(path).map_err(|error| SignError::Read { path: shown(), error })? else {
         let claims = Claims::default();
-        return Ok(given.unwrap_or_else(|| (provenance_statement(facts, &claims, &sboms_of(facts, &claims)), claims)));
+        return Ok(given.unwrap_or_else(|| (provenance_statement(facts, &claims), claims)));
     };
     let statement_fault = |fault| SignError::Statement { path: shown(), fault: Box::new(fault) };
     let statement = Statement::read(&bytes).map_err(statement_fault)?;
@@ -199,7 +197,7 @@ fn provenance_of(facts: &Facts, path: &Path, claims: Option<&Claims>) -> Result<
     let provenance = Provenance::read(&statement.predicate).map_err(provenance_fault)?;
     let claims = provenance.claims().clone();
     let named = Facts { filename: name.clone().unwrap_or_else(|| facts.filename.clone()), ..facts.clone() };
-    provenance.check_facts(&named, &sboms_of(facts, &claims)).map_err(provenance_fault)?;
+    provenance.check_facts(&named).map_err(provenance_fault)?;
     match given {
         Some((wanted, _)) if wanted != bytes => Err(SignError::OtherClaims(shown())),
         _ => Ok((bytes, claims)),
@@ -216,13 +214,6 @@ fn sbom_statement(facts: &Facts, path: &Path, claims: &Claims) -> Result<Vec<u8>
     }
     let predicate: serde_json::Value = serde_json::from_slice(&sbom).expect("an SBOM of ours is JSON");
     Ok(write_statement(&facts.filename, &facts.sha256, CYCLONEDX_TYPE, &predicate))
-}
-
-fn sboms_of(facts: &Facts, claims: &Claims) -> SbomDigests {
-    SbomDigests {
-        cyclonedx: Sha256Digest::of(&cyclonedx(facts, &claims.index)),
-        spdx: Sha256Digest::of(&spdx(facts, &claims.index)),
-    }
 }
 
 /// The bytes of a file, where it is there; one more than is read of statements at most.

@@ -29,8 +29,9 @@ pub use entry_points::{EntryPoints, EntryPointsError, ObjectReference, ObjectRef
 pub(crate) use metadata::header_fields;
 pub use metadata::{Metadata, MetadataError};
 pub use record::RecordFault;
-pub(crate) use record::write_row;
+pub(crate) use record::{Check, Record, RecordRow, is_unhashed, write_row};
 pub use repack::{RepackError, repack};
+pub(crate) use verify::RECORD_LIMIT;
 pub use verify::{
     BuiltFrom, Origin, VerifiedFile, VerifiedWheel, WheelError, WheelFault, WheelInput, verify_wheel, verify_wheels,
 };

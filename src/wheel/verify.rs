@@ -23,7 +23,7 @@ use crate::target::{WheelFilename, WheelFilenameError};
 /// METADATA of 16 MiB is refused: the largest seen is below 1 MB.
 const METADATA_LIMIT: u64 = 16 << 20;
 /// RECORD grows with the wheel: 100 bytes a file, a million files.
-const RECORD_LIMIT: u64 = 256 << 20;
+pub(crate) const RECORD_LIMIT: u64 = 256 << 20;
 /// The first bytes of a script that are kept: a shebang's longest line.
 const HEAD: usize = 256;
 

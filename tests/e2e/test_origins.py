@@ -115,7 +115,8 @@ def shelf(tmp_path: Path, wheelhouse: Callable[[str], Path]) -> Path:
 def setuptools_note(shelf: Path) -> dict:
     (wheel,) = shelf.glob("setuptools-*.whl")
     version = wheel.name.split("-")[1]
-    return {"filename": wheel.name, "name": "setuptools", "sha256": sha256(wheel), "version": version}
+    note = {"filename": wheel.name, "name": "setuptools", "sha256": sha256(wheel), "version": version}
+    return {**note, "provider": "nobody"}
 
 
 def test_what_a_wheel_was_built_with_is_told(pyzpack: Pyzpack, shelf: Path, tmp_path: Path) -> None:

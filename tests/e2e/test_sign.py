@@ -6,13 +6,14 @@ import base64
 import hashlib
 import json
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 import rfc8785
-from conftest import Pyzpack, needs
+from conftest import ROOT, Pyzpack, needs
 from google.protobuf import json_format
 from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.statement import Statement
@@ -179,6 +180,31 @@ def test_others_refuse_what_was_changed(pyzpack: Pyzpack, pyz: Path, tmp_path: P
             verify_with_openssl(envelope, public, tmp_path)
 
 
+@pytest.mark.parametrize("key_type", TYPES)
+def test_the_readme_verifies_without_pyzpack(pyzpack: Pyzpack, pyz: Path, tmp_path: Path, key_type: str) -> None:
+    needs("jq")
+    section = (ROOT / "README.md").read_text().split("### Without pyzpack\n")[1]
+    script = section.split("```sh\n")[1].split("```")[0]
+    if key_type == "ed25519":
+        [command] = re.findall(r"With an Ed25519 key: `(.*?)`", section)
+        script = re.sub(r"^openssl .*$", command, script, flags=re.MULTILINE)
+    pyz = pyz.replace(tmp_path / "hello.pyz")
+    key = make_key(pyzpack, tmp_path / "release.key", key_type)
+    sign(pyzpack, pyz, key)
+
+    def run() -> int:
+        return subprocess.run(["sh", "-ec", script], cwd=tmp_path, capture_output=True, check=False).returncode
+
+    assert run() == 0
+    whole = pyz.read_bytes()
+    pyz.write_bytes(whole + b"\0")
+    assert run() != 0
+    pyz.write_bytes(whole)
+    make_key(pyzpack, tmp_path / "other.key", key_type)
+    public_of(tmp_path / "other.key").replace(public_of(key))
+    assert run() != 0
+
+
 def test_the_same_key_and_file_give_the_same_bytes(pyzpack: Pyzpack, pyz: Path, tmp_path: Path) -> None:
     for key_type in TYPES:
         key = make_key(pyzpack, tmp_path / key_type, key_type)
@@ -236,6 +262,7 @@ def test_the_statement_beside_the_file_is_what_is_signed(pyzpack: Pyzpack, pyz: 
     sign(pyzpack, pyz, key, "--builder-id", builder)
     statement = payload_of(bundle)
     assert json.loads(statement)["predicate"]["runDetails"]["builder"]["id"] == builder
+    assert pyzpack.run("provenance", pyz, "--builder-id", builder).stdout.encode() == statement
     # The same statement, in another spelling: it is signed as it is.
     spelled = json.dumps(json.loads(statement), indent=1).encode()
     beside.write_bytes(spelled)
@@ -283,6 +310,19 @@ def test_the_statement_beside_the_file_is_what_is_signed(pyzpack: Pyzpack, pyz: 
     sbom = Path(f"{pyz}.cdx.json")
     sbom.write_text("{}")
     refused(statement, f"`{sbom}` is not the SBOM that pyzpack writes of this file", "--sbom")
+
+
+def test_the_evidence_of_a_build_is_what_is_signed(pyzpack: Pyzpack, hello: Path, tmp_path: Path) -> None:
+    pyz = pyzpack.build(
+        hello, "--evidence", "all", "--builder-id", "https://ci.example.org/v1", output=tmp_path / "out/hello.pyz"
+    )
+    key = make_key(pyzpack, tmp_path / "a.key")
+    lists = (pyz.parent / "SHA256SUMS").read_bytes()
+    sign(pyzpack, pyz, key, "--sbom")
+    assert payload_of(Path(f"{pyz}.sigstore.json")) == Path(f"{pyz}.intoto.json").read_bytes()
+    statement = json.loads(payload_of(Path(f"{pyz}.cdx.sigstore.json")))
+    assert rfc8785.dumps(statement["predicate"]) == Path(f"{pyz}.cdx.json").read_bytes()
+    assert (pyz.parent / "SHA256SUMS").read_bytes() == lists
 
 
 def test_only_a_sound_file_is_signed(pyzpack: Pyzpack, pyz: Path, tmp_path: Path) -> None:

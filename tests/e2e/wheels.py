@@ -27,15 +27,16 @@ def make_wheel(
     requires_python: str = ">=3.8",
     tag: str = "py3-none-any",
     executables: frozenset[str] | set[str] = frozenset(),
+    metadata: str = "",
 ) -> Path:
-    """An honest wheel with a true RECORD; `files` by archive path, `scripts` the console scripts."""
+    """An honest wheel with a true RECORD; `files` by archive path, `scripts` the console scripts, `metadata` fields."""
     info = f"{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Python: {requires_python}\n"
-    metadata += "".join(f"Requires-Dist: {requirement}\n" for requirement in requires or [])
+    fields = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Python: {requires_python}\n{metadata}"
+    fields += "".join(f"Requires-Dist: {requirement}\n" for requirement in requires or [])
     purelib = "true" if tag.endswith("-none-any") else "false"
     contents = {
         **files,
-        f"{info}/METADATA": metadata,
+        f"{info}/METADATA": fields,
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: {purelib}\nTag: {tag}\n",
     }
     if scripts:

@@ -11,7 +11,7 @@ use pyzpack::application::{
 use pyzpack::archive::{ArchivePath, ArchivePlan, Epoch, Mode, Shebang};
 use pyzpack::error::Error;
 use pyzpack::evidence::{Origins, Recipe, RecipeTarget};
-use pyzpack::output::{EvidenceChoice, OutputError, write_output};
+use pyzpack::output::{EvidenceRequest, OutputError, write_output};
 use pyzpack::target::{
     Libc, Machine, MarkerEnvironment, Platform, PythonAbi, PythonBuild, PythonMinor, Target, Threading,
 };
@@ -28,6 +28,8 @@ pub struct Packing {
     pub policy: ConflictPolicy,
     pub epoch: Epoch,
     pub loose: Vec<LooseFile>,
+    /// The version that the manifest names; none for one that never was.
+    pub tool_version: Option<String>,
 }
 
 /// An application that starts with `demo:main`, up to its plan.
@@ -93,7 +95,7 @@ pub fn plan_verified(wheels: Vec<VerifiedWheel>, packing: &Packing) -> Result<Pl
         shebang: Shebang::default(),
         layout: packing.layout,
         compression: packing.compression,
-        tool_version: "0.0.0".to_owned(),
+        tool_version: packing.tool_version.clone().unwrap_or_else(|| "0.0.0".to_owned()),
         recipe: Recipe {
             inputs: Vec::new(),
             lock: None,
@@ -120,7 +122,7 @@ pub fn plan_verified(wheels: Vec<VerifiedWheel>, packing: &Packing) -> Result<Pl
 pub fn write(plan: &ArchivePlan, wheels: &WheelSet) -> Result<Vec<u8>, OutputError> {
     let place = tempfile::tempdir().expect("a directory");
     let target = place.path().join("demo.pyz");
-    write_output(plan, wheels, &target, EvidenceChoice::Nothing)?;
+    write_output(plan, wheels, &target, &EvidenceRequest::default())?;
     Ok(std::fs::read(target).expect("the archive"))
 }
 

@@ -129,7 +129,7 @@ fn parse_central_header(bytes: &[u8], profile: Profile) -> Result<(CentralHeader
         time_and_date: fields.u32(12),
         name: name.clone().into_owned(),
     };
-    if profile != Profile::Wheel {
+    if profile.is_canonical() {
         let plain = extra_end == name_end && comment_length == 0;
         check_canonical(&header, &fields, plain).map_err(refuse)?;
     }

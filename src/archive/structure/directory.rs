@@ -34,7 +34,7 @@ pub(super) fn find_directory(source: &Source, profile: Profile) -> Result<Direct
     let mut directory = Directory { entries: end.u16(10).into(), size: end.u32(12).into(), offset: end.u32(16).into() };
     let mut directory_end = end_offset;
     if let Some(zip64_offset) = find_zip64_record(source, end_offset)? {
-        if profile != Profile::Wheel {
+        if profile.is_canonical() {
             return Err(ReadError::archive(ZipFault::Zip64("an archive of ours has none")));
         }
         directory = read_zip64_record(source, zip64_offset, &directory)?;

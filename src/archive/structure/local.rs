@@ -19,18 +19,19 @@ pub(super) fn check_local_headers(
 ) -> Result<Vec<u64>, ReadError> {
     let mut order: Vec<usize> = (0..headers.len()).collect();
     order.sort_by_key(|index| headers[*index].header_offset);
-    if profile != Profile::Wheel && !headers.is_sorted_by(|one, next| one.name.as_bytes() < next.name.as_bytes()) {
+    if profile.is_canonical() && !headers.is_sorted_by(|one, next| one.name.as_bytes() < next.name.as_bytes()) {
         return Err(ReadError::archive(ZipFault::NotCanonical("names are not sorted by their bytes")));
     }
-    if profile != Profile::Wheel && headers.iter().any(|header| header.time_and_date != headers[0].time_and_date) {
+    if profile.is_canonical() && headers.iter().any(|header| header.time_and_date != headers[0].time_and_date) {
         return Err(ReadError::archive(ZipFault::NotCanonical("entries with different times")));
     }
-    if profile != Profile::Wheel && !order.is_sorted() {
+    if profile.is_canonical() && !order.is_sorted() {
         return Err(ReadError::archive(ZipFault::NotCanonical("entries and central directory differ in order")));
     }
     let mut data_offsets = vec![0; headers.len()];
     let mut position = match profile {
         Profile::Wheel => 0,
+        Profile::Program => order.first().map_or(directory_offset, |first| headers[*first].header_offset),
         Profile::Canonical { prefix } => prefix,
     };
     let mut buffer = Vec::new();
@@ -112,7 +113,7 @@ fn check_local_header(
     if !agrees(size, central.size) {
         return mismatch("size", size.to_string(), central.size.to_string());
     }
-    if profile != Profile::Wheel {
+    if profile.is_canonical() {
         let needed = if central.method == Method::Stored { 10 } else { 20 };
         if extra_length != 0 || local.u16(4) != needed || local.u32(10) != central.time_and_date {
             return Err(refuse(ZipFault::NotCanonical("local header")));

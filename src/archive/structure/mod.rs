@@ -48,11 +48,19 @@ impl Limits {
 pub enum Profile {
     /// Anybody's wheel: harmless variety passes (directories, time stamps, harmless extra fields, data descriptors).
     Wheel,
+    /// Anybody's program: as a wheel, behind whatever starts it, with offsets that count from the file's first byte.
+    Program,
     /// An archive of ours, behind a first line of the given length: only what format 1 can hold.
     Canonical {
         /// Bytes in front of the first local header.
         prefix: u64,
     },
+}
+
+impl Profile {
+    fn is_canonical(self) -> bool {
+        matches!(self, Self::Canonical { .. })
+    }
 }
 
 /// How an entry's bytes are stored.
@@ -102,6 +110,8 @@ pub struct ZipStructure {
     pub files: Vec<ZipEntry>,
     /// The names of its directory entries, without their final `/`.
     pub directories: Vec<ArchivePath>,
+    /// The first entry's time, in the low half, and date (4.4.6); an archive of ours has the same everywhere.
+    pub(crate) time_and_date: Option<u32>,
 }
 
 /// Little-endian numbers from a slice whose length was checked.
@@ -136,7 +146,9 @@ pub fn read_structure(source: &Source, profile: Profile, limits: &Limits) -> Res
     check_names(&headers)?;
     let data_offsets = check_local_headers(source, &headers, directory.offset, profile)?;
 
-    let mut structure = ZipStructure { files: Vec::with_capacity(headers.len()), directories: Vec::new() };
+    let time_and_date = headers.first().map(|header| header.time_and_date);
+    let mut structure =
+        ZipStructure { files: Vec::with_capacity(headers.len()), directories: Vec::new(), time_and_date };
     for (header, data_offset) in headers.into_iter().zip(data_offsets) {
         let path = ArchivePath::new(header.name.strip_suffix('/').unwrap_or(&header.name))
             .map_err(|fault| ReadError::entry(&header.name, fault))?;

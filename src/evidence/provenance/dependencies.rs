@@ -75,6 +75,10 @@ pub(super) fn dependencies(facts: &Facts, index: &IndexNote, commits: &BTreeSet<
             }
         }
         for required in note.map(|note| note.build_requirements.as_slice()).unwrap_or_default() {
+            if required.filename.starts_with("git+") {
+                add_commit(&mut found, "build-requirement", &required.filename);
+                continue;
+            }
             let uri = purl::of_build_requirement(required, recipe, index);
             let digest = required.sha256.as_ref().map(of_sha256);
             found.add("build-requirement", &required.filename, digest, Some(uri));
@@ -100,12 +104,19 @@ fn add_source(found: &mut Dependencies, source: &ManifestSource, purl: String) {
     if let Some(sha256) = &source.sha256 {
         let name = file_name(uri).unwrap_or_else(|| uri.to_owned());
         found.add("source", &name, Some(of_sha256(sha256)), Some(purl));
-    } else if let Some(repository) = uri.strip_prefix("git+") {
-        let (place, commit) = repository.rsplit_once('@').unwrap_or((repository, ""));
-        let last = place.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default();
-        let commit = is_commit(commit).then(|| ("gitCommit", commit.to_owned()));
-        found.add("source", last.strip_suffix(".git").unwrap_or(last), commit, Some(uri.to_owned()));
+    } else {
+        add_commit(found, "source", uri);
     }
+}
+
+/// Adds what `git+https://example.org/repo.git@COMMIT` names.
+fn add_commit(found: &mut Dependencies, role: &'static str, uri: &str) {
+    let (uri, _) = split_subdirectory(uri);
+    let Some(repository) = uri.strip_prefix("git+") else { return };
+    let (place, commit) = repository.rsplit_once('@').unwrap_or((repository, ""));
+    let last = place.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default();
+    let commit = is_commit(commit).then(|| ("gitCommit", commit.to_owned()));
+    found.add(role, last.strip_suffix(".git").unwrap_or(last), commit, Some(uri.to_owned()));
 }
 
 fn of_sha256(sha256: &Sha256Digest) -> Digest {

@@ -21,6 +21,7 @@ use super::facts::Facts;
 use super::json::to_canonical_json;
 use super::manifest::{Recipe, RecipeInput};
 use super::purl::IndexNote;
+use super::sbom::{cyclonedx, spdx};
 use super::statement::write_statement;
 use crate::digest::Sha256Digest;
 use crate::urls;
@@ -72,13 +73,18 @@ pub struct Claims {
     pub index: IndexNote,
 }
 
-/// The digests of the SBOMs of a file.
+/// The digests of the SBOMs of a file. A provenance has both, whether they are written or not, so that it is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SbomDigests {
-    /// Of the `CycloneDX` one.
-    pub cyclonedx: Sha256Digest,
-    /// Of the SPDX one.
-    pub spdx: Sha256Digest,
+struct SbomDigests {
+    cyclonedx: Sha256Digest,
+    spdx: Sha256Digest,
+}
+
+impl SbomDigests {
+    fn of(facts: &Facts, index: &IndexNote) -> Self {
+        let [cyclonedx, spdx] = [cyclonedx(facts, index), spdx(facts, index)].map(|sbom| Sha256Digest::of(&sbom));
+        Self { cyclonedx, spdx }
+    }
 }
 
 /// Who built a file: an absolute URI (RFC 3986, 4.3).
@@ -135,13 +141,14 @@ impl FromStr for BuilderId {
 }
 
 /// The statement about the file, with its provenance.
-pub fn provenance_statement(facts: &Facts, claims: &Claims, sboms: &SbomDigests) -> Vec<u8> {
-    write_statement(&facts.filename, &facts.sha256, PROVENANCE_TYPE, &predicate(facts, claims, sboms))
+pub fn provenance_statement(facts: &Facts, claims: &Claims) -> Vec<u8> {
+    let predicate = predicate(facts, claims, &SbomDigests::of(facts, &claims.index));
+    write_statement(&facts.filename, &facts.sha256, PROVENANCE_TYPE, &predicate)
 }
 
 /// The provenance alone, for whoever makes the statement about the file: `actions/attest` of GitHub, for one.
-pub fn provenance_predicate(facts: &Facts, claims: &Claims, sboms: &SbomDigests) -> Vec<u8> {
-    to_canonical_json(&predicate(facts, claims, sboms))
+pub fn provenance_predicate(facts: &Facts, claims: &Claims) -> Vec<u8> {
+    to_canonical_json(&predicate(facts, claims, &SbomDigests::of(facts, &claims.index)))
 }
 
 fn predicate(facts: &Facts, claims: &Claims, sboms: &SbomDigests) -> Value {

@@ -155,14 +155,19 @@ impl Provenance {
     }
 
     /// That it says of the file what the file says of itself. `facts` have the name that the statement's subject has, since
-    /// a file may be renamed; `sboms` are made of the same, and of the index in [`Provenance::claims`].
+    /// a file may be renamed.
     ///
     /// The SBOMs' digests are compared only where the version of pyzpack that built the file is this one: another may
     /// write them otherwise. Of keys that SLSA has and a build does not write (`runDetails.metadata`) nothing is asked.
     ///
     /// # Errors
     /// [`ProvenanceFault::Differs`] or [`ProvenanceFault::Byproduct`], with the first key that differs.
-    pub fn check_facts(&self, facts: &Facts, sboms: &SbomDigests) -> Result<(), ProvenanceFault> {
+    pub fn check_facts(&self, facts: &Facts) -> Result<(), ProvenanceFault> {
+        self.check_with(facts, &SbomDigests::of(facts, &self.claims.index))
+    }
+
+    /// The same, for a file that has these SBOMs.
+    pub(super) fn check_with(&self, facts: &Facts, sboms: &SbomDigests) -> Result<(), ProvenanceFault> {
         let expected = predicate(facts, &self.claims, sboms);
         let stated = &self.predicate;
         let compare = |pointer: &str, keys| {

@@ -69,6 +69,11 @@ fn claims() -> Claims {
     Claims { builder: "https://example.org/ci/v1".parse().unwrap(), commits: [COMMIT.to_owned()].into(), index }
 }
 
+/// The statement about a file that has those SBOMs.
+fn statement(facts: &Facts, claims: &Claims) -> Vec<u8> {
+    write_statement(&facts.filename, &facts.sha256, PROVENANCE_TYPE, &predicate(facts, claims, &sboms()))
+}
+
 /// What a reader takes out of a statement.
 fn read(statement: &[u8]) -> Provenance {
     let statement = Statement::read(statement).unwrap();
@@ -78,7 +83,7 @@ fn read(statement: &[u8]) -> Provenance {
 
 #[test]
 fn says_what_went_in_and_how_it_was_built() {
-    let statement = provenance_statement(&facts(), &claims(), &sboms());
+    let statement = statement(&facts(), &claims());
     let document: Value = serde_json::from_slice(&statement).unwrap();
     let sha256 = |number: u8| json!({"sha256": digest(number)});
     let git = json!({"gitCommit": COMMIT});
@@ -151,7 +156,6 @@ fn says_what_went_in_and_how_it_was_built() {
         },
     });
     assert_eq!(format!("{document:#}"), format!("{expected:#}"));
-    assert_eq!(provenance_predicate(&facts(), &claims(), &sboms()), to_canonical_json(&expected["predicate"]));
 }
 
 #[test]
@@ -159,9 +163,22 @@ fn its_bytes_are_those_of_the_build_type() {
     // A change of this digest is a change of what `https://pyzpack.dev/build/v1` means.
     let mut facts = facts();
     facts.manifest.tool.version = "1".to_owned();
-    let statement = provenance_statement(&facts, &claims(), &sboms());
+    let statement = statement(&facts, &claims());
     let golden = "82cc723744193e1359158545c0aa60319804706d7c17ba2b75c80915cec55964";
     assert_eq!(Sha256Digest::of(&statement).to_string(), golden);
+}
+
+#[test]
+fn is_written_with_the_file_s_own_sboms() {
+    let (facts, claims) = (facts(), claims());
+    let provenance = read(&provenance_statement(&facts, &claims));
+    assert_eq!(provenance.check_facts(&facts), Ok(()));
+    let written = cyclonedx(&facts, &claims.index);
+    assert_eq!(provenance.byproduct("app.pyz.cdx.json"), Some(Sha256Digest::of(&written)));
+    let written = spdx(&facts, &claims.index);
+    assert_eq!(provenance.byproduct("app.pyz.spdx.json"), Some(Sha256Digest::of(&written)));
+    let document: Value = serde_json::from_slice(&provenance_statement(&facts, &claims)).unwrap();
+    assert_eq!(provenance_predicate(&facts, &claims), to_canonical_json(&document["predicate"]));
 }
 
 #[test]
@@ -169,15 +186,15 @@ fn says_of_a_locked_build_which_lock_and_of_no_index() {
     let mut facts = facts();
     facts.manifest.recipe.lock =
         Some(crate::evidence::RecipeFile { filename: "pylock.toml".to_owned(), sha256: digest(9) });
-    let statement = provenance_statement(&facts, &claims(), &sboms());
-    assert_eq!(statement, provenance_statement(&facts, &Claims { index: IndexNote::Default, ..claims() }, &sboms()));
+    let statement = statement(&facts, &claims());
+    assert_eq!(statement, self::statement(&facts, &Claims { index: IndexNote::Default, ..claims() }));
     let document: Value = serde_json::from_slice(&statement).unwrap();
     let parameters = document.pointer("/predicate/buildDefinition/externalParameters").unwrap();
     assert_eq!((&parameters["lock"], parameters.get("index-url")), (&json!("pylock.toml"), None));
     let resolved = document.pointer("/predicate/buildDefinition/resolvedDependencies").unwrap().as_array().unwrap();
     let lock = json!({"name": "pylock.toml", "digest": {"sha256": digest(9)}, "annotations": {"roles": ["lock"]}});
     assert!(resolved.contains(&lock), "{resolved:#?}");
-    assert_eq!(read(&statement).check_facts(&facts, &sboms()), Ok(()));
+    assert_eq!(read(&statement).check_with(&facts, &sboms()), Ok(()));
 }
 
 #[test]
@@ -215,7 +232,7 @@ fn refusal(pointer: &str, value: Value) -> (String, &'static str) {
         Value::Array(items) => items[key.parse::<usize>().unwrap()] = value,
         other => panic!("{other}"),
     }
-    let read = Provenance::read(&predicate).and_then(|read| read.check_facts(&facts(), &sboms()));
+    let read = Provenance::read(&predicate).and_then(|read| read.check_with(&facts(), &sboms()));
     let fault = read.expect_err("it is refused");
     assert!(ProvenanceFault::CODES.contains(&fault.code()), "{fault}");
     (fault.to_string(), fault.code())
@@ -327,7 +344,7 @@ fn passes_over_what_others_may_add_and_the_file_cannot_tell() {
     predicate["buildDefinition"]["internalParameters"]["more"] = 1.into();
     predicate["more"] = json!([]);
     let read = Provenance::read(&predicate).unwrap();
-    assert_eq!(read.check_facts(&facts(), &sboms()), Ok(()));
+    assert_eq!(read.check_with(&facts(), &sboms()), Ok(()));
     assert_eq!(read.claims().commits, claims().commits);
     assert_eq!(read.byproduct("app.pyz.cdx.json"), Some(digest(0xcd)));
     assert_eq!(read.byproduct("other.cdx.json"), None);
@@ -345,10 +362,10 @@ fn passes_over_what_others_may_add_and_the_file_cannot_tell() {
     older.manifest.tool.version = "0.0.1".to_owned();
     let written = super::predicate(&older, &claims(), &sboms());
     let others = SbomDigests { cyclonedx: digest(1), spdx: digest(2) };
-    assert_eq!(Provenance::read(&written).unwrap().check_facts(&older, &others), Ok(()));
+    assert_eq!(Provenance::read(&written).unwrap().check_with(&older, &others), Ok(()));
     for index in [IndexNote::Default, IndexNote::Unsaid] {
         let claims = Claims { index, ..Claims::default() };
         let written = super::predicate(&facts(), &claims, &sboms());
-        assert_eq!(Provenance::read(&written).unwrap().check_facts(&facts(), &sboms()), Ok(()));
+        assert_eq!(Provenance::read(&written).unwrap().check_with(&facts(), &sboms()), Ok(()));
     }
 }

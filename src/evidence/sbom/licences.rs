@@ -212,7 +212,7 @@ mod tests {
             "Apache 2.0",
             &deep,
         ] {
-            assert_eq!(read(text), None, "{:.20}", text);
+            assert_eq!(read(text), None, "{text:.20}");
         }
     }
 

@@ -155,16 +155,23 @@ fn location(one: &Described<'_>) -> Option<String> {
         }
         None => one.url.clone()?,
     };
-    (is_of_the_internet(&location) && !location.contains(char::is_whitespace)).then_some(location)
+    let is_plain = is_of_the_internet(&location) && !location.contains(char::is_whitespace);
+    // `spdx-tools` takes a repository's server for one where its last label is short.
+    (is_plain && (commit.is_none() || last_label(&location).len() <= 5)).then_some(location)
 }
 
 /// Whether a URL's server has a name that ends as those of the internet do: of others validators of SPDX say that they
 /// are none.
 fn is_of_the_internet(url: &str) -> bool {
+    let last = last_label(url);
+    last.len() > 1 && last.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+/// The last label of the server's name, where it has several.
+fn last_label(url: &str) -> String {
     let host = authority(url).unwrap_or_default();
     let host = host.split(':').next().unwrap_or_default();
-    let last = host.rsplit_once('.').map_or("", |(_, last)| last);
-    last.len() > 1 && last.bytes().all(|byte| byte.is_ascii_alphabetic())
+    host.rsplit_once('.').map(|(_, last)| last.to_owned()).unwrap_or_default()
 }
 
 /// The licence in words: its name, and all that is said of it.
