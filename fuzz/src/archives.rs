@@ -6,10 +6,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pyzpack::archive::{Limits, Profile, Source, Unpacker, read_structure};
 use pyzpack::digest::Sha256Digest;
-use pyzpack::evidence::{Facts, IndexNote, check_sbom, cyclonedx, spdx};
+use pyzpack::evidence::{
+    Claims, Facts, IndexNote, Provenance, Statement, check_sbom, cyclonedx, provenance_statement, spdx,
+};
 use pyzpack::finished::FinishedPyz;
 use pyzpack::inspect::inspect;
 use pyzpack::project::sdist;
+use pyzpack::verify::{Report, Request, verify};
 use pyzpack::wheel::{EntryPoints, Metadata, Origin, WheelInput, verify_wheel};
 
 use super::{directory, file, parts};
@@ -40,25 +43,40 @@ pub fn zip(bytes: &[u8]) {
 
 /// Everything that is read of a `.pyz` by its path; what evidence is made of then.
 pub(super) fn open(path: &Path) -> Option<Facts> {
+    let report = tell(&Request { file: path.to_owned(), ..Request::default() });
+    assert!(report.failed().is_some(), "nothing was named to trust");
     let finished = FinishedPyz::open(path).ok()?;
     let _ = inspect(path);
     finished.facts(finished.sha256().ok()?).ok()
 }
 
-/// A `.pyz` in format 1 around a manifest, origins and a distribution's METADATA that are anything. The SBOMs that are
-/// written of it are right.
+/// What verification comes to, every problem of it in words.
+pub(super) fn tell(request: &Request) -> Report {
+    let report = verify(request).expect("files that were just written");
+    for problem in &report.problems {
+        let _ = (problem.code(), problem.what(), problem.hint(), problem.to_string());
+    }
+    report
+}
+
+/// A `.pyz` in format 1 around a manifest, origins, a distribution's METADATA and a `__main__.py` that are anything. The
+/// SBOMs and the provenance that are written of it are right.
 pub fn finished(bytes: &[u8]) {
     let Some(facts) = open(&file("made.pyz", &wrap(bytes))) else { return };
     for document in [cyclonedx(&facts, &IndexNote::Default), spdx(&facts, &IndexNote::Unsaid)] {
         let faults: Vec<String> = check_sbom(&document, &facts).iter().map(ToString::to_string).collect();
         assert_eq!(faults, [""; 0]);
     }
+    let statement =
+        Statement::read(&provenance_statement(&facts, &Claims::default())).expect("what we write can be read");
+    let provenance = Provenance::read(&statement.predicate).expect("what we write can be read");
+    assert_eq!(provenance.check_facts(&facts), Ok(()));
 }
 
 /// A `.pyz` around its parts.
 pub(super) fn wrap(bytes: &[u8]) -> Vec<u8> {
-    let [manifest, origins, metadata] = parts(bytes);
-    let mut files = vec![("__main__.py", &b"pass\n"[..]), ("_pyzpack/manifest.json", manifest)];
+    let [manifest, origins, metadata, main] = parts(bytes);
+    let mut files = vec![("__main__.py", main), ("_pyzpack/manifest.json", manifest)];
     if !origins.is_empty() {
         files.push(("_pyzpack/origins.json", origins));
     }
@@ -68,7 +86,7 @@ pub(super) fn wrap(bytes: &[u8]) -> Vec<u8> {
 
 /// Any bytes as a wheel.
 pub fn wheel(bytes: &[u8]) {
-    verify(bytes);
+    check_wheel(bytes);
 }
 
 /// A wheel around METADATA, WHEEL, `entry_points.txt`, RECORD and a file that are anything. An empty RECORD is replaced by
@@ -92,10 +110,10 @@ pub fn wheel_files(bytes: &[u8]) {
     let rows = rows.concat();
     let record = if record.is_empty() { rows.as_bytes() } else { record };
     files.push(("a-1.0.dist-info/RECORD", record));
-    verify(&pack(b"", &files));
+    check_wheel(&pack(b"", &files));
 }
 
-fn verify(bytes: &[u8]) {
+fn check_wheel(bytes: &[u8]) {
     let path = file("a-1.0-py3-none-any.whl", bytes);
     let _ = verify_wheel(&WheelInput { path, expected: None, origin: Origin::Local }, &LIMITS);
 }

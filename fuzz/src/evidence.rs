@@ -10,7 +10,9 @@ use pyzpack::evidence::{
     SigningKey, Statement, check_sbom, check_subject,
 };
 
-use super::archives::{open, wrap};
+use pyzpack::verify::Request;
+
+use super::archives::{open, tell, wrap};
 use super::{file, parts};
 
 /// The keys of the seeds.
@@ -90,6 +92,7 @@ pub fn statement(bytes: &[u8]) {
     let _ = check_subject(&statement, &Sha256Digest::of(b""), "a.pyz").map_err(|fault| fault.to_string());
     match Provenance::read(&statement.predicate) {
         Ok(provenance) => {
+            let _ = provenance.check_facts(facts()).map_err(|fault| (fault.code(), fault.to_string()));
             let _ = (provenance.claims(), provenance.byproduct("a.pyz.cdx.json"));
             let _ = provenance.check_builder(LOCAL_BUILDER).map_err(|fault| fault.to_string());
         }
@@ -104,11 +107,28 @@ pub fn sbom(bytes: &[u8]) {
     }
 }
 
-/// What a file holds that was made once.
+/// Everything that can be handed in with a file: checksums, a bundle or an envelope, an SBOM, a lock.
+pub fn handed(bytes: &[u8]) {
+    let [checksums, bundle, sbom, lock] = parts(bytes);
+    let request = Request {
+        file: file("made.pyz", &wrap(MADE)),
+        keys: vec![file("p256.pub", PUBLIC[0].as_bytes()), file("ed25519.pub", PUBLIC[1].as_bytes())],
+        bundles: vec![file("bundle.json", bundle)],
+        sha256: None,
+        checksums: Some(file("SHA256SUMS", checksums)),
+        lock: Some(file("pylock.toml", lock)),
+        sboms: vec![file("sbom.json", sbom)],
+        expected_builder: Some(LOCAL_BUILDER.to_owned()),
+        predicate_type: None,
+    };
+    let _ = tell(&request).failed();
+}
+
+/// The parts of the file of [`sbom`] and [`handed`].
+const MADE: &[u8] = include_bytes!("../corpus/finished/made-zip");
+
+/// What that file holds.
 fn facts() -> &'static Facts {
     static FACTS: OnceLock<Facts> = OnceLock::new();
-    FACTS.get_or_init(|| {
-        let path = file("facts.pyz", &wrap(include_bytes!("../corpus/finished/made-zip")));
-        open(&path).expect("the seed is a manifest that fits")
-    })
+    FACTS.get_or_init(|| open(&file("made.pyz", &wrap(MADE))).expect("the seed is a manifest that fits"))
 }

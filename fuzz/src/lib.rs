@@ -18,16 +18,17 @@ pub use archives::{finished, sdist, wheel, wheel_files, zip};
 pub use documents::{
     index, json, lock_pdm, lock_pipfile, lock_poetry, lock_pylock, lock_requirements, lock_uv, project, requirements,
 };
-pub use evidence::{envelope, keys, sbom, statement};
+pub use evidence::{envelope, handed, keys, sbom, statement};
 pub use texts::{names, requirement};
 
 /// A target's function.
 pub type Run = fn(&[u8]);
 
 /// Every target, by the name of its binary and of its corpus.
-pub const TARGETS: [(&str, Run); 21] = [
+pub const TARGETS: [(&str, Run); 22] = [
     ("envelope", envelope),
     ("finished", finished),
+    ("handed", handed),
     ("index", index),
     ("json", json),
     ("keys", keys),
