@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use targets::{Run, TARGETS};
 
 /// Changed inputs made of each target's seeds.
-const CHANGED: usize = 600;
+const CHANGED: usize = 400;
 
 /// Inputs are not made longer than this.
 const LONGEST: usize = 64 << 10;
