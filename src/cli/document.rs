@@ -15,10 +15,7 @@ use super::{print_bytes, report};
 
 /// Writes what `describe` says of the file, to the output or to standard output. Every file in it is the one that its
 /// manifest names.
-pub(super) fn write_about(
-    matches: &ArgMatches,
-    describe: impl FnOnce(&Path, &Facts) -> Result<Vec<u8>, Status>,
-) -> Status {
+pub(super) fn write_about(matches: &ArgMatches, describe: impl FnOnce(&Facts) -> Result<Vec<u8>, Status>) -> Status {
     let path = PathBuf::from(matches.get_one::<String>("file").map_or("", String::as_str));
     let target = matches.get_one::<String>("output").map(PathBuf::from);
     if let Some(target) = &target
@@ -30,7 +27,7 @@ pub(super) fn write_about(
         return report::fail_io("answer signals", &error);
     }
     let facts = read_facts(&path).map_err(|error| report::fail(&error));
-    let document = match facts.and_then(|facts| describe(&path, &facts)) {
+    let document = match facts.and_then(|facts| describe(&facts)) {
         Ok(document) => document,
         Err(status) => return status,
     };

@@ -1,7 +1,7 @@
 //! `pyzpack sign`.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ArgMatches;
 
@@ -24,7 +24,7 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
         Err(error) => return report::fail(&error),
     };
     let file = PathBuf::from(text("file").unwrap_or_default());
-    let claims = match claims(matches, &file) {
+    let claims = match claims(matches) {
         Ok(claims) => claims,
         Err(status) => return status,
     };
@@ -49,7 +49,7 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
 }
 
 /// What the options say of the build; none where they say nothing.
-fn claims(matches: &ArgMatches, file: &Path) -> Result<Option<Claims>, Status> {
+fn claims(matches: &ArgMatches) -> Result<Option<Claims>, Status> {
     let any = ["builder-id", "source", "index-url", "extra-index-url"].iter().any(|name| matches.contains_id(name));
-    if any { read_claims(matches, file).map(Some) } else { Ok(None) }
+    if any { read_claims(matches).map(Some) } else { Ok(None) }
 }

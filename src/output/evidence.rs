@@ -2,6 +2,7 @@
 //! archive that was packed again.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -107,8 +108,11 @@ pub(super) fn make_documents(
 
 /// Takes the room that the documents need, in a file without a name, so that a full disk is told before anything old goes;
 /// it is free again when the file is dropped.
-pub(super) fn reserve_room(target: &Path, documents: &[Document]) -> io::Result<std::fs::File> {
+pub(super) fn reserve_room(target: &Path, documents: &[Document]) -> io::Result<Option<File>> {
+    if documents.is_empty() {
+        return Ok(None);
+    }
     let mut room = tempfile::tempfile_in(directory_of(target))?;
     documents.iter().try_for_each(|document| room.write_all(&document.bytes))?;
-    Ok(room)
+    Ok(Some(room))
 }

@@ -15,7 +15,7 @@ use crate::process::PendingFile;
 use crate::status::{Explain, Status};
 use crate::wheel::WheelError;
 
-use self::checksums::{Checksums, ChecksumsError, list_of};
+use self::checksums::{Checksums, ChecksumsError};
 use self::evidence::{Document, make_documents, reserve_room};
 
 pub use evidence::{EvidenceKind, EvidenceRequest, check_evidence};
@@ -299,12 +299,6 @@ pub(crate) fn beside(target: &Path, suffix: &str) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(suffix);
     target.with_file_name(name)
-}
-
-/// Every file that a build which writes `target` may write.
-pub fn files_of(target: &Path) -> Vec<PathBuf> {
-    let evidence = EVIDENCE_SUFFIXES.iter().map(|suffix| beside(target, suffix));
-    [target.to_owned(), list_of(target)].into_iter().chain(evidence).collect()
 }
 
 /// Removes what speaks of an older file of this name.

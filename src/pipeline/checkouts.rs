@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::output::files_of;
 use crate::project::checkout::{WorkTree, look_at_work_tree};
 use crate::project::git::GitError;
 use crate::python::environment::resolver_environment;
@@ -53,18 +52,17 @@ impl Explain for SourceError {
     }
 }
 
-/// The commit of the checkout `directory`, which was packed to `target`.
+/// The commit of the checkout `directory`.
 ///
 /// # Errors
 /// When it has none, or differs from it.
-pub fn find_commit(directory: &Path, target: &Path, world: &Surroundings) -> Result<String, SourceError> {
+pub fn find_commit(directory: &Path, world: &Surroundings) -> Result<String, SourceError> {
     let shown = || directory.display().to_string();
     let tree = look(directory, world)?.ok_or_else(|| SourceError::NoCommit(shown()))?;
-    let differences = tree.differences(&files_of(target));
-    if differences.is_empty() {
-        return Ok(tree.commit);
+    match tree.differences.as_slice() {
+        [] => Ok(tree.commit),
+        files => Err(SourceError::Changed { directory: shown(), files: list(files) }),
     }
-    Err(SourceError::Changed { directory: shown(), files: list(&differences) })
 }
 
 fn look(path: &Path, world: &Surroundings) -> Result<Option<WorkTree>, GitError> {
@@ -82,13 +80,13 @@ impl Checkouts {
             SourceKind::Modules { root: path, .. } | SourceKind::Script { path, .. } => Some(path),
             SourceKind::Wheel(_) | SourceKind::Sdist(_) | SourceKind::Git(_) | SourceKind::Requirement(_) => None,
         });
-        Self(paths.map(|path| (path.clone(), look(path, world))).collect())
+        // Without the `.` of `./project`.
+        Self(paths.map(|path| (path.components().collect(), look(path, world))).collect())
     }
 
     /// The commits that may be claimed: of what was as it was committed before the build, and still is after it. Of others
     /// the user is told.
-    pub(super) fn commits(&self, after: &Self, target: &Path, observer: &dyn Observer) -> BTreeSet<String> {
-        let outputs = files_of(target);
+    pub(super) fn commits(&self, after: &Self, observer: &dyn Observer) -> BTreeSet<String> {
         let mut commits = BTreeSet::new();
         for (path, before) in &self.0 {
             let shown = path.display();
@@ -98,8 +96,7 @@ impl Checkouts {
             match (before, after.0.get(path)) {
                 (Err(error), _) | (_, Some(Err(error))) => unclaimed(&error.to_string()),
                 (Ok(None), Some(Ok(None))) => {}
-                (Ok(Some(tree)), Some(Ok(Some(later)))) if tree == later => match tree.differences(&outputs).as_slice()
-                {
+                (Ok(Some(tree)), Some(Ok(Some(later)))) if tree == later => match tree.differences.as_slice() {
                     [] => drop(commits.insert(tree.commit.clone())),
                     files => unclaimed(&format!("it differs from its commit: {}", list(files))),
                 },

@@ -129,7 +129,7 @@ pub fn build(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obse
     let checkouts = wants_provenance.then(|| Checkouts::look(&inputs, world));
     let planned = plan_inputs(&inputs, settings, world, observer)?;
     let output = OutputPlace::prepare(settings, &planned.application.manifest.name)?;
-    let commits = checkouts.map(|before| before.commits(&Checkouts::look(&inputs, world), &output.target, observer));
+    let commits = checkouts.map(|before| before.commits(&Checkouts::look(&inputs, world), observer));
     let index = IndexNote::from_options(inputs.index.index_url.as_deref(), &inputs.index.extra_index_urls);
     let claims = Claims { builder: settings.builder.clone(), commits: commits.unwrap_or_default(), index };
     let request = EvidenceRequest { kinds: settings.evidence.clone(), claims };

@@ -12,26 +12,16 @@ use std::path::{Path, PathBuf};
 
 use super::changes::{disarm_filters, run_git};
 use super::git::{GitError, without_configuration};
+use super::sources::is_output;
 
 /// A work tree that has a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkTree {
-    root: PathBuf,
     /// The commit that is checked out, in hexadecimal digits.
     pub commit: String,
-    /// What differs from it or cannot be compared, relative to the root.
-    changed: BTreeSet<PathBuf>,
-    /// What it does not have, and no `.gitignore` names.
-    untracked: BTreeSet<PathBuf>,
-}
-
-impl WorkTree {
-    /// What differs from the commit, as git names it, but for `outputs`, which a build writes beside its sources.
-    pub fn differences(&self, outputs: &[PathBuf]) -> Vec<String> {
-        let is_output = |path: &PathBuf| outputs.iter().any(|output| is_same(&self.root.join(path), output));
-        let untracked = self.untracked.iter().filter(|path| !is_output(path));
-        self.changed.iter().chain(untracked).map(|path| path.display().to_string()).collect()
-    }
+    /// What differs from it, cannot be compared, or is not in it and named by no `.gitignore`, as git names it. What builds
+    /// wrote is not among it: it is no source.
+    pub differences: Vec<String>,
 }
 
 /// Looks at the work tree around `input`, a file or a directory; none where no repository has it, or no commit.
@@ -87,11 +77,10 @@ pub fn look_at_work_tree(
     // As they are copied for a build: what one user ignores is no part of the project.
     let untracked = demand(&["ls-files", "-z", "--others", "--exclude-per-directory=.gitignore"])?;
     let untracked = untracked.split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(path_of);
+    let found: BTreeSet<PathBuf> = overlooked.chain(changed).chain(untracked.filter(|path| !is_output(path))).collect();
     Ok(Some(WorkTree {
         commit: String::from_utf8_lossy(&commit).trim().to_owned(),
-        changed: overlooked.chain(changed).collect(),
-        untracked: untracked.collect(),
-        root,
+        differences: found.iter().map(|path| path.display().to_string()).collect(),
     }))
 }
 
@@ -109,12 +98,6 @@ impl Tracked {
         let overlooked = !line.starts_with(b"H ") || line.starts_with(b"H 160000 ");
         Some(Self { path: path_of(&line[tab + 1..]), overlooked })
     }
-}
-
-/// Whether two paths name one place, of which the directory is there.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let place = |path: &Path| Some((path.parent()?.canonicalize().ok()?, path.file_name()?.to_owned()));
-    one.file_name() == other.file_name() && place(one).is_some_and(|found| Some(found) == place(other))
 }
 
 #[cfg(unix)]

@@ -4,7 +4,7 @@
 //! that take the version from it); without git everything but what tools are known to leave behind. Symbolic links that
 //! leave the tree, and what is neither file, directory nor link, are refused by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -262,6 +262,14 @@ fn is_left_behind(entry: &DirEntry) -> bool {
         || path.join("pyvenv.cfg").exists()
 }
 
+/// Whether a file that no commit has is called like what a build writes (`src/output/`): an older output is no source of
+/// the next one.
+pub(super) fn is_output(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let evidence = name.ends_with(".sha256") || name.ends_with(".json");
+    name == "SHA256SUMS" || name.ends_with(".pyz") || (evidence && name.contains(".pyz."))
+}
+
 /// Copies one file, link or directory of `tree`; what vanished meanwhile, or was deleted but is still tracked, is left
 /// out.
 fn copy_entry(tree: &Path, path: &Path, into: &Path) -> Result<(), SourcesError> {
@@ -419,7 +427,7 @@ impl Git<'_> {
     fn list(&self, tree: &Path) -> Result<Option<Vec<PathBuf>>, SourcesError> {
         let Some(program) = self.program else { return Ok(None) };
         // Not `--exclude-standard`: what one user ignores (core.excludesFile, .git/info/exclude) is no part of the project.
-        let listing = ["ls-files", "-co", "--exclude-per-directory=.gitignore", "--deduplicate", "-z"];
+        let listing = ["ls-files", "-cot", "--exclude-per-directory=.gitignore", "-z"];
         let ended = self.run(program, tree, &listing)?;
         if !ended.success() {
             return Err(SourcesError::Git {
@@ -428,9 +436,13 @@ impl Git<'_> {
                 messages: ended.messages.trim_end().to_owned(),
             });
         }
-        let mut files = Vec::new();
-        for name in ended.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-            let path = path_of_bytes(name);
+        let mut files = BTreeSet::new();
+        for line in ended.stdout.split(|byte| *byte == 0).filter(|line| line.len() > 2) {
+            // A letter, a blank, a path.
+            let path = path_of_bytes(&line[2..]);
+            if line[0] == b'?' && is_output(&path) {
+                continue;
+            }
             // A submodule, or another repository inside: git names its directory only.
             if tree.join(&path).symlink_metadata().is_ok_and(|found| found.is_dir()) {
                 if tree.join(&path).join(".git").exists() {
@@ -438,10 +450,10 @@ impl Git<'_> {
                     files.extend(inner.into_iter().map(|file| path.join(file)));
                 }
             } else {
-                files.push(path);
+                files.insert(path);
             }
         }
-        Ok((!files.is_empty()).then_some(files))
+        Ok((!files.is_empty()).then_some(files.into_iter().collect()))
     }
 
     /// The commit. Whether files differ from it is not asked: git would run the filters that a repository's
