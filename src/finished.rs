@@ -191,8 +191,7 @@ impl FinishedPyz {
 
     /// The application's files, wherever the layout has them.
     pub fn installed(&self) -> impl Iterator<Item = (&Source, &ZipEntry)> {
-        let is_own = |name: &str| name == "__main__.py" || name.starts_with("_pyzpack/");
-        let outer = self.outer.files.iter().filter(move |entry| !is_own(entry.path.as_str()));
+        let outer = self.outer.files.iter().filter(|entry| !is_own(entry.path.as_str()));
         let inner = self.payloads.iter().flat_map(|payload| {
             let files = payload.structure.files.iter();
             files.map(|entry| (&payload.source, entry))
@@ -213,39 +212,59 @@ impl FinishedPyz {
     /// # Errors
     /// When a distribution's METADATA cannot be read.
     pub fn facts(&self, sha256: Sha256Digest) -> Result<Facts, FinishedError> {
-        let mut unpacker = Unpacker::default();
-        let mut distributions = vec![Distribution::default(); self.manifest.wheels.len()];
-        let wheels = self.manifest.wheels.iter().enumerate();
-        let places: BTreeMap<&PackageName, usize> = wheels.map(|(index, wheel)| (&wheel.name, index)).collect();
-        let mut room = METADATA_IN_ALL;
-        for (source, entry) in self.installed() {
-            let path = entry.path.as_str();
-            let Some((directory, inner)) = path.split_once(".dist-info/") else { continue };
-            let name: Option<PackageName> = directory.split_once('-').and_then(|(name, _)| name.parse().ok());
-            let Some(&index) = name.and_then(|name| places.get(&name)) else { continue };
-            if inner == "METADATA" {
-                let bytes = unpacker.read(source, entry, METADATA_LIMIT);
-                let bytes = bytes.map_err(|error| FinishedError::differs(&self.path, error))?;
-                let unusable = |reason: String| FinishedError::Manifest {
-                    path: self.path.display().to_string(),
-                    reason: format!("`{}`: {reason}", shown(path)),
-                };
-                let fields = header_fields(&bytes).map_err(|error| unusable(error.to_string()))?;
-                let size = fields.iter().map(|(name, value)| name.len() + value.len() + FIELD).sum();
-                room = room.checked_sub(size).ok_or_else(|| {
-                    unusable(format!("the distributions have more metadata than {METADATA_IN_ALL} bytes in all"))
-                })?;
-                distributions[index].metadata = fields;
-            } else if inner.starts_with("sboms/") {
-                let contents = unpacker.unpack(source, entry, |_| Ok(()));
-                let sha256 = contents.map_err(|error| FinishedError::differs(&self.path, error))?.sha256;
-                distributions[index].sboms.push(EmbeddedSbom { path: path.to_owned(), sha256 });
-            }
-        }
+        let distributions = read_distributions(&self.path, &self.manifest, self.installed())?;
         let filename = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (manifest, origins) = (self.manifest.clone(), self.origins.clone());
         Ok(Facts { filename, sha256, manifest, origins, distributions })
     }
+}
+
+/// What the files of the manifest's wheels say of them, for the `.pyz` at `path` in which these are `installed`.
+///
+/// # Errors
+/// When a distribution's METADATA cannot be read.
+pub(crate) fn read_distributions<'a>(
+    path: &Path,
+    manifest: &Manifest,
+    installed: impl Iterator<Item = (&'a Source, &'a ZipEntry)>,
+) -> Result<Vec<Distribution>, FinishedError> {
+    let mut unpacker = Unpacker::default();
+    let mut distributions = vec![Distribution::default(); manifest.wheels.len()];
+    let wheels = manifest.wheels.iter().enumerate();
+    let places: BTreeMap<&PackageName, usize> = wheels.map(|(index, wheel)| (&wheel.name, index)).collect();
+    let mut room = METADATA_IN_ALL;
+    for (source, entry) in installed {
+        let name = entry.path.as_str();
+        let Some((directory, inner)) = name.split_once(".dist-info/") else { continue };
+        let Some(owner) = directory.split_once('-').and_then(|(owner, _)| owner.parse::<PackageName>().ok()) else {
+            continue;
+        };
+        let Some(&index) = places.get(&owner) else { continue };
+        if inner == "METADATA" {
+            let bytes = unpacker.read(source, entry, METADATA_LIMIT);
+            let bytes = bytes.map_err(|error| FinishedError::differs(path, error))?;
+            let unusable = |reason: String| FinishedError::Manifest {
+                path: path.display().to_string(),
+                reason: format!("`{}`: {reason}", shown(name)),
+            };
+            let fields = header_fields(&bytes).map_err(|error| unusable(error.to_string()))?;
+            let size = fields.iter().map(|(name, value)| name.len() + value.len() + FIELD).sum();
+            room = room.checked_sub(size).ok_or_else(|| {
+                unusable(format!("the distributions have more metadata than {METADATA_IN_ALL} bytes in all"))
+            })?;
+            distributions[index].metadata = fields;
+        } else if inner.starts_with("sboms/") {
+            let contents = unpacker.unpack(source, entry, |_| Ok(()));
+            let sha256 = contents.map_err(|error| FinishedError::differs(path, error))?.sha256;
+            distributions[index].sboms.push(EmbeddedSbom { path: name.to_owned(), sha256 });
+        }
+    }
+    Ok(distributions)
+}
+
+/// Whether an entry of the outer archive is one of its own files, and none of the application's.
+pub(crate) fn is_own(name: &str) -> bool {
+    name == "__main__.py" || name.starts_with("_pyzpack/")
 }
 
 /// Whether an entry of the outer archive is an archive with the application's files.
@@ -254,7 +273,7 @@ fn is_payload(name: &str) -> bool {
 }
 
 /// The first line without `#!`; none where the file does not begin with one.
-fn read_shebang(source: &Source) -> io::Result<Option<String>> {
+pub(crate) fn read_shebang(source: &Source) -> io::Result<Option<String>> {
     let head = source.read_vec(0, source.length().min(FIRST_LINE))?;
     let line = head.strip_prefix(b"#!").and_then(|rest| rest.split(|byte| *byte == b'\n').next());
     Ok(line.map(|line| String::from_utf8_lossy(line).into_owned()))

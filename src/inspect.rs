@@ -71,8 +71,7 @@ fn compare_files(finished: &FinishedPyz) -> Result<(), ReadError> {
             let name = entry.path.as_str();
             let Some(file) = named.get(name) else { return fault(name) };
             let contents = unpacker.unpack(source, entry, |_| Ok(()))?;
-            let mode = format!("{:04o}", entry.external_attributes >> 16 & 0o7777);
-            if contents.sha256 == file.sha256 && entry.size == file.size && mode == file.mode {
+            if contents.sha256 == file.sha256 && entry.size == file.size && entry.mode() == file.mode {
                 Ok(())
             } else {
                 fault(name)

@@ -241,3 +241,11 @@ fn lists_directories_as_an_index_would() {
     assert_eq!(list_directories(&directories, &name("a-b")).unwrap(), expected);
     assert!(list_directories(&[root.path().join("none")], &name("a")).is_err());
 }
+
+#[test]
+fn passes_over_hosts_in_another_script_however_they_are_written() {
+    let body = "<a href='https://\u{e9}.example/a-1.zip'>x</a><a href='//X\u{d7}Y.example/a-1.zip'>x</a>\
+                <base href='https://X\u{d7}Y.example/'><a href='https://x.example/a-1.zip'>x</a>";
+    let server = page(HTML, body);
+    assert_eq!(list(&server).unwrap().unwrap(), [plain("a-1.zip", "https://x.example/a-1.zip".to_owned())]);
+}

@@ -91,7 +91,11 @@ fn values_that_an_option_does_not_take() {
             "cyclonedx,sdpx",
             "`sdpx` is none of: sha256, cyclonedx, spdx, provenance, all, none; did you mean `spdx`?",
         ),
-        ("evidence", "sbom", "`sbom` is none of: sha256, cyclonedx, spdx, provenance, all, none"),
+        (
+            "evidence",
+            "sbom",
+            "`sbom` is none of: sha256, cyclonedx, spdx, provenance, all, none; did you mean `cyclonedx`?",
+        ),
         ("evidence", "none,sha256", "`none` stands alone"),
         ("evidence", ",", "`,` is none of: sha256, cyclonedx, spdx, provenance, all, none"),
         ("builder-id", "me", "not an absolute URI such as `https://example.org/builder/v1`: `me`"),

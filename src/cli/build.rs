@@ -1,5 +1,7 @@
 //! `pyzpack build` and `pyzpack plan`.
 
+use std::path::{Path, PathBuf};
+
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
@@ -83,7 +85,8 @@ fn build_report(built: &Built, shown: &str, terminal: &Terminal) -> Value {
         .iter()
         .map(|(stage, time)| json!({"name": stage.name(), "seconds": time.as_secs_f64()}))
         .collect();
-    let evidence: Vec<String> = packed.evidence.iter().map(|path| path.display().to_string()).collect();
+    let named = |path: &PathBuf| Path::new(shown).with_file_name(path.file_name().unwrap_or_default());
+    let evidence: Vec<String> = packed.evidence.iter().map(|path| named(path).display().to_string()).collect();
     let more = json!({
         "output": shown,
         "size": packed.size,

@@ -130,7 +130,7 @@ pub(super) fn command() -> Command {
         .subcommand(
             Command::new("inspect")
                 .about("Show what is in a .pyz, or in a wheel")
-                .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
+                .arg(finished_argument().help("The .pyz, or a wheel"))
                 .arg(switch("files", None, "List every file with its size and digest"))
                 .arg(switch("json", None, "Write JSON")),
         )
@@ -206,11 +206,12 @@ fn listing() -> Command {
         .long("format")
         .value_name("FORMAT")
         .value_parser(["cyclonedx", "spdx"])
+        .hide_possible_values(true)
         .default_value("cyclonedx")
-        .help("CycloneDX 1.6 or SPDX 2.3, in JSON");
+        .help("cyclonedx (1.6) or spdx (2.3), in JSON");
     Command::new("sbom")
         .about("Write what is in a .pyz as a software bill of materials (SBOM)")
-        .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
+        .arg(finished_argument())
         .arg(format)
         .arg(named("output").help("The file to write [default: standard output]"))
         .arg(named("index-url").help("Distributions from an index came from this one [default: PyPI]"))
@@ -240,20 +241,21 @@ fn attesting() -> Command {
     let output = BuildOption::named("output").expect("an option of build").argument();
     Command::new("provenance")
         .about("Write from what, and how, a .pyz was made (in-toto statement, SLSA provenance)")
-        .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
+        .arg(finished_argument())
         .arg(output.help("The file to write [default: standard output]"))
         .args(claims())
-        .arg(switch("predicate-only", None, "Leave out the statement around it, as actions/attest wants it"))
+        .arg(switch("predicate-only", None, "Leave out the statement around it, for tools that write their own"))
 }
 
 /// The verb that makes keys.
 fn making_keys() -> Command {
     let path = Arg::new("path").value_name("PATH").required(true).value_hint(ValueHint::FilePath);
-    let types = Arg::new("type").long("type").value_name("TYPE").value_parser(super::keygen::TYPES);
+    let types =
+        Arg::new("type").long("type").value_name("TYPE").value_parser(super::keygen::TYPES).hide_possible_values(true);
     Command::new("keygen")
         .about("Make a pair of keys to sign with")
         .arg(path.help("The file for the private key; the public one goes to PATH.pub"))
-        .arg(types.default_value(super::keygen::TYPES[0]).help("ECDSA on P-256, or Ed25519"))
+        .arg(types.default_value(super::keygen::TYPES[0]).help("p256 (ECDSA) or ed25519"))
 }
 
 /// The verb that signs.
@@ -262,11 +264,11 @@ fn signing() -> Command {
     let key = Arg::new("key").long("key").value_name("KEY").required(true).value_hint(ValueHint::FilePath);
     Command::new("sign")
         .about("Sign the provenance of a .pyz, and its SBOM")
-        .arg(Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath))
+        .arg(finished_argument())
         // A key that stands here itself begins with hyphens, and must not be quoted by the parser.
         .arg(key.allow_hyphen_values(true).help("The private key: a file, env:NAME, or - for standard input"))
         .arg(switch("envelope", None, "Write DSSE envelopes (FILE.dsse.json) instead of Sigstore bundles"))
-        .arg(switch("sbom", None, "Sign the CycloneDX SBOM too, to FILE.cdx.sigstore.json"))
+        .arg(switch("sbom", None, "Sign the CycloneDX SBOM too (FILE.cdx.sigstore.json)"))
         .arg(output.conflicts_with("sbom").help("The file to write [default: FILE.sigstore.json]"))
         .args(claims())
 }
@@ -308,6 +310,11 @@ fn inputs_argument() -> Arg {
         .num_args(0..)
         .value_hint(ValueHint::AnyPath)
         .help("Project directory, script.py, wheel, sdist, requirement, git+URL@REV [default: .]")
+}
+
+/// The file that a verb is about.
+pub(super) fn finished_argument() -> Arg {
+    Arg::new("file").value_name("FILE").required(true).value_hint(ValueHint::FilePath).help("The .pyz")
 }
 
 fn reporting() -> [Arg; 3] {

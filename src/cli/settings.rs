@@ -436,7 +436,10 @@ fn parse_evidence(text: &str) -> Result<BTreeSet<EvidenceKind>, String> {
             None if *name == "none" && names.len() == 1 => {}
             None if *name == "none" => return Err("`none` stands alone".to_owned()),
             None => {
-                let nearest = crate::application::nearest(name, known.iter().copied());
+                let nearest = match *name {
+                    "sbom" => Some("cyclonedx".to_owned()),
+                    name => crate::application::nearest(name, known.iter().copied()),
+                };
                 let meant = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
                 return Err(format!("`{name}` is none of: {}{meant}", known.join(", ")));
             }

@@ -11,7 +11,7 @@ use crate::shown::shown_in_line;
 use crate::status::Status;
 use crate::verify::{Problem, Report, Request, explain, verify};
 
-use super::options::switch;
+use super::options::{finished_argument, switch};
 use super::{print_bytes, report};
 
 /// How many problems are listed for people; `--json` lists all.
@@ -26,13 +26,7 @@ pub(super) fn command() -> Command {
     let uri = |name: &'static str, help: &'static str| Arg::new(name).long(name).value_name("URI").help(help);
     Command::new("verify")
         .about("Tell whether a .pyz is what somebody whom you trust says it is; nothing of it is run")
-        .arg(
-            Arg::new("file")
-                .value_name("APP.pyz")
-                .required_unless_present("explain")
-                .value_hint(ValueHint::FilePath)
-                .help("The file to verify"),
-        )
+        .arg(finished_argument().required(false).required_unless_present("explain"))
         .arg(
             files("key", "Trust the file where the other half of this public key signed it; repeatable: any of them")
                 .value_name("PUB"),
@@ -40,7 +34,7 @@ pub(super) fn command() -> Command {
         .arg(files(
             "bundle",
             "What is signed: a Sigstore bundle or a DSSE envelope; repeatable: all of them \
-             [default: APP.pyz.sigstore.json, else APP.pyz.dsse.json]",
+             [default: FILE.sigstore.json, else FILE.dsse.json]",
         ))
         .arg(
             Arg::new("sha256")
@@ -49,7 +43,7 @@ pub(super) fn command() -> Command {
                 .value_parser(clap::value_parser!(Sha256Digest))
                 .help("Trust the file with this digest"),
         )
-        .arg(file("checksums", "Trust the file with the digest that this output of sha256sum has of it"))
+        .arg(file("checksums", "Trust the file with the digest that this list (of sha256sum) has of it"))
         .arg(file("lock", "Demand that every wheel, or its source, is in this lock"))
         .arg(files("sbom", "Demand that this SBOM is the file's; repeatable"))
         .arg(uri("expect-builder", "Demand that the signed provenance names this builder").requires("key"))

@@ -32,6 +32,16 @@ impl Bounds {
         Ok(Self { base, root })
     }
 
+    /// No bounds, for a lock of which no path is followed.
+    ///
+    /// # Errors
+    /// Its directory cannot be looked at.
+    pub(super) fn none(lock: &Path) -> std::io::Result<Self> {
+        let Self { base, .. } = Self::of(lock, None)?;
+        let root = base.ancestors().last().unwrap_or(&base).to_owned();
+        Ok(Self { base, root })
+    }
+
     /// Where relative paths start.
     pub(super) fn directory(&self) -> &Path {
         &self.base

@@ -17,6 +17,16 @@ pub(super) struct Document<'a> {
     pub(super) path: &'a Path,
     pub(super) text: &'a str,
     pub(super) sha256: Sha256Digest,
+    pub(super) purpose: Purpose,
+}
+
+/// What a lock is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To build what it selects: it must be of the project, as that is now.
+    Select,
+    /// To compare with its entries: nobody has the project, and no path in it is opened.
+    Compare,
 }
 
 impl Document<'_> {
@@ -28,6 +38,9 @@ impl Document<'_> {
     /// The bounds of its paths.
     pub(super) fn bounds(&self, context: Context<'_>) -> Result<Bounds, LockError> {
         let unreadable = |source| LockError::Read { path: self.path.to_owned(), source };
+        if self.purpose == Purpose::Compare {
+            return Bounds::none(self.path).map_err(unreadable);
+        }
         Bounds::of(self.path, context.project).map_err(unreadable)
     }
 

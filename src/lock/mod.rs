@@ -26,7 +26,7 @@ mod uv;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use document::Document;
+use document::{Document, Purpose};
 use pep440_rs::{Version, VersionSpecifiers};
 
 use crate::digest::Sha256Digest;
@@ -283,6 +283,19 @@ impl Lock {
     /// # Errors
     /// [`LockError`]: it is not there, not what its format says, or one of its entries cannot be trusted.
     pub fn read(path: &Path, context: Context<'_>) -> Result<Self, LockError> {
+        Self::read_for(Purpose::Select, path, context)
+    }
+
+    /// Reads the entries of the lock file at `path` from what the file itself says. Whose lock it is, and whether it is
+    /// stale, is not asked, so that nothing may be selected from it.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn read_entries(path: &Path) -> Result<Self, LockError> {
+        Self::read_for(Purpose::Compare, path, Context { project: None, name: None })
+    }
+
+    fn read_for(purpose: Purpose, path: &Path, context: Context<'_>) -> Result<Self, LockError> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let format = LockFormat::of_name(name).ok_or_else(|| LockError::UnknownName(path.to_owned()))?;
         let cannot_read = |source: std::io::Error| match source.kind() {
@@ -300,7 +313,7 @@ impl Lock {
         let bytes = std::fs::read(path).map_err(cannot_read)?;
         let text = str::from_utf8(&bytes).map_err(|_| LockError::malformed(path, "it is not UTF-8"))?;
         let sha256 = Sha256Digest::of(&bytes);
-        let document = Document { format, path, text, sha256 };
+        let document = Document { format, path, text, sha256, purpose };
         match format {
             LockFormat::Pylock => pylock::read(&document, context),
             LockFormat::Uv => uv::read(&document, context),
@@ -328,13 +341,7 @@ impl Lock {
 
     /// Every sha256 in it.
     pub fn digests(&self) -> BTreeSet<Sha256Digest> {
-        let hashes = self.packages.iter().flat_map(|package| match &package.source {
-            LockedSource::Files { files, .. } => files.iter().map(|file| &file.hash).collect(),
-            LockedSource::Digests { digests, .. } => digests.iter().collect(),
-            LockedSource::Archive { file, .. } => vec![&file.hash],
-            LockedSource::Git { .. } | LockedSource::Directory { .. } | LockedSource::Virtual { .. } => Vec::new(),
-        });
-        hashes.filter_map(FileHash::sha256).collect()
+        self.packages.iter().flat_map(LockedPackage::digests).collect()
     }
 
     /// What makes it anew; the lock of a script is named after it.
@@ -372,6 +379,19 @@ impl LockFormat {
             Self::Pdm => "pdm lock",
             Self::Requirements => "uv pip compile --generate-hashes",
         }
+    }
+}
+
+impl LockedPackage {
+    /// The sha256 of each of its files.
+    pub fn digests(&self) -> Vec<Sha256Digest> {
+        let hashes: Vec<&FileHash> = match &self.source {
+            LockedSource::Files { files, .. } => files.iter().map(|file| &file.hash).collect(),
+            LockedSource::Digests { digests, .. } => digests.iter().collect(),
+            LockedSource::Archive { file, .. } => vec![&file.hash],
+            LockedSource::Git { .. } | LockedSource::Directory { .. } | LockedSource::Virtual { .. } => Vec::new(),
+        };
+        hashes.into_iter().filter_map(FileHash::sha256).collect()
     }
 }
 

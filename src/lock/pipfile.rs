@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::bounds::Bounds;
+use super::document::Purpose;
 use super::entries::{LocalPart, parse_hash};
 use super::listing::{Listing, archive};
 use super::places::{git_commit, http_url, local_path, long_form, not_git};
@@ -89,7 +90,9 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     }
     let sources = meta.get("sources").cloned().unwrap_or_default();
     let meta: Meta = serde_json::from_value(meta).map_err(|error| malformed(format!("`_meta`: {error}")))?;
-    check_freshness(document, &meta, &sources)?;
+    if document.purpose == Purpose::Select {
+        check_freshness(document, &meta, &sources)?;
+    }
     let requires_python = meta.requires.specifiers().map_err(malformed)?;
     let bounds = document.bounds(context)?;
     let mut listing = Listing::default();

@@ -19,7 +19,7 @@ use toml::{Table, Value};
 
 use super::bounds::{Bounds, subdirectory};
 use super::constraint::Constraint;
-use super::document::read_pyproject;
+use super::document::{Purpose, read_pyproject};
 use super::entries::{LocalPart, parse_hash};
 use super::fields::Fields;
 use super::places::{git_commit, http_url, long_form};
@@ -69,7 +69,7 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     };
     let mut groups: BTreeSet<GroupName> = roots.iter().filter_map(group).collect();
     groups.extend(pyproject.iter().flat_map(|(_, pyproject)| declared_groups(pyproject)));
-    if version == LockVersion::Bare {
+    if version == LockVersion::Bare && document.purpose == Purpose::Select {
         let (place, pyproject) = pyproject.ok_or_else(|| {
             let reason = "a lock of version 2.0 does not say what the project requires, and there is no \
                           pyproject.toml that does; Poetry 2 writes locks that do";

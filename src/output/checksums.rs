@@ -74,10 +74,8 @@ impl<'a> Checksums<'a> {
     /// its name.
     pub(super) fn write_list(&self, digests: &[(PathBuf, Sha256Digest)]) -> Result<PathBuf, ChecksumsError> {
         let write_list = || -> io::Result<()> {
-            let listed = self.read()?;
-            let others = listed.split_inclusive(|byte| *byte == b'\n').filter(|other| !self.is_own(other));
             let new = digests.iter().map(|(path, sha256)| line_of(path, sha256));
-            let mut lines: Vec<Vec<u8>> = others.map(<[u8]>::to_vec).chain(new).collect();
+            let mut lines: Vec<Vec<u8>> = self.others()?.into_iter().chain(new).collect();
             for line in lines.iter_mut().filter(|line| !line.ends_with(b"\n")) {
                 line.push(b'\n');
             }
@@ -85,6 +83,28 @@ impl<'a> Checksums<'a> {
             write_beside(&self.list, self.target, &lines.concat())
         };
         write_list().map(|()| self.list.clone()).map_err(|error| self.fail(error))
+    }
+
+    /// Removes the lines that speak of the archive and its evidence, and the list itself where no other is in it.
+    pub(super) fn remove_lines(&self) -> Result<(), ChecksumsError> {
+        let remove_lines = || -> io::Result<()> {
+            let others = self.others()?.concat();
+            if others.len() == self.read()?.len() {
+                Ok(())
+            } else if others.is_empty() {
+                std::fs::remove_file(&self.list)
+            } else {
+                write_beside(&self.list, self.target, &others)
+            }
+        };
+        remove_lines().map_err(|error| self.fail(error))
+    }
+
+    /// The lines that speak of other files.
+    fn others(&self) -> io::Result<Vec<Vec<u8>>> {
+        let listed = self.read()?;
+        let others = listed.split_inclusive(|byte| *byte == b'\n').filter(|other| !self.is_own(other));
+        Ok(others.map(<[u8]>::to_vec).collect())
     }
 
     fn fail(&self, error: io::Error) -> ChecksumsError {
@@ -176,6 +196,8 @@ mod tests {
             list(directory.path()),
             format!("{other}  a.pyz\n{digest}  b.pyz\n{digest}  b.pyz.intoto.json\n{other}  c.txt\n")
         );
+        check(checksums.remove_lines());
+        assert_eq!(list(directory.path()), format!("{other}  a.pyz\n{other}  c.txt\n"));
         check(checksums.write_own(&digest));
         let own = std::fs::read_to_string(directory.path().join("b.pyz.sha256")).unwrap();
         assert_eq!(own, format!("{digest}  b.pyz\n"));

@@ -2,6 +2,7 @@
 //! archive that was packed again.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -70,8 +71,11 @@ pub(super) struct Document {
 /// Tells early whether something is in the way of evidence, while all that is old is still there.
 ///
 /// # Errors
-/// When a directory has the name of a file that is to be written.
+/// When a directory has the name of a file that is to be written, or the archive that of the list.
 pub fn check_evidence(target: &Path, kinds: &BTreeSet<EvidenceKind>) -> Result<(), OutputError> {
+    if list_of(target) == target {
+        return Err(OutputError::List(target.display().to_string()));
+    }
     let list = (!kinds.is_empty()).then(|| list_of(target));
     let files = kinds.iter().map(|kind| beside(target, kind.suffix())).chain(list);
     let mut in_the_way = files.filter(|file| file.symlink_metadata().is_ok_and(|found| found.is_dir()));
@@ -107,8 +111,11 @@ pub(super) fn make_documents(
 
 /// Takes the room that the documents need, in a file without a name, so that a full disk is told before anything old goes;
 /// it is free again when the file is dropped.
-pub(super) fn reserve_room(target: &Path, documents: &[Document]) -> io::Result<std::fs::File> {
+pub(super) fn reserve_room(target: &Path, documents: &[Document]) -> io::Result<Option<File>> {
+    if documents.is_empty() {
+        return Ok(None);
+    }
     let mut room = tempfile::tempfile_in(directory_of(target))?;
     documents.iter().try_for_each(|document| room.write_all(&document.bytes))?;
-    Ok(room)
+    Ok(Some(room))
 }

@@ -57,6 +57,9 @@ pub enum OutputError {
     /// The output is one of the files that it is made from.
     #[error("the output `{0}` is one of the inputs")]
     Input(String),
+    /// The output is the list of checksums.
+    #[error("the output `{0}` has the name of the list of checksums")]
+    List(String),
     /// A directory has the name of a file with evidence.
     #[error("the evidence `{0}` is a directory")]
     EvidenceDirectory(String),
@@ -115,7 +118,7 @@ impl Explain for OutputError {
         match self {
             Self::Wheel(error) => error.status(),
             Self::Finished(error) => error.status(),
-            Self::Input(_) => Status::Usage,
+            Self::Input(_) | Self::List(_) => Status::Usage,
             Self::Write {
                 error: WriteError::TooManyEntries(_) | WriteError::TooLarge | WriteError::Read(ReadError::Fault { .. }),
                 ..
@@ -133,7 +136,7 @@ impl Explain for OutputError {
             _ => None,
         };
         match self {
-            Self::NotAFile(_) | Self::Input(_) => Some("name another file, with `-o FILE`"),
+            Self::NotAFile(_) | Self::Input(_) | Self::List(_) => Some("name another file, with `-o FILE`"),
             Self::EvidenceDirectory(_) => Some("remove it, or ask for other evidence with `--evidence LIST`"),
             Self::Directory(_) => Some("name a file in it, with `-o FILE`"),
             Self::NotADirectory(_) => Some("choose another with `-o FILE`"),
@@ -248,7 +251,9 @@ pub fn write_output(
         digests.push((path.clone(), Sha256Digest::of(&bytes)));
         evidence.push(path);
     }
-    if !request.kinds.is_empty() {
+    if request.kinds.is_empty() {
+        checksums.remove_lines()?;
+    } else {
         evidence.push(checksums.write_list(&digests)?);
     }
     Ok(PackedArchive { path: target.to_owned(), size, sha256, evidence })

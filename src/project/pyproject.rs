@@ -108,6 +108,7 @@ impl Project {
         };
         let malformed = |reason: String| ProjectError::Malformed { path: path.display().to_string(), reason };
         let settings = read_settings(&text).map_err(malformed)?;
+        check_requirements(&text).map_err(malformed)?;
         let pyproject =
             PyProjectToml::new(&text).map_err(|error| malformed(locate_fault(&text, error.span(), error.message())))?;
         Ok(Self { root: root.to_owned(), pyproject: Some(pyproject), settings })
@@ -172,9 +173,53 @@ pub fn read_settings(text: &str) -> Result<toml::Table, String> {
     }
 }
 
+/// Refuses a text that is no requirement. The parser behind `PyProjectToml` panics at some of them (`a-`, `a[b-]`).
+fn check_requirements(text: &str) -> Result<(), String> {
+    let document: toml::Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
+    let table =
+        |parent: &toml::Table, key| parent.get(key).and_then(toml::Value::as_table).cloned().unwrap_or_default();
+    let project = table(&document, "project");
+    let build_system = table(&document, "build-system");
+    let (extras, groups) = (table(&project, "optional-dependencies"), table(&document, "dependency-groups"));
+    let single = [project.get("dependencies"), build_system.get("requires")].into_iter().flatten();
+    let lists = single.chain(extras.values()).chain(groups.values()).filter_map(toml::Value::as_array);
+    for requirement in lists.flatten().filter_map(toml::Value::as_str) {
+        requirement.parse::<Requirement>().map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
 /// What is wrong with a TOML text, with the line where it is known.
 pub(crate) fn locate_fault(text: &str, span: Option<std::ops::Range<usize>>, message: &str) -> String {
     let line = span.and_then(|span| Some(text.get(..span.start)?.matches('\n').count() + 1));
     let message = message.trim().replace('\n', "; ");
     line.map_or(message.clone(), |line| format!("line {line}: {message}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_is_no_requirement_wherever_it_stands() {
+        let directory = tempfile::tempdir().unwrap();
+        let message = |text: &str| {
+            std::fs::write(directory.path().join("pyproject.toml"), text).unwrap();
+            let error = Project::read(directory.path()).unwrap_err().to_string();
+            error.replace(&directory.path().display().to_string(), "DIR")
+        };
+        let project = "[project]\nname = \"a\"\nversion = \"1\"\n";
+        for requirement in ["a-", "a_ ", "b-;", "b[c-]", "b[c.", "b @"] {
+            for place in [
+                format!("{project}dependencies = [\"{requirement}\"]"),
+                format!("{project}[project.optional-dependencies]\nx = [\"b\", \"{requirement}\"]"),
+                format!("[build-system]\nrequires = [\"{requirement}\"]"),
+                format!("{project}[dependency-groups]\nx = [{{include-group = \"y\"}}, \"{requirement}\"]\ny = []"),
+            ] {
+                let expected =
+                    format!("`DIR/pyproject.toml` cannot be used: invalid requirement `{requirement}`: expected ");
+                assert!(message(&place).starts_with(&expected), "{place}: {}", message(&place));
+            }
+        }
+    }
 }

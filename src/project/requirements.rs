@@ -351,8 +351,9 @@ fn split_option(text: &str) -> Option<(&str, Option<&str>)> {
     if !text.starts_with('-') {
         return None;
     }
-    if !text.starts_with("--") && text.len() > 2 && !text[2..].starts_with([' ', '=', '\t']) {
-        return Some((&text[..2], Some(text[2..].trim())));
+    let (short, value) = text.split_at(1 + text[1..].chars().next().map_or(0, char::len_utf8));
+    if short != "--" && !value.is_empty() && !value.starts_with([' ', '=', '\t']) {
+        return Some((short, Some(value.trim())));
     }
     match text.split_once(|separator: char| separator == '=' || separator.is_whitespace()) {
         Some((option, value)) => Some((option, Some(value.trim().trim_matches(['"', '\''])))),
@@ -404,6 +405,7 @@ mod tests {
             error.replace(&directory.path().display().to_string(), "DIR")
         };
         assert_eq!(message("a\n--frobnicate\n"), "`DIR/r.txt`, line 2: the option is not understood: `--frobnicate`");
+        assert_eq!(message("-\u{e9}t\u{e9}\n"), "`DIR/r.txt`, line 1: the option is not understood: `-\u{e9}t\u{e9}`");
         assert_eq!(message("\n-r\n"), "`DIR/r.txt`, line 2: the option lacks its value: `-r`");
         assert_eq!(message("a --hash=sha256:12\n"), "`DIR/r.txt`, line 1: not a sha256 digest: `a --hash=sha256:12`");
         assert_eq!(

@@ -152,13 +152,14 @@ pub fn is_own_root(name: &str) -> bool {
 }
 
 /// The further files of every archive, sorted by path.
-pub fn support_files() -> [(&'static str, &'static str); 5] {
+pub fn support_files() -> [(&'static str, &'static str); 6] {
     [
         ("_pyzpack/commands.py", include_str!("python/commands.py")),
         ("_pyzpack/extract.py", include_str!("python/extract.py")),
         ("_pyzpack/pth.py", include_str!("python/pth.py")),
         ("_pyzpack/refuse.py", include_str!("python/refuse.py")),
         ("_pyzpack/run.py", include_str!("python/run.py")),
+        ("_pyzpack/verify.py", include_str!("python/verify.py")),
     ]
 }
 
@@ -327,5 +328,14 @@ mod tests {
         let files = support_files();
         assert!(files.iter().all(|(path, text)| path.starts_with("_pyzpack/") && text.is_ascii()));
         assert!(files.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn the_check_knows_every_support_file() {
+        let [.., (_, check)] = support_files();
+        for (path, _) in support_files() {
+            let name = path.strip_prefix("_pyzpack/").and_then(|name| name.strip_suffix(".py")).unwrap();
+            assert!(check.contains(&format!("\"{name}\"")), "{name}");
+        }
     }
 }

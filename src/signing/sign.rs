@@ -90,8 +90,13 @@ pub enum SignError {
         fault: Box<ProvenanceFault>,
     },
     /// It does not say what was asked for.
-    #[error("`{0}` says something else than the options")]
-    OtherClaims(String),
+    #[error("`{path}` says something else than the options: {difference}")]
+    OtherClaims {
+        /// The file.
+        path: String,
+        /// What, and both values.
+        difference: String,
+    },
     /// The SBOM beside the file is not the one that would be signed.
     #[error("`{0}` is not the SBOM that pyzpack writes of this file")]
     OtherSbom(String),
@@ -126,7 +131,7 @@ impl Explain for SignError {
             Self::Finished(error) => error.hint(),
             Self::Output(error) => error.hint(),
             Self::Statement { .. } | Self::Subjects { .. } | Self::Provenance { .. } => Some(again("provenance")),
-            Self::OtherClaims(_) => Some(format!("leave the options out, or {}", again("provenance"))),
+            Self::OtherClaims { .. } => Some(format!("leave the options out, or {}", again("provenance"))),
             Self::OtherSbom(_) => Some(again("sbom")),
             Self::Read { .. } | Self::Own { .. } => None,
         }
@@ -197,8 +202,25 @@ fn provenance_of(facts: &Facts, path: &Path, claims: Option<&Claims>) -> Result<
     let named = Facts { filename: name.clone().unwrap_or_else(|| facts.filename.clone()), ..facts.clone() };
     provenance.check_facts(&named).map_err(provenance_fault)?;
     match given {
-        Some((wanted, _)) if wanted != bytes => Err(SignError::OtherClaims(shown())),
+        Some((wanted, options)) if wanted != bytes && options != claims => {
+            Err(SignError::OtherClaims { path: shown(), difference: difference(&claims, &options) })
+        }
         _ => Ok((bytes, claims)),
+    }
+}
+
+/// The first thing that a provenance says and the options do not.
+fn difference(found: &Claims, options: &Claims) -> String {
+    let commits = |claims: &Claims| match claims.commits.iter().map(String::as_str).collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => "no commit".to_owned(),
+        commits => commits,
+    };
+    if found.builder != options.builder {
+        format!("builder `{}`, expected `{}`", found.builder, options.builder)
+    } else if found.commits != options.commits {
+        format!("{}, expected {}", commits(found), commits(options))
+    } else {
+        "another index".to_owned()
     }
 }
 

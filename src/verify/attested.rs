@@ -52,7 +52,9 @@ impl Evidence {
         for path in &request.bundles {
             bundles.push(parse(path, read_named(path, limit)?));
         }
-        if let Some(path) = beside(&request.file).filter(|_| bundles.is_empty() && !request.keys.is_empty()) {
+        if let Some(path) = beside(&request.file, [".sigstore.json", ".dsse.json"])
+            .filter(|_| bundles.is_empty() && !request.keys.is_empty())
+        {
             bundles.push(parse(&path, read_found(&path, limit)?));
         }
         Ok(Self { keys, bundles })
@@ -82,7 +84,14 @@ impl Evidence {
             }
         }
         ledger.add("statement", Finding::of(problems, || format!("{} read", statements.len())));
-        ledger.add("subject", check_subjects(&statements, request, found));
+        let (statements, finding) = check_subjects(statements, request, found);
+        ledger.add("subject", finding);
+        if statements.is_empty() {
+            for check in ["predicate", "provenance", "builder"] {
+                ledger.skip(check, "no statement about this file could be read");
+            }
+            return Vec::new();
+        }
         ledger.add("predicate", check_types(&statements, request));
         let (attested, finding) = read_provenances(statements, known);
         ledger.add("provenance", finding);
@@ -131,9 +140,17 @@ impl Evidence {
     }
 }
 
-/// The bundle that lies beside the file.
-fn beside(file: &Path) -> Option<PathBuf> {
-    let candidates = [".sigstore.json", ".dsse.json"].map(|suffix| {
+/// The bundle of an SBOM that lies beside the file and was not named. It is not read by itself: others may have signed it,
+/// and the SBOM that a signed provenance names is covered without it.
+pub(super) fn unread_sbom(request: &Request) -> Option<String> {
+    let found = beside(&request.file, [".cdx.sigstore.json", ".cdx.dsse.json"])?;
+    let asked = !request.keys.is_empty() && !request.bundles.iter().any(|path| path.file_name() == found.file_name());
+    asked.then(|| file_name(&found))
+}
+
+/// The bundle with one of these endings that lies beside the file.
+fn beside(file: &Path, suffixes: [&str; 2]) -> Option<PathBuf> {
+    let candidates = suffixes.map(|suffix| {
         let mut name = file.file_name().unwrap_or_default().to_owned();
         name.push(suffix);
         file.with_file_name(name)
@@ -160,24 +177,28 @@ fn verify_by_any<'a>(
     Err(fault.unwrap_or(EnvelopeFault::NoSignature))
 }
 
-fn check_subjects(statements: &[(String, Statement)], request: &Request, found: Sha256Digest) -> Finding {
+/// The statements about the file: what others say is no matter.
+fn check_subjects(
+    statements: Vec<(String, Statement)>,
+    request: &Request,
+    found: Sha256Digest,
+) -> (Vec<(String, Statement)>, Finding) {
     if statements.is_empty() {
-        return Finding::Skipped("no statement could be read".to_owned());
+        return (statements, Finding::Skipped("no statement could be read".to_owned()));
     }
     let name = file_name(&request.file);
     let mut problems = Vec::new();
+    let mut about_it = Vec::new();
     for (bundle, statement) in statements {
-        if let Err(fault) = check_subject(statement, &found, &name) {
-            problems.push(Problem::Statement { file: bundle.clone(), fault });
+        match check_subject(&statement, &found, &name) {
+            Ok(_) => about_it.push((bundle, statement)),
+            Err(fault) => problems.push(Problem::Statement { file: bundle, fault }),
         }
     }
-    Finding::vouched(problems, Trust::Signature, || "it is this file".to_owned())
+    (about_it, Finding::vouched(problems, Trust::Signature, || "it is this file".to_owned()))
 }
 
 fn check_types(statements: &[(String, Statement)], request: &Request) -> Finding {
-    if statements.is_empty() {
-        return Finding::Skipped("no statement could be read".to_owned());
-    }
     let usual = || std::iter::once(PROVENANCE_TYPE).chain(SBOM_TYPES);
     let mut problems = Vec::new();
     for (file, statement) in statements {

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::container::{Container, payload_names};
-use super::contents::{Contents, is_own};
+use super::contents::Contents;
 use super::opened::{Opened, VerifyError};
 use super::problem::Problem;
 use super::report::Finding;
 use crate::archive::ArchivePath;
 use crate::digest::Sha256Digest;
 use crate::evidence::{MANIFEST_PATH, Manifest, ORIGINS_PATH};
+use crate::finished::is_own;
 use crate::runtime::{Bootstrap, Entry, Layout, MARKER_OF_TREE, is_own_root, read_main, support_files};
 use crate::wheel::EntryPoints;
 

@@ -176,7 +176,7 @@ pub const CODES: &[Code] = &[
     code(
         "signature-missing",
         "a key was given, and no signature, and none lies beside the file",
-        "name what is signed with `--bundle FILE`",
+        "name what is signed with `--bundle FILE`; else it is the file's name with `.sigstore.json` or `.dsse.json` added",
     ),
     code("signature-none", "an envelope has no signature", ASK_SIGNER),
     code("signature-several", "an envelope has several signatures", ASK_SIGNER),

@@ -6,13 +6,15 @@ use super::opened::{Opened, VerifyError};
 use super::problem::Problem;
 use crate::archive::{Limits, Profile, ReadError, Source, ZipEntry, ZipFault, ZipStructure, read_structure};
 use crate::evidence::MANIFEST_PATH;
+use crate::finished::is_own;
 
-/// Whose file it is, and its archives or what is wrong with them.
-pub(super) enum Kind {
+/// Whose file it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Maker {
     /// It has a manifest of ours, or did before somebody changed it.
-    Ours(Result<Container, Problem>),
-    /// Anything else.
-    Foreign(Result<Container, Problem>),
+    Pyzpack,
+    /// Anybody else.
+    Other,
 }
 
 /// The archives of a file.
@@ -40,6 +42,15 @@ impl Container {
         &self.archives[1..]
     }
 
+    /// The application's files, wherever they are.
+    pub(super) fn installed(&self) -> impl Iterator<Item = (&Source, &ZipEntry)> {
+        self.archives.iter().flat_map(|archive| {
+            let files = archive.structure.files.iter();
+            let files = files.filter(|entry| archive.name.is_some() || !is_own(entry.path.as_str()));
+            files.map(|entry| (&archive.source, entry))
+        })
+    }
+
     /// An entry of the file's own archive.
     pub(super) fn find(&self, name: &str) -> Option<&ZipEntry> {
         self.outer().structure.files.iter().find(|entry| entry.path.as_str() == name)
@@ -52,27 +63,31 @@ pub(super) fn payload_names() -> impl Iterator<Item = String> {
         .chain((2..).map(|number| format!("_pyzpack/payload-{number}.zip")))
 }
 
-/// Reads the archives. A file is held to format 1 if any trace of a manifest is in it, whatever else was done to it.
-pub(super) fn recognise(opened: &Opened) -> Result<Kind, VerifyError> {
+/// Reads the archives, or what is wrong with them. A file is held to format 1 if any trace of a manifest is in it, whatever
+/// else was done to it.
+pub(super) fn recognise(opened: &Opened) -> Result<(Maker, Result<Container, Problem>), VerifyError> {
     let source = &opened.source;
     let limits = Limits::default();
     let canonical = match read_structure(source, Profile::Canonical { prefix: opened.prefix() }, &limits) {
-        Ok(structure) if has_manifest(&structure) => return Ok(Kind::Ours(read_payloads(opened, structure)?)),
-        Ok(structure) => return Ok(Kind::Foreign(Ok(single(source.clone(), structure)))),
+        Ok(structure) if has_manifest(&structure) => return Ok((Maker::Pyzpack, read_payloads(opened, structure)?)),
+        Ok(structure) => return Ok((Maker::Other, Ok(single(source.clone(), structure)))),
         Err(error) => opened.problem(None, error)?,
     };
-    match read_program(opened, &limits) {
-        Ok(container) if has_manifest(&container.outer().structure) => Ok(Kind::Ours(Err(canonical))),
-        Ok(container) => Ok(Kind::Foreign(Ok(container))),
-        Err(ReadError::Io(error)) => opened.problem(None, ReadError::Io(error)).map(|problem| Kind::Ours(Err(problem))),
-        Err(_) if mentions(source, MANIFEST_PATH.as_bytes()).map_err(|error| opened.fail(error))? => {
-            Ok(Kind::Ours(Err(canonical)))
+    Ok(match read_program(opened, &limits) {
+        Ok(container) if has_manifest(&container.outer().structure) => (Maker::Pyzpack, Err(canonical)),
+        Ok(container) => (Maker::Other, Ok(container)),
+        Err(error @ ReadError::Io(_)) => (Maker::Pyzpack, Err(opened.problem(None, error)?)),
+        Err(error) => {
+            let mentions = |wanted: &[u8]| mentions(source, wanted).map_err(|error| opened.fail(error));
+            if mentions(MANIFEST_PATH.as_bytes())? {
+                (Maker::Pyzpack, Err(canonical))
+            } else if mentions(b"PK\x05\x06")? {
+                (Maker::Other, Err(opened.problem(None, error)?))
+            } else {
+                (Maker::Other, Err(Problem::NotAZip))
+            }
         }
-        Err(_) if !mentions(source, b"PK\x05\x06").map_err(|error| opened.fail(error))? => {
-            Ok(Kind::Foreign(Err(Problem::NotAZip)))
-        }
-        Err(error) => Ok(Kind::Foreign(Err(opened.problem(None, error)?))),
-    }
+    })
 }
 
 fn has_manifest(structure: &ZipStructure) -> bool {

@@ -10,6 +10,7 @@ use super::problem::Problem;
 use super::report::Finding;
 use crate::archive::{ReadError, Source, Unpacker, ZipEntry, ZipFault};
 use crate::digest::Sha256Digest;
+use crate::finished::is_own;
 
 /// An entry and what its bytes are.
 #[derive(Debug, Clone, Copy)]
@@ -111,14 +112,4 @@ impl<'a> Contents<'a> {
             Err(error) => Ok(Some(Err(opened.problem(None, error)?))),
         }
     }
-}
-
-/// Whether an entry of the file's own archive is one of its own files.
-pub(super) fn is_own(name: &str) -> bool {
-    name == "__main__.py" || name.starts_with("_pyzpack/")
-}
-
-/// The permissions of an entry, as the manifest has them.
-pub(super) fn mode_of(entry: &ZipEntry) -> String {
-    format!("{:04o}", entry.external_attributes >> 16 & 0o7777)
 }

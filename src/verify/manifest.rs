@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::container::Container;
-use super::contents::{Contents, mode_of};
+use super::contents::Contents;
+use super::file_name;
 use super::opened::{Opened, VerifyError};
 use super::problem::Problem;
 use super::report::Finding;
@@ -11,7 +12,7 @@ use crate::archive::Unpacker;
 use crate::digest::Sha256Digest;
 use crate::epoch::Epoch;
 use crate::evidence::{Facts, MANIFEST_PATH, Manifest, ORIGINS_PATH, Origins, parse_json};
-use crate::finished::{FinishedError, FinishedPyz, MANIFEST_LIMIT, Payload};
+use crate::finished::{FinishedError, MANIFEST_LIMIT, read_distributions};
 use crate::names::PackageName;
 use crate::target::{Platform, PythonMinor};
 
@@ -87,44 +88,32 @@ fn read_own(
 }
 
 impl Document {
+    /// Compares the manifest with what is there.
+    pub(super) fn check(&mut self, opened: &Opened, container: &Container, contents: &Contents<'_>) -> Finding {
+        let mut problems = std::mem::take(&mut self.problems);
+        let manifest = &self.manifest;
+        check_values(manifest, opened, container, &mut problems);
+        check_files(manifest, contents, &mut problems);
+        Finding::of(problems, || {
+            let version = manifest.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
+            format!("{}{version}, {} files as it says, and no others", manifest.name, manifest.files.len())
+        })
+    }
+
     /// What evidence is made of.
-    pub(super) fn facts(
-        &self,
+    pub(super) fn into_facts(
+        self,
         opened: &Opened,
         container: &Container,
         sha256: Sha256Digest,
     ) -> Result<Result<Facts, Problem>, VerifyError> {
-        let payloads = container.payloads().iter().map(|payload| Payload {
-            name: payload.name.clone().unwrap_or_default(),
-            source: payload.source.clone(),
-            structure: payload.structure.clone(),
-        });
-        let finished = FinishedPyz {
-            path: opened.path.clone(),
-            source: opened.source.clone(),
-            shebang: opened.shebang.clone().unwrap_or_default(),
-            outer: container.outer().structure.clone(),
-            payloads: payloads.collect(),
-            manifest: self.manifest.clone(),
-            origins: self.origins.clone(),
-        };
-        match finished.facts(sha256) {
-            Ok(facts) => Ok(Ok(facts)),
+        let Self { manifest, origins, .. } = self;
+        let filename = file_name(&opened.path);
+        match read_distributions(&opened.path, &manifest, container.installed()) {
+            Ok(distributions) => Ok(Ok(Facts { filename, sha256, manifest, origins, distributions })),
             Err(FinishedError::Read { error, .. }) => Err(opened.fail(error)),
             Err(error) => Ok(Err(Problem::WheelMetadata { path: "METADATA".to_owned(), reason: error.to_string() })),
         }
-    }
-
-    /// Compares the manifest with what is there, and hands it on.
-    pub(super) fn check(self, opened: &Opened, container: &Container, contents: &Contents<'_>) -> (Manifest, Finding) {
-        let Self { manifest, mut problems, .. } = self;
-        check_values(&manifest, opened, container, &mut problems);
-        check_files(&manifest, contents, &mut problems);
-        let finding = Finding::of(problems, || {
-            let version = manifest.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
-            format!("{}{version}, {} files as it says, and no others", manifest.name, manifest.files.len())
-        });
-        (manifest, finding)
     }
 }
 
@@ -192,7 +181,7 @@ fn check_files(manifest: &Manifest, contents: &Contents<'_>, problems: &mut Vec<
         };
         differs("sha256", file.sha256.to_string(), found.sha256.to_string());
         differs("size", file.size.to_string(), found.entry.size.to_string());
-        differs("mode", file.mode.clone(), mode_of(found.entry));
+        differs("mode", file.mode.clone(), found.entry.mode());
     }
     let unlisted = contents.installed.keys().filter(|path| !named.contains(*path));
     problems.extend(unlisted.map(|path| Problem::FileUnlisted((*path).to_owned())));

@@ -33,7 +33,7 @@ pub use report::{Check, Finding, Report, Trust};
 
 use attested::Evidence;
 use checksums::Checksums;
-use container::{Container, Kind};
+use container::{Container, Maker};
 use contents::Contents;
 use opened::{Opened, Opening};
 use report::Ledger;
@@ -69,8 +69,9 @@ pub struct Request {
 /// in the report.
 pub fn verify(request: &Request) -> Result<Report, VerifyError> {
     let mut run = Run::start(request)?;
-    if let Some(opened) = run.opened.take() {
-        match run.check(&opened) {
+    match Opened::open(&request.file)? {
+        Opening::Refused(problem) => run.ledger.add("file", Finding::Failed(vec![problem])),
+        Opening::Open(opened) => match run.check(&opened) {
             Err(error) if error.is_end_of(&request.file) => {
                 run.ledger.add("unchanged", Finding::Failed(vec![Problem::Replaced]));
             }
@@ -78,7 +79,7 @@ pub fn verify(request: &Request) -> Result<Report, VerifyError> {
                 checked?;
                 run.finish(&opened)?;
             }
-        }
+        },
     }
     Ok(run.ledger.conclude(&request.file, run.sha256))
 }
@@ -114,67 +115,59 @@ struct Run<'a> {
     evidence: Option<Evidence>,
     sboms: Vec<Handed>,
     lock: Option<Result<crate::lock::Lock, Problem>>,
-    opened: Option<Opened>,
     sha256: Option<Sha256Digest>,
     ledger: Ledger,
 }
 
 impl<'a> Run<'a> {
-    /// Opens the file, and reads everything else that was named.
+    /// Reads everything that was named beside the file.
     fn start(request: &'a Request) -> Result<Self, VerifyError> {
-        let opening = Opened::open(&request.file)?;
-        let mut run = Self {
+        Ok(Self {
             request,
             checksums: request.checksums.as_deref().map(Checksums::read).transpose()?,
             evidence: Some(Evidence::read(request)?),
             sboms: sboms::read(&request.sboms)?,
             lock: request.lock.as_deref().map(lock::read).transpose()?,
-            opened: None,
             sha256: None,
             ledger: Ledger::default(),
-        };
-        match opening {
-            Opening::Refused(problem) => run.ledger.add("file", Finding::Failed(vec![problem])),
-            Opening::Open(opened) => {
-                let sha256 = match opened.sha256() {
-                    Err(error) if error.is_end_of(&request.file) => {
-                        run.ledger.add("file", Finding::Failed(vec![Problem::Replaced]));
-                        return Ok(run);
-                    }
-                    sha256 => sha256?,
-                };
-                run.ledger.add("file", Finding::Held(format!("{} bytes, sha256 {sha256}", opened.source.length())));
-                (run.opened, run.sha256) = (Some(opened), Some(sha256));
-            }
-        }
-        Ok(run)
+        })
     }
 
     /// Every check, in the order of the report.
     fn check(&mut self, opened: &Opened) -> Result<(), VerifyError> {
-        let found = self.sha256.expect("an open file was hashed");
-        let known = match container::recognise(opened)? {
-            Kind::Ours(Ok(container)) => self.check_ours(opened, &container, found)?,
-            Kind::Foreign(Ok(container)) => self.check_foreign(opened, &container)?,
-            Kind::Ours(Err(problem)) => self.stop(
-                "container",
-                problem,
-                &["manifest", "bootstrap", "records", "wheels"],
-                "the container cannot be read",
-            ),
-            Kind::Foreign(Err(problem)) => {
-                let reason = "the container cannot be read";
-                self.stop("container", problem, &["manifest", "bootstrap", "records", "wheels"], reason);
-                Known::Foreign
+        let (maker, container) = container::recognise(opened)?;
+        let (found, known) = match container {
+            Ok(container) => {
+                // Both read the whole file: one core takes the digest, all others what is in it.
+                let (found, contents) = rayon::join(|| opened.sha256(), || Contents::read(opened, &container));
+                let found = self.note_digest(opened, found?);
+                let known = match maker {
+                    Maker::Pyzpack => self.check_ours(opened, &container, contents?, found)?,
+                    Maker::Other => self.check_foreign(opened, &container, contents?)?,
+                };
+                (found, known)
+            }
+            Err(problem) => {
+                let found = self.note_digest(opened, opened.sha256()?);
+                let others = ["manifest", "bootstrap", "records", "wheels"];
+                let unreadable = self.stop("container", problem, &others, "the container cannot be read");
+                (found, if maker == Maker::Pyzpack { unreadable } else { Known::Foreign })
             }
         };
         self.check_digests(found);
         let evidence = self.evidence.take().expect("it is checked once");
         let attested = evidence.check(self.request, found, &known, &mut self.ledger);
-        self.ledger.add("sbom", sboms::check(&self.sboms, &attested, &known));
+        let unread = attested::unread_sbom(self.request);
+        self.ledger.add("sbom", sboms::check(&self.sboms, &attested, &known, unread));
         let finding = self.check_lock(&known);
         self.ledger.add("lock", finding);
         Ok(())
+    }
+
+    fn note_digest(&mut self, opened: &Opened, found: Sha256Digest) -> Sha256Digest {
+        self.sha256 = Some(found);
+        self.ledger.add("file", Finding::Held(format!("{} bytes, sha256 {found}", opened.source.length())));
+        found
     }
 
     /// A file of ours.
@@ -182,25 +175,23 @@ impl<'a> Run<'a> {
         &mut self,
         opened: &Opened,
         container: &Container,
+        mut contents: Contents<'_>,
         found: Sha256Digest,
     ) -> Result<Known, VerifyError> {
-        let mut contents = Contents::read(opened, container)?;
         self.ledger.add("container", contents.finding(container));
-        let document = match manifest::read(opened, container)? {
+        let mut document = match manifest::read(opened, container)? {
             Ok(document) => document,
             Err(problem) => {
                 let reason = "the manifest cannot be read";
                 return Ok(self.stop("manifest", problem, &["bootstrap", "records", "wheels"], reason));
             }
         };
-        let facts = document.facts(opened, container, found)?;
-        let (manifest, finding) = document.check(opened, container, &contents);
-        let manifest = &manifest;
-        self.ledger.add("manifest", finding);
+        self.ledger.add("manifest", document.check(opened, container, &contents));
+        let manifest = &document.manifest;
         self.ledger.add("bootstrap", bootstrap::check(manifest, opened, container, &contents)?);
         self.ledger.add("records", records::check(manifest, opened, &contents)?);
         let mut wheels = wheels::check(manifest, opened, &contents)?;
-        let known = match facts {
+        let known = match document.into_facts(opened, container, found)? {
             Ok(facts) => Known::Facts(Box::new(facts)),
             Err(problem) => {
                 // What cannot be read of the metadata is most probably found already; it must not pass in any case.
@@ -215,9 +206,13 @@ impl<'a> Run<'a> {
     }
 
     /// A file of another tool, or none of any: what can be checked without a manifest.
-    fn check_foreign(&mut self, opened: &Opened, container: &Container) -> Result<Known, VerifyError> {
+    fn check_foreign(
+        &mut self,
+        opened: &Opened,
+        container: &Container,
+        mut contents: Contents<'_>,
+    ) -> Result<Known, VerifyError> {
         let without = "the file is not of pyzpack";
-        let mut contents = Contents::read(opened, container)?;
         self.ledger.add("container", foreign::describe(opened, container, &mut contents));
         self.ledger.skip("manifest", "there is none: the file does not say what it should hold");
         self.ledger.skip("bootstrap", without);
@@ -295,7 +290,7 @@ mod tests {
         let sha256 = Some(Sha256Digest::of(&std::fs::read(&file).unwrap()));
         let request = Request { file: file.clone(), sha256, ..Request::default() };
         let mut run = Run::start(&request).unwrap();
-        let opened = run.opened.take().unwrap();
+        let Opening::Open(opened) = Opened::open(&file).unwrap() else { panic!("a file") };
         run.check(&opened).unwrap();
         meanwhile(&file);
         run.finish(&opened).unwrap();

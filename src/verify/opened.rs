@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 use super::problem::Problem;
 use crate::archive::{ReadError, Source, Stamp};
 use crate::digest::Sha256Digest;
+use crate::finished::read_shebang;
 use crate::status::{Explain, Status};
-
-/// The longest first line: `#!`, 127 bytes, a newline.
-const FIRST_LINE: u64 = 130;
 
 /// Why nothing can be said of a file.
 #[derive(Debug, thiserror::Error)]
@@ -99,9 +97,7 @@ impl Opened {
             return Ok(Opening::Refused(Problem::Empty));
         }
         let stamp = source.stamp().map_err(fail)?;
-        let head = source.read_vec(0, source.length().min(FIRST_LINE)).map_err(fail)?;
-        let line = head.strip_prefix(b"#!").and_then(|rest| rest.split(|byte| *byte == b'\n').next());
-        let shebang = line.map(|line| String::from_utf8_lossy(line).into_owned());
+        let shebang = read_shebang(&source).map_err(fail)?;
         Ok(Opening::Open(Self { path: path.to_owned(), source, stamp, shebang }))
     }
 

@@ -24,9 +24,11 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Handed>, VerifyError> {
     paths.iter().map(read).collect()
 }
 
-pub(super) fn check(handed: &[Handed], attested: &[Attested], known: &Known) -> Finding {
+/// Compares the SBOMs with the file; `unread` is the bundle of one that lies there and was not asked for.
+pub(super) fn check(handed: &[Handed], attested: &[Attested], known: &Known, unread: Option<String>) -> Finding {
     if handed.is_empty() {
-        return Finding::Skipped("no `--sbom` was given".to_owned());
+        let unread = unread.map(|name| format!("; `{name}` was not read: name it with `--bundle`"));
+        return Finding::Skipped(format!("no `--sbom` was given{}", unread.unwrap_or_default()));
     }
     let mut problems = Vec::new();
     let mut named = 0;

@@ -1,4 +1,4 @@
-"""Makes the files beside it: keys by openssl, envelopes by securesystemslib, bundles by @sigstore/sign.
+"""Makes the files beside it: keys and a certificate by openssl, envelopes by securesystemslib, bundles by @sigstore/sign.
 
     .venv/bin/python testdata/signatures/make.py
 
@@ -37,7 +37,20 @@ def url_safe(envelope: dict) -> dict:
     return envelope
 
 
+def make_others() -> None:
+    """What is given for a key and is none of ours: an RSA key, and the certificate of a key that would do."""
+    with tempfile.TemporaryDirectory() as directory:
+        key = Path(directory) / "key"
+        rsa = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"]
+        subprocess.run(["openssl", "genpkey", *rsa, "-out", key], check=True, capture_output=True)
+        subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", HERE / "rsa.pub"], check=True)
+        subprocess.run(["openssl", "genpkey", *KEYS["p256"], "-out", key], check=True)
+        certificate = ["-subj", "/CN=release", "-days", "36500", "-out", HERE / "certificate.pem"]
+        subprocess.run(["openssl", "req", "-x509", "-key", key, *certificate], check=True)
+
+
 def main() -> None:
+    make_others()
     statement = json.dumps(STATEMENT, indent=1, ensure_ascii=False).encode()
     (HERE / "statement.json").write_bytes(statement)
     for name, options in KEYS.items():

@@ -97,6 +97,32 @@ def poetry(entries: list[Entry], base: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+# What lock version 2.0 was made from, in the form of its time.
+POETRY_1 = """
+[tool.poetry.dependencies]
+python = ">=3.8"
+lib = "*"
+foreign = {version = "*", markers = "sys_platform == 'win32'"}
+"""
+
+
+def poetry_1(entries: list[Entry], base: str) -> str:
+    """Lock version 2.0, which has a graph and no groups; the project's file ends in POETRY_1."""
+    foreign = {"version": "*", "markers": "sys_platform == 'win32'"}
+    dependencies = {"python": REQUIRES_PYTHON, "lib": "*", "foreign": foreign}
+    old = {"dependencies": dependencies, "source": None, "extras": None, "dev-dependencies": None}
+    lines = []
+    for entry in entries:
+        files = ", ".join(f'{{file = "{path.name}", hash = "sha256:{entry.digest(path)}"}}' for path in entry.files)
+        lines += ["[[package]]", f'name = "{entry.name}"', f'version = "{entry.version}"', 'description = ""']
+        lines += ["optional = false", 'python-versions = ">=3.8"', f"files = [{files}]"]
+        if entry.requires:
+            lines += ["[package.dependencies]", *[f'{name} = "*"' for name in entry.requires]]
+        lines += ["[package.source]", 'type = "legacy"', f'url = "{base}/simple"', 'reference = "local"']
+    lines += ["[metadata]", 'lock-version = "2.0"', 'python-versions = ">=3.8"', f'content-hash = "{digest_json(old)}"']
+    return "\n".join(lines) + "\n"
+
+
 def pdm(entries: list[Entry], base: str) -> str:
     project = {"requires-python": REQUIRES_PYTHON, "dependencies": DEPENDENCIES, "optional-dependencies": {}}
     digest = digest_json({"sources": [], "dev-dependencies": {}, "resolution": {}, **project})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import Pyzpack, manifest_of, needs
 from locks import FORMATS, Entry, World
-from wheels import BACKENDS, make_wheel
+from wheels import make_sdist, make_wheel
 
 
 def build(pyzpack: Pyzpack, world: World, *arguments: str | Path, output: str = "tool.pyz", **options) -> Path:
@@ -174,23 +173,6 @@ def test_what_a_lock_overrides_is_told_and_still_runs(pyzpack: Pyzpack, world: W
     ]
     assert run(pyzpack, path) == "lib 1.6 fast 2.0\n"
     assert "3.12" in manifest_of(path)["pythons"]
-
-
-def make_sdist(directory: Path, name: str, version: str) -> Path:
-    files = {
-        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "plain_backend"\nbackend-path = ["."]\n'
-        f'[project]\nname = "{name}"\nversion = "{version}"\nrequires-python = ">=3.8"\ndependencies = []\n',
-        f"{name}.py": f"name = '{name} {version}'\n",
-        "plain_backend.py": (BACKENDS / "plain_backend.py").read_text(),
-        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-    }
-    path = directory / f"{name}-{version}.tar.gz"
-    with tarfile.open(path, "w:gz") as archive:
-        for file, text in files.items():
-            info = tarfile.TarInfo(f"{name}-{version}/{file}")
-            info.size = len(text)
-            archive.addfile(info, io.BytesIO(text.encode()))
-    return path
 
 
 def test_a_wheel_built_beforehand_gives_the_same_bytes(pyzpack: Pyzpack, world: World) -> None:

@@ -190,7 +190,7 @@ def test_the_readme_verifies_without_pyzpack(pyzpack: Pyzpack, pyz: Path, tmp_pa
         [command] = re.findall(r"With an Ed25519 key: `(.*?)`", section)
         script = re.sub(r"^openssl .*$", command, script, flags=re.MULTILINE)
     pyz = pyz.replace(tmp_path / "hello.pyz")
-    key = make_key(pyzpack, tmp_path / "release.key", key_type)
+    key = make_key(pyzpack, tmp_path / "release", key_type)
     sign(pyzpack, pyz, key)
 
     def run() -> int:
@@ -312,7 +312,13 @@ def test_the_statement_beside_the_file_is_what_is_signed(pyzpack: Pyzpack, pyz: 
         f"cannot sign `{beside}`: the statement cannot be read: "
         "it is not JSON: EOF while parsing a value at line 1 column 0 [statement-syntax]",
     )
-    refused(statement, f"`{beside}` says something else than the options", "--builder-id", "https://example.org/me")
+    refused(
+        statement,
+        f"`{beside}` says something else than the options: "
+        "builder `https://ci.example.org/release/v1`, expected `https://example.org/me`",
+        "--builder-id",
+        "https://example.org/me",
+    )
     sbom = Path(f"{pyz}.cdx.json")
     sbom.write_text("{}")
     refused(statement, f"`{sbom}` is not the SBOM that pyzpack writes of this file", "--sbom")

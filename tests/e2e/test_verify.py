@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib.util
 import json
@@ -10,11 +11,13 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
 import pytest
 from conftest import TOOLS, Pyzpack, clean_environment, needs
+from signers import key_id, sign_with_securesystemslib, sign_with_sigstore
 from wheels import make_wheel
 
 SKIPPED = {
@@ -188,10 +191,14 @@ def test_passes_for_what_pyzpack_signed(pyzpack: Pyzpack, app: Path, key_type: s
         "builder     skipped  nothing is signed by a key that was given",
         "builder     skipped  no `--expect-builder` was given; the provenance names https://pyzpack.dev/local/v1",
     )
+    # An SBOM's bundle is not taken unasked, and that is said.
+    unread = "; `hello.pyz.cdx.sigstore.json` was not read: name it with `--bundle`"
+    text = text.replace("no `--sbom` was given", f"no `--sbom` was given{unread}")
     assert (done.returncode, done.stdout, done.stderr) == (0, text, "")
     both = ["--bundle", f"{app}.sigstore.json", "--bundle", f"{app}.cdx.sigstore.json"]
     done = pyzpack.run("verify", app, "--key", public, *both, "--expect-builder", "https://pyzpack.dev/local/v1")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "PASSED")
+    assert unread not in done.stdout
     done = pyzpack.run("verify", app, "--key", public, "--predicate-type", "https://cyclonedx.org/bom")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "FAILED statement-predicate-type")
     done = pyzpack.run("verify", app, "--key", key)
@@ -200,6 +207,87 @@ def test_passes_for_what_pyzpack_signed(pyzpack: Pyzpack, app: Path, key_type: s
     app.write_bytes(app.read_bytes().replace(b"#!/usr/bin/env python3", b"#!/usr/bin/env pythonX"))
     done = pyzpack.run("verify", app, "--key", public)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "FAILED manifest-differs")
+
+
+def flip(text: str, at: int) -> str:
+    """The same base64 with one bit of a byte in it changed."""
+    data = bytearray(base64.b64decode(text))
+    data[at] ^= 1
+    return base64.b64encode(data).decode()
+
+
+@pytest.mark.parametrize("key_type", ["p256", "ed25519"])
+def test_passes_for_what_others_signed(pyzpack: Pyzpack, app: Path, tmp_path: Path, key_type: str):
+    """Envelopes by securesystemslib and bundles by @sigstore/sign, with a key by openssl."""
+    algorithm = {"p256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"], "ed25519": ["ed25519"]}[key_type]
+    private, public = tmp_path / "key", tmp_path / "key.pub"
+    subprocess.run([needs("openssl"), "genpkey", "-algorithm", *algorithm, "-out", private], check=True)
+    subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
+    statement, bundle = tmp_path / "statement.json", tmp_path / "bundle.json"
+    assert pyzpack.run("provenance", app, "-o", statement).returncode == 0
+
+    def last_line(document: dict) -> str:
+        bundle.write_text(json.dumps(document))
+        done = pyzpack.run("verify", app, "--key", public, "--bundle", bundle)
+        line = done.stdout.splitlines()[-1]
+        assert (done.returncode, done.stderr) == (int(line != "PASSED"), "")
+        return line
+
+    def tampered(document: dict) -> list[str]:
+        envelope = document.get("dsseEnvelope", document)
+        good = envelope["payload"]
+        envelope["payload"] = flip(good, 30)
+        lines = [last_line(document)]
+        envelope["payload"] = good
+        [signature] = envelope["signatures"]
+        signature["sig"] = flip(signature["sig"], -1)
+        return [*lines, last_line(document)]
+
+    # Of another file, and signed as well.
+    stray = tmp_path / "stray.json"
+    digest_of_app = hashlib.sha256(app.read_bytes()).hexdigest()
+    stray.write_text(statement.read_text().replace(digest_of_app, "0" * 64))
+    for sign, code in (
+        # It names keys by a rule of its own, so that the key seems to be another one where the signature does not fit.
+        (lambda path: sign_with_securesystemslib(path.read_bytes(), private), "signature-other-key"),
+        (lambda path: sign_with_sigstore(path, private, key_id(public)), "signature-wrong"),
+        (lambda path: sign_with_sigstore(path, private), "signature-wrong"),
+    ):
+        assert last_line(sign(statement)) == "PASSED"
+        assert tampered(sign(statement)) == [f"FAILED {code}"] * 2
+        assert last_line(sign(stray)) == "FAILED statement-wrong-digest"
+
+
+def test_a_file_that_is_replaced_meanwhile_is_noticed(pyzpack: Pyzpack, tmp_path: Path):
+    """By the same bytes under the same name, so that nothing but the exchange can be told."""
+    (tmp_path / "out").mkdir()
+    files = {"hello.py": "def main(): pass\n", "large.txt": "text " * 2_000_000}
+    wheel = make_wheel(tmp_path / "wheels", "hello", files=files, scripts={"hello": "hello:main"})
+    app = pyzpack.build(wheel, output=tmp_path / "out/hello.pyz")
+    command = ["verify", app, "--sha256", digest(app)]
+    assert pyzpack.run(*command).stdout.splitlines()[-1] == "PASSED"
+    done = threading.Event()
+
+    def replace() -> None:
+        while not done.is_set():
+            shutil.copy(app, app.with_suffix(".new"))
+            os.replace(app.with_suffix(".new"), app)
+
+    replacer = threading.Thread(target=replace)
+    replacer.start()
+    try:
+        ends = set()
+        for _ in range(50):
+            answer = pyzpack.run(*command)
+            ends.add((answer.returncode, answer.stdout.splitlines()[-1]))
+            if (1, "FAILED file-replaced") in ends:
+                break
+    finally:
+        done.set()
+        replacer.join()
+    # One that was faster than the exchange is right as well.
+    assert ends - {(0, "PASSED")} == {(1, "FAILED file-replaced")}
+    assert pyzpack.run(*command).stdout.splitlines()[-1] == "PASSED"
 
 
 def canary(tmp_path: Path) -> tuple[Path, Path]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import shutil
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -86,3 +88,22 @@ def make_project(
         f"dependencies = [{quoted}]\n\n[project.scripts]\n{script_lines}{tool}"
     )
     return directory
+
+
+def make_sdist(directory: Path, name: str, version: str) -> Path:
+    """A source distribution with a backend of its own, which needs no index."""
+    directory.mkdir(parents=True, exist_ok=True)
+    files = {
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "plain_backend"\nbackend-path = ["."]\n'
+        f'[project]\nname = "{name}"\nversion = "{version}"\nrequires-python = ">=3.8"\ndependencies = []\n',
+        f"{name}.py": f"name = '{name} {version}'\n",
+        "plain_backend.py": (BACKENDS / "plain_backend.py").read_text(),
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+    }
+    path = directory / f"{name}-{version}.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for file, text in files.items():
+            info = tarfile.TarInfo(f"{name}-{version}/{file}")
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text.encode()))
+    return path

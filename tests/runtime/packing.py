@@ -5,6 +5,7 @@ pins how that line looks.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import struct
@@ -17,7 +18,7 @@ import zlib
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "src", "runtime", "python")
 MARKER = "# pyzpack: constants"
-SUPPORT = ("commands.py", "extract.py", "pth.py", "refuse.py", "run.py")
+SUPPORT = ("commands.py", "extract.py", "pth.py", "refuse.py", "run.py", "verify.py")
 ALL_PYTHONS = tuple((3, minor) for minor in range(8, 15))
 WHOLE = 946684800
 
@@ -75,11 +76,24 @@ def render_main(**app):
     return "".join(lines)
 
 
-def pack(path, files, layout="extract", payload_count=1, **app):
-    """Write a .pyz of these files."""
+def list_files(files):
+    """The manifest's rows of {name: content or (content, mode)}."""
+    rows = []
+    for name in sorted(files):
+        content, mode = files[name] if isinstance(files[name], tuple) else (files[name], 0o644)
+        content = content.encode() if isinstance(content, str) else content
+        digest = hashlib.sha256(content).hexdigest()
+        rows.append({"path": name, "sha256": digest, "size": len(content), "mode": "%04o" % mode})
+    return rows
+
+
+def pack(path, files, layout="extract", payload_count=1, manifest=None, extra=None, **app):
+    """Write a .pyz of these files. `manifest` changes the document before it goes in; `extra` are further entries."""
     shebang = b"#!/usr/bin/env python3\n"
     outer = {"_pyzpack/" + name: read_source(name) for name in SUPPORT}
-    outer["_pyzpack/manifest.json"] = "{}"
+    document = {"format": 1, "layout": layout, "files": list_files(files)}
+    outer["_pyzpack/manifest.json"] = json.dumps(manifest(document) if manifest else document)
+    outer.update(extra or {})
     if layout == "extract":
         names, payloads = sorted(files), []
         for number in range(payload_count):
@@ -90,8 +104,8 @@ def pack(path, files, layout="extract", payload_count=1, **app):
         app["payloads"] = tuple(payloads)
     else:
         outer.update(files)
-        for name in files:
-            parent = os.path.dirname(name)
+        for name in list(outer):
+            parent = os.path.dirname(name.rstrip("/"))
             while parent:
                 if parent + "/__init__.py" not in files and not parent.endswith(".dist-info"):
                     outer[parent + "/"] = b""

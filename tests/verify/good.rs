@@ -151,6 +151,16 @@ impl Place {
         place
     }
 
+    /// Another directory with the same files.
+    pub fn copy(&self) -> Self {
+        let copy = Self { directory: tempfile::tempdir().expect("a directory") };
+        for entry in std::fs::read_dir(self.directory.path()).expect("a directory") {
+            let entry = entry.expect("a file");
+            std::fs::copy(entry.path(), copy.directory.path().join(entry.file_name())).expect("a copy");
+        }
+        copy
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }

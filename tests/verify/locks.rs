@@ -77,9 +77,36 @@ fn of_what_was_built_the_source_is_the_locks() {
         &lock,
     );
     assert_eq!(codes, nothing);
-    assert_eq!(
-        found,
-        "`requirements.txt` has 1 of 2 wheels, 1 built from a directory, which no lock pins; it is not the very file of \
-         the build"
-    );
+    let not_compared = "not compared, as a lock pins neither directories nor the application itself: demo";
+    let report = format!("`requirements.txt` has 1 of 2 wheels; {not_compared}; it is not the very file of the build");
+    assert_eq!(found, report);
+
+    // The application is its first input; what else is named has to be in the lock.
+    let alone = format!("lib==2.0 --hash=sha256:{lib}\n");
+    let file = json!({"filename": "demo-1.0.tar.gz", "sha256": source});
+    let commit = "c".repeat(40);
+    let git = json!({"uri": "https://example.org/demo.git", "commit": commit, "subdirectory": "a/b"});
+    let uri = format!("git+https://example.org/demo.git@{commit}");
+    let of_file = json!({"uri": "demo-1.0.tar.gz", "sha256": source});
+    let of_git = json!({"uri": format!("{uri}#subdirectory=a/b")});
+    for (input, from, expected) in [
+        (&file, &of_file, &[][..]),
+        (&git, &of_git, &[][..]),
+        (&git, &json!({"uri": uri}), &["lock-lacks-wheel"][..]),
+        (&json!({"filename": "demo-1.0.tar.gz", "sha256": "b".repeat(64)}), &of_file, &["lock-lacks-wheel"][..]),
+    ] {
+        let pack = |inputs: Value| {
+            let origin = built(from.clone());
+            move |manifest: &mut Value| {
+                origin(manifest);
+                manifest["recipe"]["inputs"] = inputs;
+            }
+        };
+        let (codes, found) = check(pack(json!([input, "other"])), &alone);
+        assert_eq!(codes, expected);
+        if expected.is_empty() {
+            assert_eq!(found, report);
+        }
+        assert_eq!(check(pack(json!(["other", input])), &alone).0, ["lock-lacks-wheel"]);
+    }
 }

@@ -9,3 +9,4 @@ mod containers;
 mod contents;
 mod good;
 mod locks;
+mod refusals;

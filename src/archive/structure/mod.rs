@@ -103,6 +103,13 @@ pub struct ZipEntry {
     pub external_attributes: u32,
 }
 
+impl ZipEntry {
+    /// Its permissions, as a manifest has them.
+    pub(crate) fn mode(&self) -> String {
+        format!("{:04o}", self.external_attributes >> 16 & 0o7777)
+    }
+}
+
 /// The checked structure of an archive: its regular files in the order of its central directory, and its directories.
 #[derive(Debug, Clone)]
 pub struct ZipStructure {

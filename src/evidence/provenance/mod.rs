@@ -63,7 +63,7 @@ const EXTERNAL_PARAMETERS: [&str; 15] = [
 const UNSAID: &str = "unsaid";
 
 /// What a provenance says that the file itself does not hold.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claims {
     /// Who built it.
     pub builder: BuilderId,

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use self::graph::Graph;
 use self::source::{local_directory, read_source, without_dots};
 use self::wire::{PackageTable, UvLock};
-use super::document::toml_fault;
+use super::document::{Purpose, toml_fault};
 use super::entries::LocalPart;
 use super::{
     Context, Document, EntryFault, Lock, LockError, LockedPackage, LockedSource, Membership, PackageIndex, Root,
@@ -177,7 +177,7 @@ fn find_project(
     directory: &Path,
     context: Context<'_>,
 ) -> Result<Option<PackageIndex>, LockError> {
-    if is_of_script(document) {
+    if is_of_script(document) || document.purpose == Purpose::Compare {
         return Ok(None);
     }
     let place = |package: &PackageTable| -> Option<PathBuf> {

@@ -87,7 +87,7 @@ def read_directory(file, base, size):
     entries, at = [], 0
     for _ in range(count):
         fields = struct.unpack_from("<4s6H3L5H2L", data, at)
-        if fields[0] != b"PK\1\2" or fields[4] not in (0, 8):
+        if fields[0] != b"PK\1\2" or fields[4] not in (0, 8) or fields[11] or fields[12]:
             raise Damaged("its zip directory is broken")
         entry = Entry()
         entry.name = data[at + 46 : at + 46 + fields[10]]
@@ -96,7 +96,9 @@ def read_directory(file, base, size):
         entry.mode = 0o755 if fields[15] >> 16 & 0o100 else 0o644
         entry.offset = fields[16]
         entries.append(entry)
-        at += 46 + sum(fields[10:13])
+        at += 46 + fields[10]
+    if at != length:
+        raise Damaged("its zip directory is broken")
     entries.sort(key=lambda entry: entry.offset)
     for entry, end in zip(entries, [entry.offset for entry in entries[1:]] + [offset]):
         entry.end = end
@@ -135,9 +137,11 @@ def inflate_chunks(entry, chunks):
         while chunk:
             data, chunk = (stream.decompress(chunk, CHUNK), stream.unconsumed_tail) if stream else (chunk, b"")
             size += len(data)
+            if size > entry.size:
+                break
             crc = binascii.crc32(data, crc)
             yield data
-    if stream:
+    if stream and size <= entry.size:
         data = stream.flush()
         size += len(data)
         crc = binascii.crc32(data, crc)
@@ -273,10 +277,10 @@ class Progress:
     """A line on a terminal's standard error when unpacking takes over a second."""
 
     def __init__(self, label, total, environ):
-        quiet = environ.get("PYZPACK_QUIET", "0") not in ("", "0")
+        self.quiet = not sys.stderr or environ.get("PYZPACK_QUIET", "0") not in ("", "0")
         self.shown = False
         self.label, self.total, self.done = label, max(total, 1), 0
-        self.next = time.monotonic() + 1 if not quiet and sys.stderr and sys.stderr.isatty() else None
+        self.next = time.monotonic() + 1 if not self.quiet and sys.stderr.isatty() else None
 
     def add(self, count):
         self.done += count
@@ -290,6 +294,12 @@ class Progress:
         if self.shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+    def say_restored(self, restored):
+        """That files of the cache were changed or missing is news to whoever asked for a check."""
+        if restored and not self.quiet:
+            text = "%s: restored %d of the unpacked files, the first is %s\n"
+            sys.stderr.write(text % (self.label, len(restored), ascii(restored[0])[1:-1]))
 
 
 def make_directories(tree, payloads):
@@ -442,7 +452,7 @@ def extract(apps, tree, payloads, progress):
 
 
 def remove_unlisted(tree, payloads):
-    """Remove from a tree what no payload lists: planted .pyc files, links, directories."""
+    """Remove from a tree what no payload lists: planted .pyc files, links, directories; let only its owner add more."""
     files = {entry.name for payload in payloads for entry in payload.entries} | {os.fsencode(MARKER)}
     directories = {b"__pycache__"}
     for name in files:
@@ -456,6 +466,7 @@ def remove_unlisted(tree, payloads):
             name = parent + b"/" + item.name if parent else item.name
             if item.is_dir(follow_symlinks=False):
                 if name in directories:
+                    os.chmod(item.path, 0o755)
                     pending.append(name)
                 else:
                     remove_tree(item.path)
@@ -498,15 +509,18 @@ def find_wrong(tree, payload, thorough):
 def repair(tree, payloads, thorough):
     """Write again what is missing or wrong in a tree, each file at once; running processes keep what they opened.
 
-    Nothing is written before the payload's digest was checked. Sizes and modes are compared, contents too where
-    `thorough`, which removes unlisted files first.
+    Their names are handed back. Nothing is written before the payload's digest was checked. Sizes and modes are
+    compared, contents too where `thorough`, which removes unlisted files first.
     """
     if thorough:
         for payload in payloads:
             payload.check_digest()
+        os.chmod(tree, 0o755)
         remove_unlisted(tree, payloads)
+    restored = []
     for payload in payloads:
         for entry in find_wrong(tree, payload, thorough):
+            restored.append(os.fsdecode(entry.name))
             path = os.path.join(tree, entry.name)
             make_parents(tree, entry.name)
             fresh = path + os.fsencode(".%d-%s.tmp" % (os.getpid(), binascii.hexlify(os.urandom(6)).decode()))
@@ -520,6 +534,7 @@ def repair(tree, payloads, thorough):
                 raise
     make_parents(tree, b"__pycache__/x")
     mark_whole(tree)
+    return restored
 
 
 def make_parents(tree, name):
@@ -612,14 +627,16 @@ def unpack_into(apps, name, payloads, progress, thorough):
     try:
         if is_whole(tree) and not thorough:
             return tree
-        if os.path.lexists(tree) and not os.path.isdir(tree):
+        if os.path.lexists(tree) and (not os.path.isdir(tree) or thorough and os.path.islink(tree)):
             remove_tree(tree)
         if not os.path.isdir(tree):
             extract(apps, tree, payloads, progress)
             # Else another process's tree was damaged since, or the file system keeps no such times.
-            if is_whole(tree):
+            if is_whole(tree) and not thorough:
                 return tree
-        repair(tree, payloads, thorough)
+        restored = repair(tree, payloads, thorough)
+        if thorough:
+            progress.say_restored(restored)
         return tree
     finally:
         if lock is not None:

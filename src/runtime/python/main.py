@@ -73,14 +73,14 @@ def tree_name():
     return payloads[0][1] if len(payloads) == 1 else support("extract.py")["join_digests"](payloads)
 
 
-def find_tree(environ):
+def find_tree(environ, verify):
     """The directory with the application's files; unpacked first where it is not whole."""
     name = tree_name()
     uid = getattr(os, "geteuid", int)()
     roots = cache_roots(environ, uid)
     # A directory, not a link, that nobody else can write to. Windows has no such bits.
     private = 0o170022 if os.name == "posix" else 0o170000
-    if environ.get("PYZPACK_VERIFY", "0") in ("", "0"):
+    if not verify:
         for root in roots:
             tree = os.path.join(root, "apps", name)
             try:
@@ -181,9 +181,14 @@ def start():
         roots = cache_roots(environ, getattr(os, "geteuid", int)())
         support("commands.py")["print_info"](APP, [os.path.join(root, "apps", tree_name()) for root in roots], WHOLE)
     entry = choose_entry(environ)
+    verify = environ.get("PYZPACK_VERIFY", "0") not in ("", "0")
+    # First, so that unpacking and checking import from the standard library alone.
+    sys.path[:] = isolate()
     # Absolute, for the program may change its directory.
-    site = find_tree(environ) if APP["payloads"] else os.path.abspath(__loader__.archive)
-    sys.path[:] = isolate() + [site]
+    site = find_tree(environ, verify) if APP["payloads"] else os.path.abspath(__loader__.archive)
+    if verify:
+        support("verify.py")["verify"](APP, support("extract.py"), __loader__.archive, site)
+    sys.path.append(site)
     if APP["pth"]:
         support("pth.py")["run_pth"](site, APP["pth"], __loader__)
     if environ.get("PYTHONPATH") and not sys.flags.ignore_environment:
