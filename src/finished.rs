@@ -1,6 +1,7 @@
 //! A finished `.pyz`, opened: its structure and those of its payloads were read strictly, its manifest parsed. What the
 //! manifest says was compared with nothing yet, and nothing of the file is run.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,13 @@ pub(crate) const MANIFEST_LIMIT: u64 = 256 << 20;
 
 /// A METADATA file larger than this is refused; long descriptions are part of it.
 pub(crate) const METADATA_LIMIT: u64 = 16 << 20;
+
+/// How much of the header fields of all METADATA files is held, in bytes of memory: hundreds of times what a thousand
+/// distributions have.
+const METADATA_IN_ALL: usize = 256 << 20;
+
+/// What a header field takes in memory beside its bytes.
+const FIELD: usize = 64;
 
 /// The longest first line: `#!`, 127 bytes, a newline.
 const FIRST_LINE: u64 = 130;
@@ -81,6 +89,9 @@ pub enum FinishedError {
         /// What differs.
         error: ReadError,
     },
+    /// It was written to meanwhile.
+    #[error("`{0}` changed while it was read")]
+    Changed(String),
     /// Its manifest is not one.
     #[error("`{path}`: its manifest cannot be used: {reason}")]
     Manifest {
@@ -92,9 +103,14 @@ pub enum FinishedError {
 }
 
 impl FinishedError {
-    /// A file that cannot be read.
+    /// A file that cannot be read, or ended while it was.
     pub(crate) fn read(path: &Path, error: io::Error) -> Self {
-        Self::Read { path: path.display().to_string(), error }
+        let path = path.display().to_string();
+        match error.kind() {
+            // It ends earlier than it did when it was opened.
+            io::ErrorKind::UnexpectedEof => Self::Changed(path),
+            _ => Self::Read { path, error },
+        }
     }
 
     /// A file that does not hold what its manifest names.
@@ -108,11 +124,18 @@ impl FinishedError {
 
 impl Explain for FinishedError {
     fn status(&self) -> Status {
+        let usage = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory, io::ErrorKind::InvalidInput];
         match self {
-            Self::Read { error, .. } if error.kind() == io::ErrorKind::NotFound => Status::Usage,
-            Self::Read { error, .. } if error.kind() == io::ErrorKind::InvalidInput => Status::Usage,
+            Self::Read { error, .. } if usage.contains(&error.kind()) => Status::Usage,
             Self::Read { .. } => Status::Machine,
             _ => Status::Refused,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Changed(_) => Some("try again when nothing writes to it".to_owned()),
+            _ => None,
         }
     }
 }
@@ -147,6 +170,9 @@ impl FinishedPyz {
         let manifest = parse_own::<Manifest>(&bytes).map_err(malformed)?;
         if manifest.format != 1 {
             return Err(malformed(format!("format {} is not known to this pyzpack", manifest.format)));
+        }
+        if let Some(excess) = manifest.excess() {
+            return Err(malformed(excess));
         }
         let origins = match read_own(&source, &outer, ORIGINS_PATH).map_err(not_ours)? {
             Some(bytes) => parse_own(&bytes).map_err(|reason| malformed(format!("`{ORIGINS_PATH}`: {reason}")))?,
@@ -204,19 +230,27 @@ pub(crate) fn read_distributions<'a>(
 ) -> Result<Vec<Distribution>, FinishedError> {
     let mut unpacker = Unpacker::default();
     let mut distributions = vec![Distribution::default(); manifest.wheels.len()];
+    let wheels = manifest.wheels.iter().enumerate();
+    let places: BTreeMap<&PackageName, usize> = wheels.map(|(index, wheel)| (&wheel.name, index)).collect();
+    let mut room = METADATA_IN_ALL;
     for (source, entry) in installed {
         let name = entry.path.as_str();
         let Some((directory, inner)) = name.split_once(".dist-info/") else { continue };
         let Some(owner) = directory.split_once('-').and_then(|(owner, _)| owner.parse::<PackageName>().ok()) else {
             continue;
         };
-        let Some(index) = manifest.wheels.iter().position(|wheel| wheel.name == owner) else { continue };
+        let Some(&index) = places.get(&owner) else { continue };
         if inner == "METADATA" {
             let bytes = unpacker.read(source, entry, METADATA_LIMIT);
             let bytes = bytes.map_err(|error| FinishedError::differs(path, error))?;
-            let fields = header_fields(&bytes).map_err(|error| FinishedError::Manifest {
+            let unusable = |reason: String| FinishedError::Manifest {
                 path: path.display().to_string(),
-                reason: format!("`{}`: {error}", shown(name)),
+                reason: format!("`{}`: {reason}", shown(name)),
+            };
+            let fields = header_fields(&bytes).map_err(|error| unusable(error.to_string()))?;
+            let size = fields.iter().map(|(name, value)| name.len() + value.len() + FIELD).sum();
+            room = room.checked_sub(size).ok_or_else(|| {
+                unusable(format!("the distributions have more metadata than {METADATA_IN_ALL} bytes in all"))
             })?;
             distributions[index].metadata = fields;
         } else if inner.starts_with("sboms/") {

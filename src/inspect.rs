@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::archive::{ReadError, Unpacker, ZipFault};
 use crate::digest::Sha256Digest;
-use crate::evidence::{Manifest, ManifestFile};
+use crate::evidence::{Facts, Manifest, ManifestFile};
 use crate::finished::{FinishedError, FinishedPyz};
 
 /// What a `.pyz` says of itself.
@@ -35,11 +35,24 @@ pub fn inspect(path: &Path) -> Result<Inspected, FinishedError> {
     Ok(Inspected { manifest, shebang, size: source.length(), sha256 })
 }
 
+/// What evidence of the `.pyz` at `path` is made of, every file of which is the one that its manifest names.
+///
+/// # Errors
+/// As [`inspect`], or when somebody writes to the file meanwhile.
+pub(crate) fn checked_facts(path: &Path) -> Result<Facts, FinishedError> {
+    let finished = FinishedPyz::open(path)?;
+    let sha256 = finished.sha256()?;
+    check_files(&finished)?;
+    let facts = finished.facts(sha256)?;
+    // What was looked at is what has the digest.
+    if finished.sha256()? == sha256 { Ok(facts) } else { Err(FinishedError::Changed(path.display().to_string())) }
+}
+
 /// Refuses a file of which an installed file is not the one that the manifest names, or that lacks one or has another.
 ///
 /// # Errors
 /// The first such file.
-pub(crate) fn check_files(finished: &FinishedPyz) -> Result<(), FinishedError> {
+fn check_files(finished: &FinishedPyz) -> Result<(), FinishedError> {
     compare_files(finished).map_err(|error| FinishedError::differs(&finished.path, error))
 }
 

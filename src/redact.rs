@@ -36,6 +36,28 @@ pub fn redact_url(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// How the base64 of a private key goes on behind its first bytes, which tell its length: PKCS#8 of either version for
+/// Ed25519, and for P-256 with and without its public half; and SEC 1 for P-256.
+const KEYS: [&str; 5] = ["CAQAwBQYDK2Vw", "CAQEwBQYDK2Vw", "CAQAwEwYHKoZIzj0C", "AgEAMBMGByqGSM49AgE", "MHcCAQEE"];
+
+/// `text` with the base64 of every private key in it replaced by `****`: one that was given where a name belongs.
+pub fn redact_keys(text: &str) -> Cow<'_, str> {
+    if !KEYS.iter().any(|key| text.contains(key)) {
+        return Cow::Borrowed(text);
+    }
+    let digit = |character: char| character.is_ascii_alphanumeric() || "+/=".contains(character);
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (other, behind) = rest.split_at(rest.find(digit).unwrap_or(rest.len()));
+        let (word, behind) = behind.split_at(behind.find(|next| !digit(next)).unwrap_or(behind.len()));
+        shown.push_str(other);
+        shown.push_str(if KEYS.iter().any(|key| word.contains(key)) { MASK } else { word });
+        rest = behind;
+    }
+    Cow::Owned(shown)
+}
+
 /// The URL as it is kept and shown: without credentials, query and fragment, each of which can hold a token, but with a
 /// fragment's `subdirectory`. A `file:` URL is its last name: a path says something of the machine and nothing of the
 /// content.
@@ -137,6 +159,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn hides_private_keys_and_no_public_ones() {
+        let ed25519 = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g";
+        let p256 = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg1z7EN/1jRuNhnF6/";
+        let p256_alone = "MEECAQAwEwYHKoZIzj0CAQYIKoZIzj0DAQcEJzAlAgEBBCA=";
+        let sec1 = "MHcCAQEEINc+xDf9Y0bjYZxevw==";
+        for key in [ed25519, p256, p256_alone, sec1] {
+            assert_eq!(redact_keys(&format!("no `{key}`, nor env:K={key}.")), "no `****`, nor env:****.");
+        }
+        let public = "no such file: `MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE`, \u{e9}";
+        assert_eq!(redact_keys(public), public);
+    }
 
     #[test]
     fn hides_user_information_and_nothing_else() {

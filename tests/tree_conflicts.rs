@@ -147,7 +147,9 @@ fn refuses_two_wheels_of_one_distribution() {
 
 #[test]
 fn a_main_module_at_a_wheels_root_goes_into_the_payload_alone() {
-    for reserved in ["__main__.py", "__MAIN__.py", "_pyzpack/run.py", "_PYZPACK/x.py", "_pyzpack", "__main__.py/x"] {
+    let started_before = ["__main__.pyc", "__Main__.pyc", "__main__/__init__.py"];
+    let own = ["__main__.py", "__MAIN__.py", "_pyzpack/run.py", "_PYZPACK/x.py", "_pyzpack", "__main__.py/x"];
+    for reserved in own.into_iter().chain(started_before) {
         let wheel = demo().file(reserved, "print('not the application')\n");
         let packing = |layout| Packing { layout, ..Packing::default() };
         let error = plan(std::slice::from_ref(&wheel), &packing(LayoutChoice::Zip)).unwrap_err();

@@ -171,11 +171,10 @@ fn directories(entries: &BTreeMap<ArchivePath, PlannedEntry>) -> BTreeSet<Archiv
 
 /// Whether a path at the archive's root would be, or be taken for, one of the archive's own files.
 pub(super) fn is_reserved(path: &ArchivePath) -> bool {
-    let folded = path.folded();
-    matches!(folded.split('/').next(), Some("__main__.py" | "_pyzpack"))
+    path.folded().split('/').next().is_some_and(runtime::is_own_root)
 }
 
 /// Whether a path at the unpacked tree's root would be, or be taken for, the marker of a whole tree.
 fn is_reserved_in_tree(path: &ArchivePath) -> bool {
-    path.folded().split('/').next() == Some(".pyzpack")
+    path.folded().split('/').next() == Some(runtime::MARKER_OF_TREE)
 }

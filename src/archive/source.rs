@@ -42,16 +42,25 @@ impl Source {
     /// When it cannot be opened, or is not a regular file.
     pub fn open(path: &Path) -> io::Result<Self> {
         let irregular = || io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
-        // Opening a pipe waits for its other end, so it is looked at first.
+        // Opening a device may do something, so it is looked at first.
         if !std::fs::metadata(path)?.is_file() {
             return Err(irregular());
         }
-        let file = File::open(path)?;
+        let file = open_at_once(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(irregular());
         }
         Ok(Self { file: Arc::new(file), start: 0, length: metadata.len() })
+    }
+
+    /// The bytes of the regular file at `path`; of a longer one the first `limit`.
+    ///
+    /// # Errors
+    /// As [`Source::open`], or reading fails.
+    pub(crate) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        let source = Self::open(path)?;
+        source.read_vec(0, source.length.min(limit))
     }
 
     /// The whole of an open file.
@@ -163,6 +172,19 @@ impl Source {
         }
         Ok(())
     }
+}
+
+/// Opens a file for reading. A pipe that took the name of a file meanwhile is not waited for.
+#[cfg(unix)]
+fn open_at_once(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+#[cfg(not(unix))]
+fn open_at_once(path: &Path) -> io::Result<File> {
+    File::open(path)
 }
 
 #[cfg(unix)]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::pipeline::{self, Built, Observer, Planned};
 use crate::settings::{BuildSettings, SourcePolicy};
+use crate::shown::shown_in_line;
 use crate::status::Status;
 use crate::surroundings::Surroundings;
 
@@ -55,7 +56,8 @@ fn build(settings: &BuildSettings, world: &Surroundings, terminal: &Terminal, as
     }
     let packed = &built.packed;
     let line = format!(
-        "{shown}: {}, {}, sha256 {}, {:.2} s\n",
+        "{}: {}, {}, sha256 {}, {:.2} s\n",
+        shown_in_line(&shown),
         report::size(packed.size),
         report::count(built.planned.collected.wheels.iter().len(), "distribution"),
         packed.sha256,

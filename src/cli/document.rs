@@ -1,12 +1,11 @@
 //! Documents about a finished `.pyz`, written from it alone: how `pyzpack sbom` and `pyzpack provenance` begin and end.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ArgMatches;
 
 use crate::evidence::{Facts, IndexNote};
-use crate::finished::{FinishedError, FinishedPyz};
-use crate::inspect::check_files;
+use crate::inspect::checked_facts;
 use crate::output::{check_not_input, check_target, write_document};
 use crate::process::interrupt;
 use crate::status::Status;
@@ -26,7 +25,7 @@ pub(super) fn write_about(matches: &ArgMatches, describe: impl FnOnce(&Facts) ->
     if let Err(error) = interrupt::install(|| {}) {
         return report::fail_io("answer signals", &error);
     }
-    let facts = read_facts(&path).map_err(|error| report::fail(&error));
+    let facts = checked_facts(&path).map_err(|error| report::fail(&error));
     let document = match facts.and_then(|facts| describe(&facts)) {
         Ok(document) => document,
         Err(status) => return status,
@@ -42,10 +41,4 @@ pub(super) fn write_about(matches: &ArgMatches, describe: impl FnOnce(&Facts) ->
 pub(super) fn named_index(matches: &ArgMatches) -> IndexNote {
     let extra: Vec<String> = matches.get_many("extra-index-url").into_iter().flatten().cloned().collect();
     IndexNote::from_options(matches.get_one::<String>("index-url").map(String::as_str), &extra)
-}
-
-fn read_facts(path: &Path) -> Result<Facts, FinishedError> {
-    let finished = FinishedPyz::open(path)?;
-    check_files(&finished)?;
-    finished.facts(finished.sha256()?)
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::archive::Limits;
 use crate::evidence::Manifest;
 use crate::inspect::{Inspected, inspect};
+use crate::shown::shown;
 use crate::status::Status;
 use crate::target::{PythonMinor, Pythons, runs_on};
 use crate::wheel::{Origin, VerifiedWheel, WheelInput, verify_wheel};
@@ -81,7 +82,7 @@ fn describe_archive(path: &Path, inspected: &Inspected, show: &Show) -> String {
         }
     }
     let _ = writeln!(text, "{runs}");
-    text
+    shown(&text).into_owned()
 }
 
 fn runs_on_line(manifest: &Manifest) -> String {
@@ -136,5 +137,5 @@ fn describe_wheel(wheel: &VerifiedWheel, show: &Show) -> String {
             let _ = writeln!(text, "    {} {:>10} {}", file.contents.sha256, file.entry.size, file.entry.path);
         }
     }
-    text
+    shown(&text).into_owned()
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 
 use crate::evidence::KeyType;
+use crate::process::interrupt;
+use crate::shown::shown_in_line;
 use crate::signing::generate_keys;
 use crate::status::Status;
 
@@ -19,9 +21,13 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
         Some("ed25519") => KeyType::Ed25519,
         _ => KeyType::P256,
     };
+    if let Err(error) = interrupt::install(|| {}) {
+        return report::fail_io("answer signals", &error);
+    }
     match generate_keys(&path, key_type) {
         Ok(pair) => {
-            let line = format!("{}, {}: {key_type} key {}\n", path.display(), pair.public.display(), pair.id);
+            let paths = format!("{}, {}", path.display(), pair.public.display());
+            let line = format!("{}: {key_type} key {}\n", shown_in_line(&paths), pair.id);
             print_bytes(line.as_bytes())
         }
         Err(error) => report::fail(&error),

@@ -30,7 +30,14 @@ pub(super) enum KeySourceError {
 impl Explain for KeySourceError {
     fn status(&self) -> Status {
         match self {
-            Self::Read { error, .. } if error.kind() != io::ErrorKind::NotFound => Status::Machine,
+            Self::Read { error, .. }
+                if !matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory
+                ) =>
+            {
+                Status::Machine
+            }
             _ => Status::Usage,
         }
     }

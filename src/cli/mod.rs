@@ -25,7 +25,7 @@ use std::io::{self, Write};
 
 use clap::ArgMatches;
 
-use crate::redact::redact_url;
+use crate::redact::{redact_keys, redact_url};
 use crate::status::Status;
 
 /// Runs the command that `arguments` ask for, and tells how it ended.
@@ -58,7 +58,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
 /// Prints what the parser of arguments answers. A value that it quotes may be a URL with a credential, or a key.
 fn print_answer(error: &clap::Error) -> io::Result<()> {
     let text = error.render().to_string();
-    if error.use_stderr() && text.contains("PRIVATE KEY") {
+    if error.use_stderr() && (text.contains("PRIVATE KEY") || redact_keys(&text) != text) {
         report::fail(&keys::KeySourceError::Inline);
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::redact::redact_url;
+use crate::redact::{redact_keys, redact_url};
 use crate::shown::shown;
 use crate::status::{Explain, Status};
 
@@ -30,7 +30,7 @@ pub(super) fn fail(error: &dyn Explain) -> Status {
 pub(super) fn say(line: &str) {
     // Paths and values may be URLs that were meant for another place: no credential leaves by a message. What it quotes
     // may be anything, and a terminal obeys what it is sent.
-    let _ = writeln!(io::stderr(), "{}", redact_url(&shown(line)));
+    let _ = writeln!(io::stderr(), "{}", redact_keys(&redact_url(&shown(line))));
 }
 
 /// Says that the machine does not let something be done.

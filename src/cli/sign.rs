@@ -7,6 +7,7 @@ use clap::ArgMatches;
 
 use crate::evidence::{Claims, SigningKey};
 use crate::process::interrupt;
+use crate::shown::shown_in_line;
 use crate::signing::{Form, SignSettings, sign};
 use crate::status::Status;
 
@@ -42,7 +43,8 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
     };
     let (key, mut lines) = (key.public(), String::new());
     for signed in written {
-        let path = signed.path.display();
+        let path = signed.path.display().to_string();
+        let path = shown_in_line(&path);
         let _ = writeln!(lines, "{path}: {}, signed with {} key {}", signed.what, key.key_type(), key.id());
     }
     print_bytes(lines.as_bytes())

@@ -1,5 +1,7 @@
 //! What evidence is made of. All of it stands in the finished file, so that evidence made later is that of the build.
 
+use std::collections::BTreeMap;
+
 use crate::digest::Sha256Digest;
 
 use super::manifest::{Manifest, ManifestWheel};
@@ -41,8 +43,10 @@ pub struct EmbeddedSbom {
 impl Facts {
     /// Every wheel, with what its metadata and the notes on its origin say.
     pub fn wheels(&self) -> impl Iterator<Item = (&ManifestWheel, &Distribution, Option<&OriginNote>)> {
+        let notes: BTreeMap<&str, &OriginNote> =
+            self.origins.wheels.iter().rev().map(|note| (note.filename.as_str(), note)).collect();
         let described = self.manifest.wheels.iter().zip(&self.distributions);
-        described.map(|(wheel, distribution)| (wheel, distribution, self.origins.of(&wheel.filename)))
+        described.map(move |(wheel, distribution)| (wheel, distribution, notes.get(wheel.filename.as_str()).copied()))
     }
 }
 

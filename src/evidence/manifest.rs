@@ -175,7 +175,17 @@ pub struct RecipeTarget {
     pub platform: Option<String>,
 }
 
+/// How many wheels, and how many inputs, a manifest may have: evidence compares each with each.
+const MOST: usize = 10_000;
+
 impl Manifest {
+    /// What there is more of than is read, in words.
+    pub(crate) fn excess(&self) -> Option<String> {
+        let counts = [("wheels", self.wheels.len()), ("inputs", self.recipe.inputs.len())];
+        let (what, count) = counts.into_iter().find(|(_, count)| *count > MOST)?;
+        Some(format!("{count} {what} exceed the limit of {MOST}"))
+    }
+
     /// The canonical bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         to_canonical_json(self)

@@ -5,9 +5,12 @@
 //! leaves that to the day. Of a source that a lock names without build requirements nothing does, because a wheel that was
 //! built beforehand has to give the same archive.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::json::to_canonical_json;
+use super::manifest::Manifest;
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 
@@ -68,9 +71,15 @@ pub struct BuildRequirementNote {
 }
 
 impl Origins {
-    /// The note of the wheel called `filename`.
-    pub fn of(&self, filename: &str) -> Option<&OriginNote> {
-        self.wheels.iter().find(|note| note.filename == filename)
+    /// The first note that is of no wheel of the manifest, or not in its place.
+    pub(crate) fn fault(&self, manifest: &Manifest) -> Option<String> {
+        let wheels: BTreeSet<&str> = manifest.wheels.iter().map(|wheel| wheel.filename.as_str()).collect();
+        let mut before = "";
+        self.wheels.iter().map(|note| note.filename.as_str()).find_map(|filename| {
+            let fits = before < filename && wheels.contains(filename);
+            before = filename;
+            (!fits).then(|| filename.to_owned())
+        })
     }
 
     /// The canonical bytes.

@@ -4,10 +4,10 @@
 //! `pkg:generic`, and so is what several may have served: a private package must never be taken for the public one that
 //! happens to have its name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::manifest::{ManifestSource, ManifestWheel, Recipe, RecipeInput};
+use super::manifest::{ManifestWheel, Recipe, RecipeInput};
 use super::origins::{BuildRequirementNote, OriginNote, Provider};
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
@@ -63,7 +63,7 @@ pub(crate) fn is_of_default_index(url: &str) -> bool {
 }
 
 /// The purl of a packed wheel; of one that was built here, that of its source.
-pub(crate) fn of_wheel(wheel: &ManifestWheel, note: Option<&OriginNote>, recipe: &Recipe, index: &IndexNote) -> String {
+pub(crate) fn of_wheel(wheel: &ManifestWheel, note: Option<&OriginNote>, inputs: &Inputs, index: &IndexNote) -> String {
     let archive = wheel.source.as_ref().filter(|source| source.sha256.is_some());
     let (filename, subpath) = match archive {
         Some(source) => split_subdirectory(&source.uri),
@@ -72,27 +72,27 @@ pub(crate) fn of_wheel(wheel: &ManifestWheel, note: Option<&OriginNote>, recipe:
     let mut purl = Purl::new(wheel.name.as_str(), &wheel.version);
     purl.set("file_name", filename);
     purl.subpath = subpath;
-    let server = served_by(wheel, note, recipe, index);
+    let server = served_by(wheel, note, inputs, index);
     purl.served_by(&server);
     purl.to_string()
 }
 
 /// The URL that a packed wheel, or the archive that it was built from, is known to come from; none for a commit.
-pub(crate) fn url_of_wheel(wheel: &ManifestWheel, note: Option<&OriginNote>, recipe: &Recipe) -> Option<String> {
-    match served_by(wheel, note, recipe, &IndexNote::Unsaid) {
+pub(crate) fn url_of_wheel(wheel: &ManifestWheel, note: Option<&OriginNote>, inputs: &Inputs) -> Option<String> {
+    match served_by(wheel, note, inputs, &IndexNote::Unsaid) {
         Server::Url(url) => Some(split_subdirectory(&url).0.to_owned()),
         Server::Index(_) | Server::Commit(..) | Server::Nobody => None,
     }
 }
 
 /// The purl of a distribution that a wheel was built with.
-pub(crate) fn of_build_requirement(required: &BuildRequirementNote, recipe: &Recipe, index: &IndexNote) -> String {
+pub(crate) fn of_build_requirement(required: &BuildRequirementNote, inputs: &Inputs, index: &IndexNote) -> String {
     let server = match &required.provider {
         _ if required.filename.starts_with("git+") => Server::Commit(required.filename.clone(), None),
         // One that was itself built here is no file of an index.
         _ if required.sha256.is_none() => Server::Nobody,
         Some(provider) => Server::of(provider),
-        None if recipe.lock.is_some() => Server::Index(IndexNote::Default),
+        None if inputs.locked => Server::Index(IndexNote::Default),
         None => Server::Index(index.clone()),
     };
     let mut purl = Purl::new(required.name.as_str(), &required.version);
@@ -130,7 +130,7 @@ impl Server {
     }
 }
 
-fn served_by(wheel: &ManifestWheel, note: Option<&OriginNote>, recipe: &Recipe, index: &IndexNote) -> Server {
+fn served_by(wheel: &ManifestWheel, note: Option<&OriginNote>, inputs: &Inputs, index: &IndexNote) -> Server {
     if let Some(source) = wheel.source.as_ref().filter(|source| source.uri.starts_with("git+")) {
         let (uri, subdirectory) = split_subdirectory(&source.uri);
         return Server::Commit(uri.to_owned(), subdirectory.map(str::to_owned));
@@ -138,19 +138,19 @@ fn served_by(wheel: &ManifestWheel, note: Option<&OriginNote>, recipe: &Recipe, 
     if let Some(provider) = note.and_then(|note| note.provider.as_ref()) {
         return Server::of(provider);
     }
-    if let Some(url) = url_of_input(&wheel.name, recipe) {
-        return if matches!(scheme(&url).as_deref(), Some("http" | "https")) {
-            Server::Url(url)
+    if let Some(url) = inputs.urls.get(&wheel.name) {
+        return if matches!(scheme(url).as_deref(), Some("http" | "https")) {
+            Server::Url(url.clone())
         } else {
             Server::Nobody
         };
     }
     let from_index = match &wheel.source {
-        Some(source) => source.sha256.is_some() && !is_input(source, recipe),
+        Some(source) => source.sha256.is_some_and(|sha256| !inputs.files.contains(&sha256)),
         None => matches!(wheel.origin.as_str(), "locked" | "index"),
     };
     // What a lock says of no other index is the default one's.
-    let locked = wheel.origin == "locked" || recipe.lock.is_some();
+    let locked = wheel.origin == "locked" || inputs.locked;
     match (from_index, locked) {
         (false, _) => Server::Nobody,
         (true, true) => Server::Index(IndexNote::Default),
@@ -158,25 +158,34 @@ fn served_by(wheel: &ManifestWheel, note: Option<&OriginNote>, recipe: &Recipe, 
     }
 }
 
-/// The URL of the input that names the distribution with one.
-fn url_of_input(name: &PackageName, recipe: &Recipe) -> Option<String> {
-    recipe.inputs.iter().find_map(|input| {
-        let RecipeInput::Requirement(text) = input else { return None };
-        let requirement: Requirement = text.parse().ok().filter(|read: &Requirement| read.name == *name)?;
-        match requirement.source {
-            RequirementSource::Url(url) => Some(recorded_url(&split_login(url.with_credentials()).0)),
-            RequirementSource::Versions(_) => None,
-        }
-    })
+/// What a recipe says of where wheels are from, to be asked for each of many.
+pub(crate) struct Inputs {
+    /// By name, the URL of the first input that names a distribution with one.
+    urls: BTreeMap<PackageName, String>,
+    /// The digests of inputs that are files.
+    files: BTreeSet<Sha256Digest>,
+    /// Whether a lock named everything else.
+    locked: bool,
 }
 
-/// Whether the archive that a wheel was built from is an input itself.
-fn is_input(source: &ManifestSource, recipe: &Recipe) -> bool {
-    let same = |input: &RecipeInput| match input {
-        RecipeInput::File(file) => Some(file.sha256) == source.sha256,
-        _ => false,
-    };
-    recipe.inputs.iter().any(same)
+impl Inputs {
+    pub(crate) fn of(recipe: &Recipe) -> Self {
+        let mut inputs = Self { urls: BTreeMap::new(), files: BTreeSet::new(), locked: recipe.lock.is_some() };
+        for input in &recipe.inputs {
+            match input {
+                RecipeInput::Requirement(text) => {
+                    let Ok(requirement) = text.parse::<Requirement>() else { continue };
+                    if let RequirementSource::Url(url) = requirement.source {
+                        let url = recorded_url(&split_login(url.with_credentials()).0);
+                        inputs.urls.entry(requirement.name).or_insert(url);
+                    }
+                }
+                RecipeInput::File(file) => drop(inputs.files.insert(file.sha256)),
+                RecipeInput::Git { .. } => {}
+            }
+        }
+        inputs
+    }
 }
 
 /// A source without its fragment, and the directory that this names.
@@ -369,7 +378,11 @@ mod tests {
         ] {
             let wheel = wheel(origin, source);
             let recipe = recipe(&json!(["a-b==1.0+x"]), locked);
-            assert_eq!(of_wheel(&wheel, note.as_ref(), &recipe, option), purl, "{origin} {source} {note:?}");
+            assert_eq!(
+                of_wheel(&wheel, note.as_ref(), &Inputs::of(&recipe), option),
+                purl,
+                "{origin} {source} {note:?}"
+            );
         }
     }
 
@@ -385,7 +398,8 @@ mod tests {
             (at_url, format!("pkg:generic/a-b@1.0%2Bx?download_url={url}&file_name=a_b-1.0%2Bx.tar.gz")),
             (local, "pkg:generic/a-b@1.0%2Bx?file_name=a_b-1.0%2Bx.tar.gz".to_owned()),
         ] {
-            let found = of_wheel(&wheel("built", &sdist), None, &recipe(&inputs, false), &IndexNote::Default);
+            let found =
+                of_wheel(&wheel("built", &sdist), None, &Inputs::of(&recipe(&inputs, false)), &IndexNote::Default);
             assert_eq!(found, purl);
         }
     }
@@ -420,7 +434,7 @@ mod tests {
                 "pkg:generic/c@2?vcs_url=git%2Bhttps://h.example/c%4001".to_owned(),
             ),
         ] {
-            assert_eq!(of_build_requirement(required, recipe, index), purl);
+            assert_eq!(of_build_requirement(required, &Inputs::of(recipe), index), purl);
         }
     }
 

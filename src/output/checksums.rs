@@ -8,10 +8,14 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{EVIDENCE_SUFFIXES, beside, write_beside};
+use crate::archive::Source;
 use crate::digest::Sha256Digest;
 
 /// The file that lists the digests of everything in a directory.
 const CHECKSUMS: &str = "SHA256SUMS";
+
+/// A longer list is not read: a hundred thousand files.
+const LARGEST: u64 = 16 << 20;
 
 /// The checksum files of one archive, while nobody else writes to those of its directory.
 pub(super) struct Checksums<'a> {
@@ -108,10 +112,19 @@ impl<'a> Checksums<'a> {
     }
 
     fn read(&self) -> io::Result<Vec<u8>> {
-        match std::fs::read(&self.list) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            read => read,
+        match std::fs::symlink_metadata(&self.list) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            // What a link leads to is no list of this directory, and would be copied into one.
+            Ok(found) if found.is_symlink() => {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a symbolic link"));
+            }
+            found => found?,
+        };
+        let bytes = Source::read_file(&self.list, LARGEST + 1)?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too large for a list of digests"));
         }
+        Ok(bytes)
     }
 
     /// Whether a line speaks of the archive or of its evidence.

@@ -90,6 +90,23 @@ impl PendingFile {
         Ok(handle)
     }
 
+    /// Gives two files their names, this one's last, where nothing has them. A signal ends the process before or after.
+    ///
+    /// # Errors
+    /// Something has a name (`AlreadyExists`), or renaming fails, with the name; what is there is as it was.
+    pub fn persist_new_after(mut self, mut first: Self) -> Result<(), (PathBuf, io::Error)> {
+        let mut registry = Registry::lock();
+        rename_new(&first.path, &first.target).map_err(|error| (first.target.clone(), error))?;
+        if let Err(error) = rename_new(&self.path, &self.target) {
+            let _ = std::fs::remove_file(&first.target);
+            return Err((self.target.clone(), error));
+        }
+        for key in [self.key.take(), first.key.take()].into_iter().flatten() {
+            registry.forget_path(key);
+        }
+        Ok(())
+    }
+
     /// Removes what killed builds left beside `target`: `.NAME.*.tmp` files that nobody holds.
     pub fn remove_abandoned(target: &Path) {
         let prefix = prefix_of(target);
@@ -128,6 +145,28 @@ impl Write for PendingFile {
     }
 }
 
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Not every file system can.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => link_new(from, to),
+        renamed => Ok(renamed?),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    link_new(from, to)
+}
+
+/// A link never replaces anything.
+fn link_new(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::hard_link(from, to)?;
+    std::fs::remove_file(from)
+}
+
 fn directory_of(target: &Path) -> &Path {
     target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -156,6 +195,17 @@ mod tests {
         pending.write_all(b"new").unwrap();
         pending.persist().unwrap();
         assert_eq!(std::fs::read(&target).unwrap(), b"new");
+        let begin = |name: &str| PendingFile::create(&directory.path().join(name)).unwrap();
+        for (first, last) in [("new.pyz", "a.pyz"), ("a.pyz", "new.pyz")] {
+            let (there, error) = begin(last).persist_new_after(begin(first)).unwrap_err();
+            assert_eq!((there, error.kind()), (target.clone(), io::ErrorKind::AlreadyExists));
+            assert_eq!(std::fs::read(&target).unwrap(), b"new");
+        }
+        let other = directory.path().join("other");
+        std::fs::write(&other, "").unwrap();
+        assert_eq!(link_new(&other, &target).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        link_new(&other, &directory.path().join("b.pyz")).unwrap();
+        std::fs::remove_file(directory.path().join("b.pyz")).unwrap();
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 

@@ -22,6 +22,9 @@ use std::fmt::Write as _;
 pub use constants::read_main;
 use literal::{push_str, push_tuple};
 
+/// The name at an unpacked tree's root that says whose it is.
+pub const MARKER_OF_TREE: &str = ".pyzpack";
+
 /// How the line of `main.py` ends that is replaced by the constants; the Python tests replace the same line.
 pub const MARKER: &str = "# pyzpack: constants";
 
@@ -140,6 +143,12 @@ pub fn render_main(bootstrap: &Bootstrap) -> Vec<u8> {
         text.push('\n');
     }
     text.into_bytes()
+}
+
+/// Whether a name at the archive's root, in lower case, is one of the archive's own, or is started in place of its
+/// `__main__.py`: zipimport looks for a package `__main__` first, then for a `__main__.pyc`, which has to match no source.
+pub fn is_own_root(name: &str) -> bool {
+    matches!(name, "__main__.py" | "__main__.pyc" | "__main__" | "_pyzpack")
 }
 
 /// The further files of every archive, sorted by path.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::evidence::{KeyId, KeyType, NoRandomness, SigningKey};
+use crate::process::PendingFile;
 use crate::status::{Explain, Status};
 
 /// A pair that was written.
@@ -57,79 +58,50 @@ impl Explain for KeygenError {
 
 /// Makes a pair of keys: the private one at `path`, for its owner alone, the public one at `path` with `.pub`.
 ///
+/// Each is written whole before it takes its name, the public one first: a private key that is there has its other half.
+///
 /// # Errors
 /// When either is there, or cannot be written; neither is then there that was not before.
 pub fn generate_keys(path: &Path, key_type: KeyType) -> Result<KeyPair, KeygenError> {
     let mut public_path = path.as_os_str().to_owned();
     public_path.push(".pub");
     let public_path = PathBuf::from(public_path);
+    for path in [path, &public_path] {
+        // A dangling link is there, too.
+        if path.symlink_metadata().is_ok() {
+            return Err(KeygenError::Exists(path.display().to_string()));
+        }
+    }
     // Both are begun before there is a secret to be written.
-    let private = NewFile::create(path, 0o600)?;
-    let public = NewFile::create(&public_path, 0o644)?;
+    let mut private = begin(path)?;
+    let mut public = begin(&public_path)?;
     let key = SigningKey::generate(key_type)?;
-    let private = private.write(key.to_pem().as_bytes())?;
-    let public = public.write(key.public().to_pem().as_bytes())?;
-    private.keep();
-    public.keep();
+    write(&mut private, path, 0o600, key.to_pem().as_bytes())?;
+    write(&mut public, &public_path, 0o644, key.public().to_pem().as_bytes())?;
+    private.persist_new_after(public).map_err(|(path, error)| fail(&path, error))?;
     Ok(KeyPair { public: public_path, id: key.public().id() })
 }
 
-/// A file that is removed again where it is not kept.
-struct NewFile<'a> {
-    path: &'a Path,
-    file: File,
-    kept: bool,
+fn begin(path: &Path) -> Result<PendingFile, KeygenError> {
+    PendingFile::remove_abandoned(path);
+    PendingFile::create(path).map_err(|error| fail(path, error))
 }
 
-impl<'a> NewFile<'a> {
-    /// Makes a file where none is, a dangling link included; never with more permissions than `mode`, and at last with these.
-    fn create(path: &'a Path, mode: u32) -> Result<Self, KeygenError> {
-        let shown = || path.display().to_string();
-        let file = create_new(path, mode).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => KeygenError::Exists(shown()),
-            io::ErrorKind::NotFound => KeygenError::NoDirectory(shown()),
-            _ => KeygenError::Io { path: shown(), error },
-        })?;
-        let file = Self { path, file, kept: false };
-        set_mode(&file.file, mode).map_err(|error| file.fail(error))?;
-        Ok(file)
-    }
+fn write(pending: &mut PendingFile, path: &Path, mode: u32, bytes: &[u8]) -> Result<(), KeygenError> {
+    let written = set_mode(pending.file(), mode).and_then(|()| pending.write_all(bytes));
+    written.and_then(|()| pending.file().sync_all()).map_err(|error| fail(path, error))
+}
 
-    fn write(mut self, bytes: &[u8]) -> Result<Self, KeygenError> {
-        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_all());
-        written.map_err(|error| self.fail(error))?;
-        Ok(self)
-    }
-
-    fn fail(&self, error: io::Error) -> KeygenError {
-        KeygenError::Io { path: self.path.display().to_string(), error }
-    }
-
-    fn keep(mut self) {
-        self.kept = true;
+fn fail(path: &Path, error: io::Error) -> KeygenError {
+    let shown = path.display().to_string();
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => KeygenError::Exists(shown),
+        io::ErrorKind::NotFound => KeygenError::NoDirectory(shown),
+        _ => KeygenError::Io { path: shown, error },
     }
 }
 
-impl Drop for NewFile<'_> {
-    fn drop(&mut self) {
-        if !self.kept {
-            let _ = std::fs::remove_file(self.path);
-        }
-    }
-}
-
-#[cfg(unix)]
-fn create_new(path: &Path, mode: u32) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
-}
-
-#[cfg(not(unix))]
-fn create_new(path: &Path, _mode: u32) -> io::Result<File> {
-    std::fs::OpenOptions::new().write(true).create_new(true).open(path)
-}
-
-/// The umask may have taken something away that the owner needs.
+/// Whatever the umask.
 #[cfg(unix)]
 fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))

@@ -1,14 +1,15 @@
 //! Signs what is said of a finished `.pyz`: its provenance, and its SBOM where that is asked for.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::archive::Source;
 use crate::evidence::{
     Bundle, Claims, Envelope, Facts, PROVENANCE_TYPE, Provenance, ProvenanceFault, STATEMENT_LIMIT, SigningKey,
     Statement, StatementFault, Subject, check_subject, cyclonedx, provenance_statement, write_statement,
 };
-use crate::finished::{FinishedError, FinishedPyz};
-use crate::inspect::check_files;
+use crate::finished::FinishedError;
+use crate::inspect::checked_facts;
 use crate::output::{OutputError, beside, check_not_input, check_target, write_document};
 use crate::status::{Explain, Status};
 
@@ -56,9 +57,6 @@ pub enum SignError {
     /// The file is not a sound `.pyz`.
     #[error(transparent)]
     Finished(#[from] FinishedError),
-    /// The file was written to meanwhile.
-    #[error("`{0}` changed while it was read")]
-    Changed(String),
     /// What lies beside the file cannot be read.
     #[error("cannot read `{path}`: {error}")]
     Read {
@@ -74,6 +72,14 @@ pub enum SignError {
         path: String,
         /// What is wrong.
         fault: Box<StatementFault>,
+    },
+    /// It is about other files too, which nobody looked at.
+    #[error("cannot sign `{path}`: it has {subjects} subjects, and only the file itself was looked at")]
+    Subjects {
+        /// The file.
+        path: String,
+        /// How many.
+        subjects: usize,
     },
     /// It is no provenance of it.
     #[error("cannot sign `{path}`: {fault} [{}]", fault.code())]
@@ -124,8 +130,7 @@ impl Explain for SignError {
         match self {
             Self::Finished(error) => error.hint(),
             Self::Output(error) => error.hint(),
-            Self::Changed(_) => Some("sign when nothing writes to it".to_owned()),
-            Self::Statement { .. } | Self::Provenance { .. } => Some(again("provenance")),
+            Self::Statement { .. } | Self::Subjects { .. } | Self::Provenance { .. } => Some(again("provenance")),
             Self::OtherClaims { .. } => Some(format!("leave the options out, or {}", again("provenance"))),
             Self::OtherSbom(_) => Some(again("sbom")),
             Self::Read { .. } | Self::Own { .. } => None,
@@ -153,7 +158,7 @@ pub fn sign(settings: &SignSettings, key: &SigningKey) -> Result<Vec<Signed>, Si
         check_target(target)?;
         check_not_input(target, inputs.iter().copied())?;
     }
-    let facts = read_facts(file)?;
+    let facts = checked_facts(file)?;
     let (statement, claims) = provenance_of(&facts, &statement_path, settings.claims.as_ref())?;
     let mut outputs = vec![("provenance", target, statement)];
     if let Some(target) = sbom_target {
@@ -176,16 +181,6 @@ pub fn sign(settings: &SignSettings, key: &SigningKey) -> Result<Vec<Signed>, Si
     Ok(written)
 }
 
-/// What is said of the file, all of which is as its manifest has it.
-fn read_facts(file: &Path) -> Result<Facts, SignError> {
-    let finished = FinishedPyz::open(file)?;
-    let sha256 = finished.sha256()?;
-    check_files(&finished)?;
-    let facts = finished.facts(sha256)?;
-    // What was looked at is what has the digest.
-    if finished.sha256()? == sha256 { Ok(facts) } else { Err(SignError::Changed(file.display().to_string())) }
-}
-
 /// The statement beside the file, which is compared with it; else the one that `pyzpack provenance` writes.
 fn provenance_of(facts: &Facts, path: &Path, claims: Option<&Claims>) -> Result<(Vec<u8>, Claims), SignError> {
     let shown = || path.display().to_string();
@@ -197,6 +192,9 @@ fn provenance_of(facts: &Facts, path: &Path, claims: Option<&Claims>) -> Result<
     let statement_fault = |fault| SignError::Statement { path: shown(), fault: Box::new(fault) };
     let statement = Statement::read(&bytes).map_err(statement_fault)?;
     let Subject { name, .. } = check_subject(&statement, &facts.sha256, &facts.filename).map_err(statement_fault)?;
+    if statement.subject.len() > 1 {
+        return Err(SignError::Subjects { path: shown(), subjects: statement.subject.len() });
+    }
     statement.check_predicate_type(PROVENANCE_TYPE).map_err(statement_fault)?;
     let provenance_fault = |fault| SignError::Provenance { path: shown(), fault: Box::new(fault) };
     let provenance = Provenance::read(&statement.predicate).map_err(provenance_fault)?;
@@ -240,11 +238,8 @@ fn sbom_statement(facts: &Facts, path: &Path, claims: &Claims) -> Result<Vec<u8>
 
 /// The bytes of a file, where it is there; one more than is read of statements at most.
 fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = match std::fs::File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
-    };
-    let mut bytes = Vec::new();
-    file.take(STATEMENT_LIMIT as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    match Source::read_file(path, STATEMENT_LIMIT as u64 + 1) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
 }

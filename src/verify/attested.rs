@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::opened::{VerifyError, read_named};
+use super::opened::{VerifyError, read_found, read_named};
 use super::problem::Problem;
 use super::report::{Finding, Ledger, Trust};
 use super::{Known, Request, file_name};
@@ -43,16 +43,20 @@ impl Evidence {
             Ok((file.clone(), key.map_err(|fault| Problem::Key { file, fault })))
         };
         let keys = request.keys.iter().map(read_key).collect::<Result<_, VerifyError>>()?;
-        let mut paths = request.bundles.clone();
-        if paths.is_empty() && !request.keys.is_empty() {
-            paths.extend(beside(&request.file, [".sigstore.json", ".dsse.json"]));
-        }
-        let read_bundle = |path: &PathBuf| {
+        let parse = |path: &Path, bytes: Vec<u8>| {
             let file = file_name(path);
-            let read = Attestation::parse(&read_named(path, ATTESTATION_LIMIT as u64)?);
-            Ok((file.clone(), read.map_err(|fault| Problem::Bundle { file, fault })))
+            (file.clone(), Attestation::parse(&bytes).map_err(|fault| Problem::Bundle { file, fault }))
         };
-        let bundles = paths.iter().map(read_bundle).collect::<Result<_, VerifyError>>()?;
+        let limit = ATTESTATION_LIMIT as u64;
+        let mut bundles = Vec::new();
+        for path in &request.bundles {
+            bundles.push(parse(path, read_named(path, limit)?));
+        }
+        if let Some(path) = beside(&request.file, [".sigstore.json", ".dsse.json"])
+            .filter(|_| bundles.is_empty() && !request.keys.is_empty())
+        {
+            bundles.push(parse(&path, read_found(&path, limit)?));
+        }
         Ok(Self { keys, bundles })
     }
 

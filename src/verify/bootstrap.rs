@@ -10,7 +10,8 @@ use super::report::Finding;
 use crate::archive::ArchivePath;
 use crate::digest::Sha256Digest;
 use crate::evidence::{MANIFEST_PATH, Manifest, ORIGINS_PATH};
-use crate::runtime::{Bootstrap, Entry, Layout, read_main, support_files};
+use crate::finished::is_own;
+use crate::runtime::{Bootstrap, Entry, Layout, MARKER_OF_TREE, is_own_root, read_main, support_files};
 use crate::wheel::EntryPoints;
 
 /// A `__main__.py` or an `entry_points.txt` larger than this is not read.
@@ -65,6 +66,15 @@ fn unknown_entries(manifest: &Manifest, container: &Container, contents: &Conten
     };
     let mut unknown: Vec<String> =
         contents.own.keys().filter(|name| !ours(name)).map(|name| (*name).to_owned()).collect();
+    // Beside payloads the application has no files; without any, none that starts in place of `__main__.py`.
+    let starts = |path: &ArchivePath| path.folded().split('/').next().is_some_and(is_own_root);
+    let beside = container.outer().structure.files.iter().map(|entry| &entry.path);
+    let beside = beside.filter(|path| !is_own(path.as_str()));
+    let beside = beside.filter(|path| !container.payloads().is_empty() || starts(path));
+    unknown.extend(beside.map(ToString::to_string));
+    let unpacked = container.payloads().iter().flat_map(|payload| &payload.structure.files).map(|entry| &entry.path);
+    let marks = |path: &&ArchivePath| path.folded().split('/').next() == Some(MARKER_OF_TREE);
+    unknown.extend(unpacked.filter(marks).map(ToString::to_string));
     // Directories are for zipimport: none where everything is unpacked, and none that nothing lies in.
     let files: BTreeSet<&str> = container.outer().structure.files.iter().map(|entry| entry.path.as_str()).collect();
     let holds = |directory: &str| {

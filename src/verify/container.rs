@@ -1,5 +1,7 @@
 //! The container: what kind of file it is, and the structure of its archives.
 
+use std::collections::HashMap;
+
 use super::opened::{Opened, VerifyError};
 use super::problem::Problem;
 use crate::archive::{Limits, Profile, ReadError, Source, ZipEntry, ZipFault, ZipStructure, read_structure};
@@ -113,9 +115,10 @@ fn read_program(opened: &Opened, limits: &Limits) -> Result<Container, ReadError
 }
 
 fn read_payloads(opened: &Opened, outer: ZipStructure) -> Result<Result<Container, Problem>, VerifyError> {
-    let mut container = single(opened.source.clone(), outer);
+    let named: HashMap<&str, &ZipEntry> = outer.files.iter().map(|entry| (entry.path.as_str(), entry)).collect();
+    let mut payloads = Vec::new();
     for name in payload_names() {
-        let Some(entry) = container.find(&name) else { break };
+        let Some(entry) = named.get(name.as_str()) else { break };
         if entry.method != crate::archive::Method::Stored {
             let fault = ZipFault::NotCanonical("a payload that is not stored");
             return Ok(Err(opened.problem(None, ReadError::entry(&name, fault))?));
@@ -123,10 +126,12 @@ fn read_payloads(opened: &Opened, outer: ZipStructure) -> Result<Result<Containe
         let (offset, size) = (entry.data_offset, entry.compressed_size);
         let source = opened.source.slice(offset, size).map_err(|error| opened.fail(error))?;
         match read_structure(&source, Profile::Canonical { prefix: 0 }, &Limits::default()) {
-            Ok(structure) => container.archives.push(Archive { name: Some(name), source, structure }),
+            Ok(structure) => payloads.push(Archive { name: Some(name), source, structure }),
             Err(error) => return Ok(Err(opened.problem(Some(&name), error)?)),
         }
     }
+    let mut container = single(opened.source.clone(), outer);
+    container.archives.append(&mut payloads);
     Ok(Ok(container))
 }
 

@@ -44,6 +44,9 @@ pub(super) fn read(opened: &Opened, container: &Container) -> Result<Result<Docu
         Ok(manifest) => manifest,
         Err(error) => return Ok(Err(malformed(error.to_string()))),
     };
+    if let Some(excess) = manifest.excess() {
+        return Ok(Err(malformed(excess)));
+    }
     let mut problems = Vec::new();
     let mut origins = Origins::default();
     if manifest.to_bytes() != bytes {
@@ -57,7 +60,13 @@ pub(super) fn read(opened: &Opened, container: &Container) -> Result<Result<Docu
             let read =
                 read.and_then(|value| serde_json::from_value::<Origins>(value).map_err(|error| error.to_string()));
             match read {
-                Ok(read) if read.to_bytes() == bytes => origins = read,
+                Ok(read) if read.to_bytes() == bytes => {
+                    problems.extend(
+                        read.fault(&manifest)
+                            .map(|value| Problem::ManifestValue { what: "wheel of a note on origins", value }),
+                    );
+                    origins = read;
+                }
                 Ok(_) => problems.push(Problem::ManifestNotCanonical(ORIGINS_PATH)),
                 Err(reason) => problems.push(Problem::ManifestMalformed { document: ORIGINS_PATH, reason }),
             }

@@ -71,10 +71,15 @@ pub fn verify(request: &Request) -> Result<Report, VerifyError> {
     let mut run = Run::start(request)?;
     match Opened::open(&request.file)? {
         Opening::Refused(problem) => run.ledger.add("file", Finding::Failed(vec![problem])),
-        Opening::Open(opened) => {
-            run.check(&opened)?;
-            run.finish(&opened)?;
-        }
+        Opening::Open(opened) => match run.check(&opened) {
+            Err(error) if error.is_end_of(&request.file) => {
+                run.ledger.add("unchanged", Finding::Failed(vec![Problem::Replaced]));
+            }
+            checked => {
+                checked?;
+                run.finish(&opened)?;
+            }
+        },
     }
     Ok(run.ledger.conclude(&request.file, run.sha256))
 }

@@ -47,6 +47,11 @@ impl Explain for VerifyError {
 }
 
 impl VerifyError {
+    /// Whether `path` ended earlier than it did when it was opened: somebody writes to it.
+    pub(super) fn is_end_of(&self, path: &Path) -> bool {
+        matches!(self, Self::Read { path: read, error } if read == path && error.kind() == io::ErrorKind::UnexpectedEof)
+    }
+
     fn read(path: &Path, error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Missing(path.to_owned()),
@@ -124,6 +129,15 @@ impl Opened {
             && self.source.stamp().map_err(|error| self.fail(error))? == self.stamp;
         Ok((!same).then_some(Problem::Replaced))
     }
+}
+
+/// The bytes of a small file that nobody named, which must be a regular one: a pipe would be waited for; one byte more than
+/// `limit` where it is longer.
+pub(super) fn read_found(path: &Path, limit: u64) -> Result<Vec<u8>, VerifyError> {
+    Source::read_file(path, limit + 1).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => VerifyError::NotAFile(path.to_owned()),
+        _ => VerifyError::read(path, error),
+    })
 }
 
 /// The bytes of a small file that the user names; one byte more than `limit` where it is longer.

@@ -1,6 +1,6 @@
 //! RECORDs: each distribution's is true for what is in the file, both ways.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::contents::{Contents, Measured};
 use super::opened::{Opened, VerifyError};
@@ -8,6 +8,7 @@ use super::problem::Problem;
 use super::report::Finding;
 use crate::archive::{ReadError, Unpacker};
 use crate::evidence::Manifest;
+use crate::names::PackageName;
 use crate::wheel::{Check, RECORD_LIMIT, Record, RecordFault, RecordRow, is_unhashed};
 
 /// The directories of distributions' metadata at the root of what is installed.
@@ -20,6 +21,12 @@ pub(super) fn check(manifest: &Manifest, opened: &Opened, contents: &Contents<'_
     let mut problems = Vec::new();
     let mut rows = 0;
     let directories = dist_infos(contents);
+    let mut owned: BTreeMap<&PackageName, Vec<&str>> = BTreeMap::new();
+    for file in &manifest.files {
+        if let Some(owner) = &file.distribution {
+            owned.entry(owner).or_default().push(&file.path);
+        }
+    }
     for dist_info in &directories {
         let path = format!("{dist_info}/RECORD");
         let record = match read_record(opened, contents, &path, dist_info)? {
@@ -38,10 +45,10 @@ pub(super) fn check(manifest: &Manifest, opened: &Opened, contents: &Contents<'_
                 Some(found) => problems.extend(check_row(opened, &path, listed, row, found)?),
             }
         }
-        let name = dist_info.split_once('-').and_then(|(name, _)| name.parse().ok());
-        for file in manifest.files.iter().filter(|file| file.distribution.is_some() && file.distribution == name) {
-            if !record.0.contains_key(&file.path) && !is_unhashed(&file.path, dist_info) {
-                problems.push(Problem::RecordUnlisted { record: path.clone(), path: file.path.clone() });
+        let name: Option<PackageName> = dist_info.split_once('-').and_then(|(name, _)| name.parse().ok());
+        for file in name.and_then(|name| owned.remove(&name)).into_iter().flatten() {
+            if !record.0.contains_key(file) && !is_unhashed(file, dist_info) {
+                problems.push(Problem::RecordUnlisted { record: path.clone(), path: file.to_owned() });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The manifest's wheels are the distributions that are there, and there are no others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::contents::Contents;
 use super::opened::{Opened, VerifyError};
@@ -16,6 +16,7 @@ use crate::wheel::Metadata;
 pub(super) fn check(manifest: &Manifest, opened: &Opened, contents: &Contents<'_>) -> Result<Finding, VerifyError> {
     let mut problems = Vec::new();
     let mut found: BTreeMap<PackageName, (String, &str)> = BTreeMap::new();
+    let listed: BTreeSet<&PackageName> = manifest.wheels.iter().map(|wheel| &wheel.name).collect();
     for dist_info in dist_infos(contents) {
         let path = format!("{dist_info}/METADATA");
         let metadata = match contents.read_file(opened, &path, METADATA_LIMIT)? {
@@ -31,7 +32,7 @@ pub(super) fn check(manifest: &Manifest, opened: &Opened, contents: &Contents<'_
             Err(reason) => problems.push(Problem::WheelMetadata { path, reason }),
             Ok(metadata) => {
                 let (name, version) = (metadata.name, metadata.version.to_string());
-                if !manifest.wheels.iter().any(|wheel| wheel.name == name) || found.contains_key(&name) {
+                if !listed.contains(&name) || found.contains_key(&name) {
                     problems.push(Problem::WheelUnlisted { dist_info: dist_info.to_owned(), name: name.clone() });
                 }
                 found.insert(name, (version, dist_info));

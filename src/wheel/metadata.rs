@@ -7,12 +7,18 @@ use pep440_rs::{Version, VersionSpecifiers};
 use crate::names::{ExtraName, PackageName};
 use crate::target::WheelTag;
 
+/// More fields than these are not read: large distributions have some hundreds.
+const MOST_FIELDS: usize = 50_000;
+
 /// Why a METADATA or WHEEL file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataError {
     /// The bytes are not UTF-8.
     #[error("it is not UTF-8")]
     Encoding,
+    /// It has no end.
+    #[error("it has more than {MOST_FIELDS} fields")]
+    TooMany,
     /// A field that must be there is not.
     #[error("the field `{0}` is missing")]
     Missing(&'static str),
@@ -47,6 +53,9 @@ impl Headers {
                     value.push_str(line.trim());
                 }
             } else if let Some((name, value)) = line.split_once(':') {
+                if headers.len() == MOST_FIELDS {
+                    return Err(MetadataError::TooMany);
+                }
                 headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
             }
         }
@@ -173,6 +182,17 @@ impl WheelFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refuses_fields_without_end() {
+        let text = |fields| format!("Name: a\nVersion: 1\n{}", "X: y\n".repeat(fields - 2));
+        assert!(Metadata::parse(text(MOST_FIELDS).as_bytes()).is_ok());
+        let error = Metadata::parse(text(MOST_FIELDS + 1).as_bytes()).unwrap_err();
+        assert_eq!(
+            (error.clone(), error.to_string().as_str()),
+            (MetadataError::TooMany, "it has more than 50000 fields")
+        );
+    }
 
     #[test]
     fn reads_the_fields_up_to_the_first_empty_line() {

@@ -378,3 +378,23 @@ def test_wheels_bring_their_own_evidence_along(pyzpack: Pyzpack, tmp_path: Path)
     done = pyzpack.run("build", wheel, "--offline", "--evidence", "all", "-o", output)
     assert done.returncode == 0, done.stderr
     assert sha256(inner) in (tmp_path / "hello.pyz.cdx.json").read_text()
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_list_that_is_no_file_is_neither_followed_nor_waited_for(
+    pyzpack: Pyzpack, hello: Path, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    secret, listed, app = tmp_path / "secret", tmp_path / "out/SHA256SUMS", tmp_path / "out/hello.pyz"
+    text = "root:secret\n" + "0" * 64 + "  hello.pyz\n"
+    secret.write_text(text)
+    if kind == "link":
+        listed.symlink_to(secret)
+        why = "it is a symbolic link"
+    else:
+        os.mkfifo(listed)
+        why = "it is not a regular file"
+    done = pyzpack.run("build", hello, "-o", app, wrapper=[needs("timeout"), "60"])
+    assert (done.returncode, app.exists()) == (3, False)
+    assert f"error: cannot write `{listed}`: {why}\n" in done.stderr
+    assert secret.read_text() == text

@@ -7,8 +7,10 @@ import hashlib
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -93,8 +95,8 @@ def test_the_private_key_is_never_open_to_others(pyzpack: Pyzpack, tmp_path: Pat
         "keygen", tmp_path / "a.key", wrapper=[strace, "-f", "-e", "trace=openat,open,creat,fchmod,chmod", "-o", trace]
     )
     assert done.returncode == 0, done.stderr
-    [opened] = [line for line in trace.read_text().splitlines() if 'a.key"' in line]
-    assert "O_CREAT|O_EXCL" in opened
+    [opened] = [line for line in trace.read_text().splitlines() if ".a.key." in line and ".pub" not in line]
+    assert "O_CREAT|O_EXCL" in opened or "O_EXCL|O_CREAT" in opened
     assert ", 0600)" in opened
 
 
@@ -119,12 +121,11 @@ def test_keys_that_cannot_be_written_leave_nothing(pyzpack: Pyzpack, tmp_path: P
     done = pyzpack.run("keygen", missing)
     message = f"error: the directory of `{missing}` is missing\nhint: make it first: `mkdir -m 700 DIRECTORY`\n"
     assert (done.returncode, done.stderr) == (3, message)
-    # The public key's name is one too long.
     long = tmp_path / "long" / ("k" * 255)
     long.parent.mkdir()
     done = pyzpack.run("keygen", long)
     assert (done.returncode, names(long.parent)) == (3, [])
-    assert done.stderr.startswith(f"error: cannot write `{long}.pub`: ")
+    assert done.stderr.startswith(f"error: cannot write `{long}`: ")
 
 
 @pytest.mark.parametrize("key_type", TYPES)
@@ -300,6 +301,11 @@ def test_the_statement_beside_the_file_is_what_is_signed(pyzpack: Pyzpack, pyz: 
         changed("predicate/buildDefinition/internalParameters/layout", "extract"),
         f'cannot sign `{beside}`: `buildDefinition.internalParameters.layout` of the provenance is "extract", but '
         '"zip" in the file [provenance-differs]',
+    )
+    subjects = [*json.loads(statement)["subject"], {"name": "other.pyz", "digest": {"sha256": other}}]
+    refused(
+        changed("subject", subjects),
+        f"cannot sign `{beside}`: it has 2 subjects, and only the file itself was looked at",
     )
     refused(
         b"",
@@ -506,10 +512,71 @@ def test_keys_that_are_not_there(pyzpack: Pyzpack, pyz: Path, tmp_path: Path) ->
         "[key-public]\nhint: give its other half: the file without `.pub`\n",
     )
     assert refusal(pyzpack, pyz, tmp_path) == (
-        3,
+        2,
         f"error: cannot read the key `{tmp_path}`: Is a directory (os error 21)\n"
         "hint: `pyzpack keygen PATH` makes a key\n",
     )
     if os.geteuid() != 0:
         key.chmod(0)
         assert refusal(pyzpack, pyz, key)[0] == 3
+
+
+def test_a_key_where_a_name_belongs_is_not_told(pyzpack: Pyzpack, pyz: Path, tmp_path: Path) -> None:
+    for key_type in TYPES:
+        key = make_key(pyzpack, tmp_path / key_type, key_type)
+        secret = "".join(key.read_text().splitlines()[1:-1])
+        for arguments in [
+            ("verify", pyz, "--key", secret),
+            ("verify", secret),
+            ("verify", "--explain", secret),
+            ("verify", pyz, "--sha256", secret),
+            ("sign", pyz, "--key", f"env:{secret}"),
+            ("sign", pyz, "--key", f"env:KEY={secret}"),
+            ("sign", pyz, secret, "--key", key),
+            ("sign", secret, "--key", key),
+            ("keygen", f"missing/{secret}"),
+        ]:
+            done = pyzpack.run(*arguments)
+            assert done.returncode in (2, 3), arguments
+            assert done.stdout == ""
+            assert secret[:40] not in done.stderr, arguments
+
+
+@pytest.mark.parametrize("suffix", [".intoto.json", ".cdx.json"])
+def test_a_pipe_beside_the_file_is_not_waited_for(pyzpack: Pyzpack, pyz: Path, tmp_path: Path, suffix: str) -> None:
+    key = make_key(pyzpack, tmp_path / "a.key")
+    pipe = Path(f"{pyz}{suffix}")
+    os.mkfifo(pipe)
+    done = pyzpack.run("sign", pyz, "--key", key, "--sbom", wrapper=[needs("timeout"), "20"])
+    message = f"error: cannot read `{pipe}`: it is not a regular file\n"
+    assert (done.returncode, done.stderr) == (3, message)
+
+
+def test_what_is_said_of_odd_names_obeys_no_terminal(pyzpack: Pyzpack, pyz: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "a\x1b[31m"
+    odd.mkdir()
+    key = odd / "k"
+    for done in [
+        pyzpack.run("keygen", key),
+        pyzpack.run("sign", pyz, "--key", key, "-o", odd / "s.json"),
+        pyzpack.run("inspect", pyz.rename(odd / pyz.name)),
+    ]:
+        assert done.returncode == 0, done.stderr
+        assert "\x1b" not in done.stdout
+        assert "a\\u{1b}[31m" in done.stdout
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_key_is_ever_half_written(pyzpack: Pyzpack, tmp_path: Path, ending: signal.Signals) -> None:
+    for step in range(20):
+        key = tmp_path / f"{step}/a.key"
+        key.parent.mkdir()
+        process = subprocess.Popen(pyzpack.command("keygen", key), env=pyzpack.environment(), stdout=subprocess.DEVNULL)
+        time.sleep(step * 0.001)
+        process.send_signal(ending)
+        process.wait()
+        if key.exists():
+            assert key.read_text().endswith("-----END PRIVATE KEY-----\n")
+            assert public_of(key).read_text().endswith("-----END PUBLIC KEY-----\n")
+        if ending != signal.SIGKILL:
+            assert set(names(key.parent)) <= {"a.key", "a.key.pub"}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.util
 import json
+import marshal
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -43,7 +46,7 @@ def expected(app: Path, *end: str, **found: str) -> str:
     """The whole text for a good file, but for what `found` says of a check."""
     ok = {
         "file": f"{app.stat().st_size} bytes, sha256 {digest(app)}",
-        "container": "format 1, 8 entries, and 5 in a payload",
+        "container": "format 1, 9 entries, and 5 in a payload",
         "manifest": "hello 1.0, 5 files as it says, and no others",
         "bootstrap": "that of pyzpack 0.1.0, starts hello:main",
         "records": "1 with 4 rows, as they say, and no others",
@@ -353,3 +356,28 @@ def test_a_file_of_another_tool_gets_a_partial_answer(pyzpack: Pyzpack, foreign:
     done = pyzpack.run("verify", file, "--sha256", digest(file), "--lock", lock)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "FAILED manifest-missing")
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("layout", ["zip", "extract"])
+def test_a_compiled_main_module_does_not_start_instead(pyzpack: Pyzpack, tmp_path: Path, layout: str):
+    """zipimport runs a `__main__.pyc` that matches no source rather than `__main__.py`."""
+    code = marshal.dumps(compile("print('evil')", "__main__.py", "exec"))
+    compiled = importlib.util.MAGIC_NUMBER + b"\1\0\0\0" + bytes(8) + code
+    files = {"hello.py": "def main(): print('honest')\n", "__main__.pyc": compiled}
+    wheel = make_wheel(tmp_path / "wheel", "hello", files=files, scripts={"hello": "hello:main"})
+    out = tmp_path / "hello.pyz"
+    done = pyzpack.run("build", wheel, "--layout", layout, "-o", out)
+    if layout == "zip":
+        assert (done.returncode, out.exists()) == (1, False)
+        assert done.stderr.startswith("error: `hello` brings `__main__.pyc`, which the archive itself needs\n")
+    else:
+        assert done.returncode == 0, done.stderr
+        assert subprocess.check_output([sys.executable, out], env=clean_environment(HOME=tmp_path)) == b"honest\n"
+
+
+def test_a_pipe_in_place_of_the_bundle_is_not_waited_for(pyzpack: Pyzpack, app: Path):
+    assert pyzpack.run("keygen", app.parent / "key").returncode == 0
+    pipe = Path(f"{app}.sigstore.json")
+    os.mkfifo(pipe)
+    done = pyzpack.run("verify", app, "--key", app.parent / "key.pub", wrapper=[needs("timeout"), "20"])
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: not a file: `{pipe}`\n")

@@ -52,6 +52,16 @@ fn refuses_notes_that_are_not_what_they_should_be() {
         change(|parts| drop(parts.outer.insert("_pyzpack/origins.json".to_owned(), (0o644, text.as_bytes().to_vec()))))
     };
     assert_eq!(notes("{\"wheels\":[]}"), NOTHING);
+    let of = |names: &[&str]| {
+        let notes: Vec<_> = names.iter().map(|name| json!({"filename": name, "provider": "nobody"})).collect();
+        let text = json!({"wheels": notes}).to_string().into_bytes();
+        change(|parts| drop(parts.outer.insert("_pyzpack/origins.json".to_owned(), (0o644, text.clone()))))
+    };
+    let (demo, lib) = ("demo-1.0-py3-none-any.whl", "lib-2.0-py3-none-any.whl");
+    assert_eq!(of(&[demo, lib]), NOTHING);
+    for wrong in [&[lib, demo][..], &[demo, demo], &["other-1.0-py3-none-any.whl"]] {
+        assert_eq!(of(wrong), ["manifest-value"], "{wrong:?}");
+    }
     assert_eq!(notes("{\"wheels\": []}"), ["manifest-not-canonical"]);
     assert_eq!(notes("{\"wheels\":[],\"more\":1}"), ["manifest-malformed"]);
     assert_eq!(notes("{\"wheels\":[],\"wheels\":[]}"), ["manifest-malformed"]);
@@ -67,6 +77,8 @@ fn refuses_values_that_cannot_be_or_are_not() {
     assert_eq!(manifest("/platform", json!("plan9_mips")), ["manifest-value", "bootstrap-constant"]);
     assert_eq!(manifest("/wheels/0/origin", json!("stolen")), ["manifest-value"]);
     assert_eq!(manifest("/wheels/0/origin", json!("built")), ["manifest-value"]);
+    let inputs = vec![json!("demo"); 10_001];
+    assert_eq!(manifest("/recipe/inputs", inputs), ["manifest-malformed"]);
     assert_eq!(manifest("/files/0/distribution", json!("nobody")), ["manifest-value"]);
     let swapped = change(|parts| parts.manifest(|manifest| manifest["wheels"].as_array_mut().unwrap().swap(0, 1)));
     assert_eq!(swapped, ["manifest-value"]);
@@ -195,6 +207,26 @@ fn refuses_start_up_code_that_is_not_its_own() {
     for unknown in ["_pyzpack/evil.py", "_pyzpack/payload-2.txt", "_pyzpack/more/x", "_pyzpack/payload-3.zip"] {
         let added = change(|parts| drop(parts.outer.insert(unknown.to_owned(), (0o644, Vec::new()))));
         assert_eq!(added, ["bootstrap-unknown-entry"], "{unknown}");
+    }
+    for name in ["__main__.pyc", "__main__/__init__.py", "__Main__.pyc"] {
+        let added = |layout| {
+            let mut parts = parts(layout);
+            parts.add(name, b"evil", None);
+            codes_of(&parts.bytes())
+        };
+        assert_eq!(added(InPlace), ["bootstrap-unknown-entry"], "{name}");
+        // Unpacked, it is one file among others.
+        assert_eq!(added(Extract), NOTHING, "{name}");
+    }
+    let mut marked = parts(Extract);
+    marked.add(".PyzPack/x", b"evil", None);
+    assert_eq!(codes_of(&marked.bytes()), ["bootstrap-unknown-entry"]);
+    for name in ["__main__.pyc", "os.py"] {
+        let mut parts = parts(Extract);
+        parts.add(name, b"evil", None);
+        let added = parts.files().remove(name).unwrap();
+        parts.outer.insert(name.to_owned(), added);
+        assert_eq!(codes_of(&parts.bytes()), ["bootstrap-unknown-entry"], "{name}");
     }
     let directory = |layout| {
         let mut parts = parts(layout);

@@ -8,6 +8,9 @@ use crate::archive::source::Source;
 
 const CENTRAL_HEADER: u32 = 0x0201_4b50;
 
+/// A larger central directory is not read into memory: 268 bytes an entry, for as many entries as are read at most.
+const LARGEST: u64 = 256 << 20;
+
 const FLAG_ENCRYPTED: u16 = 1;
 const FLAG_STRONG_ENCRYPTION: u16 = 1 << 6;
 const FLAG_UTF8: u16 = 1 << 11;
@@ -39,6 +42,10 @@ pub(super) fn read_central_headers(
     // 46 bytes an entry at least: a number of entries that the directory cannot hold allocates nothing.
     if directory.entries > directory.size / 46 {
         return Err(ReadError::archive(ZipFault::CentralDirectory("it is too short for its number of entries")));
+    }
+    if directory.size > LARGEST {
+        let fault = ZipFault::Limit { what: "size of the central directory", found: directory.size, limit: LARGEST };
+        return Err(ReadError::archive(fault));
     }
     let bytes = source.read_vec(directory.offset, directory.size)?;
     let mut rest = bytes.as_slice();

@@ -62,10 +62,11 @@ impl Dependencies {
 /// The descriptors of all that went into the file.
 pub(super) fn dependencies(facts: &Facts, index: &IndexNote, commits: &BTreeSet<String>) -> Vec<Value> {
     let recipe = &facts.manifest.recipe;
+    let inputs = purl::Inputs::of(recipe);
     let mut found = Dependencies::default();
     for (wheel, _, note) in facts.wheels() {
         let packed = Some(of_sha256(&wheel.sha256));
-        let uri = purl::of_wheel(wheel, note, recipe, index);
+        let uri = purl::of_wheel(wheel, note, &inputs, index);
         match &wheel.source {
             None => found.add("wheel", &wheel.filename, packed, Some(uri)),
             // The URI is its source's: nobody else has this wheel.
@@ -79,7 +80,7 @@ pub(super) fn dependencies(facts: &Facts, index: &IndexNote, commits: &BTreeSet<
                 add_commit(&mut found, "build-requirement", &required.filename);
                 continue;
             }
-            let uri = purl::of_build_requirement(required, recipe, index);
+            let uri = purl::of_build_requirement(required, &inputs, index);
             let digest = required.sha256.as_ref().map(of_sha256);
             found.add("build-requirement", &required.filename, digest, Some(uri));
         }

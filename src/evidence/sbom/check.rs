@@ -1,7 +1,7 @@
 //! An SBOM that somebody hands in, compared with the file that it is said to speak of. It may be another tool's: then what
 //! counts is the file's digest, and that it lists the distributions that are inside, each with the wheel's digest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::Version;
 use serde_json::{Map, Value};
@@ -202,12 +202,16 @@ impl<'a> Sbom<'a> {
         }
         let wheels = &facts.manifest.wheels;
         let mut missing: BTreeSet<usize> = (0..wheels.len()).collect();
+        let mut named: BTreeMap<&PackageName, Vec<usize>> = BTreeMap::new();
+        for (index, wheel) in wheels.iter().enumerate() {
+            named.entry(&wheel.name).or_default().push(index);
+        }
         for listed in &self.listed {
             let name: Option<PackageName> = listed.name.parse().ok();
-            let found = missing.iter().copied().find(|index| {
-                let wheel = &wheels[*index];
-                name.as_ref() == Some(&wheel.name) && is_version(&wheel.version, listed.version)
-            });
+            let places = name.and_then(|name| named.get(&name)).into_iter().flatten().copied();
+            let found = places
+                .filter(|index| missing.contains(index))
+                .find(|index| is_version(&wheels[*index].version, listed.version));
             let Some(index) = found else {
                 faults.push(SbomFault::Extra(shorten(&format!("{} {}", listed.name, listed.version))));
                 continue;

@@ -157,12 +157,13 @@ fn describe_builds(
     index: &IndexNote,
 ) -> Option<Value> {
     let mut unique = Unique::default();
+    let inputs = purl::Inputs::of(&manifest.recipe);
     let mut known: BTreeMap<&BuildRequirementNote, (String, String)> = BTreeMap::new();
     for required in described.iter().flat_map(|one| one.built_with) {
         known.entry(required).or_default();
     }
     for (required, (reference, purl)) in &mut known {
-        *purl = purl::of_build_requirement(required, &manifest.recipe, index);
+        *purl = purl::of_build_requirement(required, &inputs, index);
         *reference = unique.name(&format!("build-requirement:{purl}"), "#");
     }
     if known.is_empty() {

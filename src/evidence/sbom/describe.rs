@@ -1,6 +1,6 @@
 //! What both kinds of SBOM say of a distribution, taken from its METADATA, the manifest and the notes on its origin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::licences::Licences;
@@ -30,7 +30,7 @@ pub(super) struct Link {
 }
 
 /// Who wrote a distribution.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Author {
     pub(super) name: Option<String>,
     pub(super) email: Option<String>,
@@ -38,14 +38,14 @@ pub(super) struct Author {
 
 /// Every distribution, in the manifest's order.
 pub(super) fn describe<'a>(facts: &'a Facts, index: &IndexNote) -> Vec<Described<'a>> {
-    let recipe = &facts.manifest.recipe;
+    let inputs = purl::Inputs::of(&facts.manifest.recipe);
     let described = facts.wheels().map(|(wheel, distribution, note)| Described {
         wheel,
         distribution,
-        purl: purl::of_wheel(wheel, note, recipe, index),
+        purl: purl::of_wheel(wheel, note, &inputs, index),
         licences: Licences::of(wheel.name.as_str(), distribution),
         summary: distribution.all("summary").find(|text| is_said(text)),
-        url: purl::url_of_wheel(wheel, note, recipe).and_then(|url| web_url(&url)),
+        url: purl::url_of_wheel(wheel, note, &inputs).and_then(|url| web_url(&url)),
         built_with: note.map_or(&[][..], |note| &note.build_requirements),
     });
     described.collect()
@@ -66,9 +66,10 @@ impl Distribution {
             Some((kind_of(label), url.trim(), (!label.is_empty()).then(|| label.to_owned())))
         });
         let mut links: Vec<Link> = Vec::new();
+        let mut known = BTreeSet::new();
         for (kind, url, label) in home.chain(labelled) {
             let Some(url) = web_url(url) else { continue };
-            if !links.iter().any(|link| link.kind == kind && link.url == url) {
+            if known.insert((kind, url.clone())) {
                 links.push(Link { kind, url, label });
             }
         }
@@ -86,13 +87,9 @@ impl Distribution {
                 _ => authors.insert(0, Author { name: Some(name), email: None }),
             }
         }
-        let mut different: Vec<Author> = Vec::new();
-        for author in authors {
-            if !different.contains(&author) {
-                different.push(author);
-            }
-        }
-        different
+        let mut known = BTreeSet::new();
+        authors.retain(|author| known.insert(author.clone()));
+        authors
     }
 }
 
