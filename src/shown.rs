@@ -24,6 +24,11 @@ pub fn shown_in_line(text: &str) -> Cow<'_, str> {
     escape(text, |_| false)
 }
 
+/// `1 distribution`, `2 distributions`.
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 fn escape(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     let hides = |character: char| is_steering(character) && !stays(character);
     if !text.contains(hides) {
@@ -60,6 +65,11 @@ fn shorten(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_as_people_do() {
+        assert_eq!([0, 1, 2].map(|number| count(number, "file")), ["0 files", "1 file", "2 files"]);
+    }
 
     #[test]
     fn nothing_steers_a_terminal() {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::pipeline::{self, Built, Observer, Planned};
 use crate::settings::{BuildSettings, SourcePolicy};
+use crate::shown::count;
 use crate::shown::shown_in_line;
 use crate::status::Status;
 use crate::surroundings::Surroundings;
@@ -59,7 +60,7 @@ fn build(settings: &BuildSettings, world: &Surroundings, terminal: &Terminal, as
         "{}: {}, {}, sha256 {}, {:.2} s\n",
         shown_in_line(&shown),
         report::size(packed.size),
-        report::count(built.planned.collected.wheels.iter().len(), "distribution"),
+        count(built.planned.collected.wheels.iter().len(), "distribution"),
         packed.sha256,
         terminal.elapsed().as_secs_f64(),
     );

@@ -7,6 +7,7 @@ use clap::ArgMatches;
 use serde_json::{Value, json};
 
 use crate::cache::{self, Age, Amount, Measured};
+use crate::shown::count;
 use crate::status::Status;
 
 use super::{print_bytes, report, world};
@@ -76,7 +77,7 @@ fn freed(amount: Amount) -> String {
 }
 
 fn files(amount: Amount) -> String {
-    report::count(usize::try_from(amount.files).unwrap_or(usize::MAX), "file")
+    count(usize::try_from(amount.files).unwrap_or(usize::MAX), "file")
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::archive::Limits;
 use crate::evidence::Manifest;
 use crate::inspect::{Inspected, inspect};
+use crate::shown::count;
 use crate::shown::shown;
 use crate::status::Status;
 use crate::target::{PythonMinor, Pythons, runs_on};
@@ -61,7 +62,7 @@ fn describe_archive(path: &Path, inspected: &Inspected, show: &Show) -> String {
         ("sha256", inspected.sha256.to_string()),
         ("starts", manifest.entry_point.clone()),
         ("shebang", inspected.shebang.clone()),
-        ("layout", format!("{}, {}", manifest.layout, report::count(manifest.files.len(), "file"))),
+        ("layout", format!("{}, {}", manifest.layout, count(manifest.files.len(), "file"))),
         ("built by", format!("{} {}", manifest.tool.name, manifest.tool.version)),
     ];
     for (name, value) in rows {
@@ -71,7 +72,7 @@ fn describe_archive(path: &Path, inspected: &Inspected, show: &Show) -> String {
     if !scripts.is_empty() {
         let _ = writeln!(text, "  {:<9} {}", "scripts", scripts.join(", "));
     }
-    let _ = writeln!(text, "  {}:", report::count(manifest.wheels.len(), "distribution"));
+    let _ = writeln!(text, "  {}:", count(manifest.wheels.len(), "distribution"));
     for wheel in &manifest.wheels {
         let _ = writeln!(text, "    {} {} ({}) sha256 {}", wheel.name, wheel.version, wheel.origin, wheel.sha256);
     }

@@ -4,6 +4,7 @@ use clap::ArgMatches;
 use serde_json::json;
 
 use crate::pipeline::lock::{LockSettings, WrittenLock, check, lock};
+use crate::shown::count;
 use crate::status::Status;
 use crate::surroundings::Surroundings;
 
@@ -38,10 +39,10 @@ fn make(settings: &LockSettings, world: &Surroundings, terminal: &Terminal, as_j
     }
     let builds = match written.builds.len() {
         0 => String::new(),
-        _ => format!(", {}", report::count(written.build_packages, "build requirement")),
+        _ => format!(", {}", count(written.build_packages, "build requirement")),
     };
     let target = written.target.as_deref().unwrap_or("any platform");
-    let line = format!("{shown}: {}{builds}, for {target}\n", report::count(written.packages, "distribution"));
+    let line = format!("{shown}: {}{builds}, for {target}\n", count(written.packages, "distribution"));
     print_bytes(line.as_bytes())
 }
 

@@ -12,6 +12,7 @@ use crate::pipeline::{
     self, FoundLock, Inputs, Observer, OutlinedEntry, OutlinedStep, Planned, SourceKind, outline_lock,
 };
 use crate::settings::BuildSettings;
+use crate::shown::count;
 use crate::shown::shown;
 use crate::status::Status;
 use crate::surroundings::Surroundings;
@@ -150,14 +151,11 @@ impl Outline {
         let (what, why) = match (&self.lock, planned) {
             (Some((found, _)), _) => {
                 let number = self.entries().into_iter().flatten().count();
-                (
-                    format!("{} from `{}`", report::count(number, "distribution"), found.lock.filename()),
-                    found.why.clone(),
-                )
+                (format!("{} from `{}`", count(number, "distribution"), found.lock.filename()), found.why.clone())
             }
             (None, Some(planned)) => {
-                let wheels = report::count(planned.collected.wheels.iter().len(), "distribution");
-                let what = format!("{wheels} from {}", report::count(self.named, "input"));
+                let wheels = count(planned.collected.wheels.iter().len(), "distribution");
+                let what = format!("{wheels} from {}", count(self.named, "input"));
                 (what, format!("by {}; there is no lock", planned.collected.resolver))
             }
             (None, None) => (
@@ -182,9 +180,9 @@ impl Outline {
             match sizes.len() {
                 0 => ("nothing".to_owned(), "all files are at hand or in the cache".to_owned()),
                 number if settings.offline => {
-                    (format!("{} cannot be fetched", report::count(number, "file")), "--offline".to_owned())
+                    (format!("{} cannot be fetched", count(number, "file")), "--offline".to_owned())
                 }
-                number => (format!("{}{of}", report::count(number, "file")), by_hash()),
+                number => (format!("{}{of}", count(number, "file")), by_hash()),
             }
         } else {
             let fetched = planned.map(|planned| {
@@ -193,7 +191,7 @@ impl Outline {
             });
             match fetched {
                 Some(0) => ("nothing".to_owned(), "all wheels are at hand".to_owned()),
-                Some(number) => (report::count(number, "wheel"), by_hash()),
+                Some(number) => (count(number, "wheel"), by_hash()),
                 None if settings.offline => ("nothing".to_owned(), "--offline".to_owned()),
                 None => ("what is not at hand".to_owned(), by_hash()),
             }
@@ -240,7 +238,7 @@ fn describe_pack(settings: &BuildSettings, planned: Option<&Planned>) -> Phase {
     let (what, why) = match (planned, settings.layout) {
         (Some(planned), _) => {
             let application = &planned.application;
-            let files = report::count(application.manifest.files.len(), "file");
+            let files = count(application.manifest.files.len(), "file");
             (format!("{files}, {}", name(application.layout)), application.layout_reason.clone())
         }
         (None, LayoutChoice::Auto) => {

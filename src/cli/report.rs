@@ -51,20 +51,14 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-/// `1 distribution`, `2 distributions`.
-pub(super) fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn says_sizes_and_counts_as_people_do() {
+    fn says_sizes_as_people_do() {
         let said = [0, 999, 1_000, 812_499, 812_500, 999_499, 999_500, 5_980_000].map(size);
         assert_eq!(said, ["0 B", "999 B", "1 kB", "812 kB", "813 kB", "999 kB", "1.00 MB", "5.98 MB"]);
         assert_eq!([999_994_999, 999_995_000, 1_500_000_000].map(size), ["999.99 MB", "1.00 GB", "1.50 GB"]);
-        assert_eq!((count(1, "file"), count(2, "file")), ("1 file".to_owned(), "2 files".to_owned()));
     }
 }

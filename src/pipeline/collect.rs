@@ -21,6 +21,7 @@ use crate::python::Interpreter;
 use crate::redact::recorded_url;
 use crate::resolve::local_requirement;
 use crate::settings::{BuildSettings, SourcePolicy, UnpinnedPolicy};
+use crate::shown::count;
 use crate::surroundings::Surroundings;
 use crate::target::{Closure, Requirement, RequirementSource, Target};
 use crate::urls::path_of_file_url;
@@ -541,10 +542,6 @@ pub(super) fn describe_file(path: &Path) -> Result<RecipeFile, Error> {
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let sha256 = Sha256Digest::of_reader(file).map_err(unreadable)?;
     Ok(RecipeFile { filename, sha256 })
-}
-
-pub(super) fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 fn absolute(path: &Path) -> PathBuf {

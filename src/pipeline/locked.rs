@@ -12,6 +12,7 @@ use crate::python::default_index;
 use crate::redact::recorded_url;
 use crate::resolve::Resolved;
 use crate::settings::BuildSettings;
+use crate::shown::count;
 use crate::surroundings::Surroundings;
 use crate::target::{
     Closure, ClosureError, Demand, DistributionFacts, Requirement, Requirer, Target, close, specifiers_contain,
@@ -21,7 +22,7 @@ use crate::wheel::locked::LockedRequirements;
 use crate::wheel::{CollectedWheel, Origin, VerifiedWheel};
 
 use super::Stage;
-use super::collect::{Collector, Gathered, Requirements, Settled, count};
+use super::collect::{Collector, Gathered, Requirements, Settled};
 use super::finder::Finder;
 use super::inputs::{DirectRequirements, Inputs};
 

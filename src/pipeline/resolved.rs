@@ -8,12 +8,13 @@ use crate::error::Error;
 use crate::names::PackageName;
 use crate::resolve::{self, Request};
 use crate::settings::UnpinnedPolicy;
+use crate::shown::count;
 use crate::target::{DistributionFacts, Requirement, close};
 use crate::wheel::collect::{CollectError, Obtained};
 use crate::wheel::{Origin, VerifiedWheel};
 
 use super::Stage;
-use super::collect::{Collector, Gathered, RESOLVE_TIMEOUT, Requirements, Settled, count};
+use super::collect::{Collector, Gathered, RESOLVE_TIMEOUT, Requirements, Settled};
 use super::inputs::{Inputs, SourceKind};
 use super::pins::fixes_source;
 

@@ -8,6 +8,7 @@ use super::opened::{Opened, VerifyError};
 use super::problem::Problem;
 use super::records::check_row;
 use super::report::Finding;
+use crate::shown::count;
 use crate::wheel::{RECORD_LIMIT, Record};
 
 /// What kind of file it seems to be, by the names in it: nothing of it is run to find out.
@@ -29,7 +30,9 @@ pub(super) fn describe(opened: &Opened, container: &Container, contents: &mut Co
     let problems = contents.take_problems();
     let names: BTreeSet<&str> = contents.own.keys().chain(contents.installed.keys()).copied().collect();
     let files = container.outer().structure.files.len();
-    Finding::of(problems, || format!("not of pyzpack: it seems to be {}, {files} files", kind(opened, &names)))
+    Finding::of(problems, || {
+        format!("not of pyzpack: it seems to be {}, {}", kind(opened, &names), count(files, "file"))
+    })
 }
 
 /// The RECORDs that are inside, as far as they can be true: installers list what was never meant to be packed, and without a
@@ -74,6 +77,7 @@ pub(super) fn check_records(opened: &Opened, contents: &Contents<'_>) -> Result<
         return Ok(Finding::Skipped("there are none".to_owned()));
     }
     Ok(Finding::of(problems, || {
-        format!("{records} with {rows} files as they say; {others} rows have no digest, or no file inside")
+        let (rows, others) = (count(rows, "file"), count(others, "row"));
+        format!("{records} with {rows} as they say; {others} without a digest, or without a file inside")
     }))
 }

@@ -14,6 +14,7 @@ use crate::epoch::Epoch;
 use crate::evidence::{Facts, MANIFEST_PATH, Manifest, ORIGINS_PATH, Origins, parse_json};
 use crate::finished::{FinishedError, MANIFEST_LIMIT, read_distributions};
 use crate::names::PackageName;
+use crate::shown::count;
 use crate::target::{Platform, PythonMinor};
 
 /// The manifest and what lies beside it, read.
@@ -96,7 +97,7 @@ impl Document {
         check_files(manifest, contents, &mut problems);
         Finding::of(problems, || {
             let version = manifest.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
-            format!("{}{version}, {} files as it says, and no others", manifest.name, manifest.files.len())
+            format!("{}{version}, {} as it says, and no others", manifest.name, count(manifest.files.len(), "file"))
         })
     }
 

@@ -9,6 +9,7 @@ use super::report::Finding;
 use crate::archive::{ReadError, Unpacker};
 use crate::evidence::Manifest;
 use crate::names::PackageName;
+use crate::shown::count;
 use crate::wheel::{Check, RECORD_LIMIT, Record, RecordFault, RecordRow, is_unhashed};
 
 /// The directories of distributions' metadata at the root of what is installed.
@@ -52,7 +53,9 @@ pub(super) fn check(manifest: &Manifest, opened: &Opened, contents: &Contents<'_
             }
         }
     }
-    Ok(Finding::of(problems, || format!("{} with {rows} rows, as they say, and no others", directories.len())))
+    Ok(Finding::of(problems, || {
+        format!("{} with {}, as they say, and no others", directories.len(), count(rows, "row"))
+    }))
 }
 
 /// Reads the RECORD at `path`; none where it is known to be broken.
