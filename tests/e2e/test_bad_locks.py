@@ -34,6 +34,15 @@ def cases() -> Iterator[object]:
             yield pytest.param(title, fault, name, id=f"{title}-{name}", marks=marks)
 
 
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """Of one length wherever pytest makes it: how much of a long message is left out depends on what it quotes."""
+    padded = tmp_path / "p".ljust(119 - len(str(tmp_path)), "p")
+    padded.mkdir()
+    assert len(str(padded)) == 120
+    return padded
+
+
 def run(pyzpack: Pyzpack, world: World, *arguments: str | Path, **options) -> tuple[int, str]:
     """A build: its status and its whole message, in which the places of this test have names."""
     path = world.directory / "tool.pyz"
