@@ -15,7 +15,11 @@
         default = pyzpack;
       });
 
+      lib = forEachSystem (pkgs: { inherit (scope pkgs) buildPyz wheelhouse; });
+
       overlays.default = import ./nix/overlay.nix;
+
+      checks = forEachSystem (pkgs: pkgs.callPackage ./nix/checks.nix { inherit (scope pkgs) pyzpack pyzpackHook buildPyz; });
 
       devShells = forEachSystem (pkgs: {
         default = pkgs.mkShell {
