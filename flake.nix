@@ -19,7 +19,7 @@
 
       overlays.default = import ./nix/overlay.nix;
 
-      checks = forEachSystem (pkgs: pkgs.callPackage ./nix/checks.nix { inherit (scope pkgs) pyzpack pyzpackHook buildPyz; });
+      checks = forEachSystem (pkgs: import ./nix/checks.nix { inherit pkgs; inherit (scope pkgs) pyzpack pyzpackHook buildPyz; });
 
       devShells = forEachSystem (pkgs: {
         default = pkgs.mkShell {
