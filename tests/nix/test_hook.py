@@ -1,4 +1,4 @@
-"""The setup hook: the bytes of a build outside of Nix, whatever phases do to other files; every variable and refusal."""
+"""The setup hook: the bytes of a build outside of Nix, whatever phases do to other files; each variable and refusal."""
 
 import shutil
 import subprocess
@@ -330,8 +330,8 @@ def test_a_file_that_a_later_phase_changes_is_refused(lab: Lab, outside: Path) -
     ):
         attributes = phase.replace("CHANGE", '"echo >> $out/share/pyzpack/plain.pyz"')
         assert refused(lab, attributes) == (
-            "error: pyzpackHook: `/nix/store/HASH-plain-1.0/share/pyzpack/plain.pyz` was changed after it was installed:"
-            f" expected sha256 {packed}, found {changed}\n"
+            "error: pyzpackHook: `/nix/store/HASH-plain-1.0/share/pyzpack/plain.pyz` was changed after it was installed"
+            f": expected sha256 {packed}, found {changed}\n"
             "hint: see which hook or phase did it, such as postInstall, postFixup or a program that wraps others\n"
         )
 
