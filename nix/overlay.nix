@@ -1,0 +1,2 @@
+# nixpkgs with `pyzpack` and `pyzpackHook`.
+final: _prev: import ./. { pkgs = final; }
