@@ -15,7 +15,11 @@
         default = pyzpack;
       });
 
+      lib = forEachSystem (pkgs: { inherit (scope pkgs) buildPyz wheelhouse; });
+
       overlays.default = import ./nix/overlay.nix;
+
+      checks = forEachSystem (pkgs: import ./nix/checks.nix { inherit pkgs; inherit (scope pkgs) pyzpack pyzpackHook buildPyz; });
 
       devShells = forEachSystem (pkgs: {
         default = pkgs.mkShell {

@@ -1,16 +1,19 @@
 # The flake's checks: the hook and buildPyz on small projects, each started by the Nix Python. They need no network: the locks of
 # testdata/nix/projects name files that are committed beside them.
 {
-  lib,
-  stdenv,
-  runCommand,
-  python3,
+  pkgs,
   pyzpack,
   pyzpackHook,
   buildPyz,
 }:
 
 let
+  inherit (pkgs)
+    lib
+    stdenv
+    runCommand
+    python3
+    ;
   project = name: ../testdata/nix/projects + "/${name}";
 
   prints =

@@ -1,2 +1,2 @@
-# nixpkgs with `pyzpack` and `pyzpackHook`.
+# nixpkgs with `pyzpack`, `pyzpackHook`, `wheelhouse` and `buildPyz`.
 final: _prev: import ./. { pkgs = final; }

@@ -13,6 +13,8 @@ let
     isDarwin = builtins.elemAt parts 1 == "darwin";
     isx86_64 = builtins.head parts == "x86_64";
     isAarch64 = builtins.head parts == "aarch64";
+    darwinArch = if builtins.head parts == "aarch64" then "arm64" else "x86_64";
+    darwinMinVersion = "14.0";
     isGnu = host.libc == "glibc";
     isMusl = host.libc == "musl";
     canExecute = other: other.system == system;

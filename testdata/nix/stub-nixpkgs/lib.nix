@@ -68,7 +68,13 @@ rec {
   importTOML = path: builtins.fromTOML (readFile path);
   importJSON = path: builtins.fromJSON (readFile path);
 
+  toLower = replaceStrings (splitLetters "ABCDEFGHIJKLMNOPQRSTUVWXYZ") (splitLetters "abcdefghijklmnopqrstuvwxyz");
+  splitLetters = s: builtins.genList (n: substring n 1 s) (stringLength s);
+  versions.majorMinor = version:
+    concatStringsSep "." (map (builtins.elemAt (builtins.splitVersion version)) [ 0 1 ]);
+
   # Packages.
+  isDerivation = x: isAttrs x && x.type or null == "derivation";
   getExe = package: "${package}/bin/${package.meta.mainProgram or package.pname}";
   getExe' = package: name: "${package}/bin/${name}";
   getBin = package: package.bin or package;
