@@ -61,7 +61,7 @@ rec {
   escapeShellArg = s: "'${replaceStrings [ "'" ] [ "'\\''" ] (toString s)}'";
   escapeShellArgs = concatMapStringsSep " " escapeShellArg;
   makeSearchPath = sub: paths: concatStringsSep ":" (map (p: "${p}/${sub}") (filter (p: p != null) paths));
-  makeLibraryPath = makeSearchPath "lib";
+  makeLibraryPath = paths: makeSearchPath "lib" (map getLib paths);
   makeBinPath = makeSearchPath "bin";
   versionOlder = a: b: builtins.compareVersions a b < 0;
   versionAtLeast = a: b: !versionOlder a b;

@@ -1,6 +1,6 @@
 # What pyzpack's hook meets of nixpkgs' stdenv: inputs and their hooks, phases in nixpkgs' order with what runs before and
 # after them, and a fixup phase that rewrites executables. Under its names, in few lines.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2048,SC2154,SC2178
 set -eu
 set -o pipefail
 shopt -s inherit_errexit
