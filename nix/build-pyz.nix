@@ -6,8 +6,9 @@
 #     lock = ./pylock.toml;          # in src, or elsewhere
 #     consoleScript = null;          # or entryPoint = "module:function"; null: the project's only console script
 #     pname = null; version = null;  # null: as in src's pyproject.toml
+#     epoch = null;                  # seconds since 1970; null: as [tool.pyzpack] of the project says, or 315532800
 #     python = python3; platform = null; extras = [ ]; groups = [ ]; layout = null; evidence = "all";
-#     epoch = 315532800; flags = [ ]; importsCheck = [ ];
+#     flags = [ ]; importsCheck = [ ];
 #     overrides = { }; fetchurl = pkgs.fetchurl;         # as wheelhouse has them
 #     meta = { };                    # and whatever else stdenv.mkDerivation takes
 #   }
@@ -36,7 +37,7 @@
   groups ? [ ],
   layout ? null,
   evidence ? "all",
-  epoch ? 315532800,
+  epoch ? null,
   flags ? [ ],
   importsCheck ? [ ],
   overrides ? { },
@@ -83,7 +84,8 @@ let
       }/${baseNameOf lock}";
 
   wheels = wheelhouse {
-    inherit lock python platform extras groups epoch overrides fetchurl;
+    inherit lock python platform extras groups overrides fetchurl;
+    epoch = lib.findFirst builtins.isInt 315532800 [ epoch (pyproject.tool.pyzpack.source-date-epoch or null) ];
     project = if isProject || !isHere then name else null;
   };
 

@@ -11,7 +11,8 @@
 # pyzpackFlags                  further arguments of `pyzpack build`
 # pyzpackOutput                 NAME or NAME.pyz, by default pname, else the project's own name
 # pyzpackEvidence               what is written beside the file, as in `--evidence`
-# pyzpackEpoch                  the time of every entry in seconds since 1970, by default pyzpack's own: 315532800
+# pyzpackEpoch                  the time of every entry in seconds since 1970, by default that of the project's
+#                               [tool.pyzpack], else 315532800
 # pyzpackPython                 the launcher's Python, a package or a program; needed when compiling for another system
 #                               where buildInputs has no python3
 # pyzpackLibraryPath            directories of libraries for native wheels, as lib.makeLibraryPath gives them
@@ -167,9 +168,12 @@ pyzpackBuildPhase() {
     room="$(mktemp -d)"
     # shellcheck disable=SC2030,SC2031 # each for its own process
     (
-        # stdenv's time may be that of the newest source; pyzpack's own default, or the project's, is the same everywhere.
-        unset SOURCE_DATE_EPOCH
-        if [ -n "${pyzpackEpoch:-}" ]; then export SOURCE_DATE_EPOCH="$pyzpackEpoch"; fi
+        # stdenv's time may be that of the newest source, which is another one outside of Nix. The variable wins over what
+        # the project says, so it is not there where the project says something.
+        export SOURCE_DATE_EPOCH="${pyzpackEpoch:-315532800}"
+        if [ -z "${pyzpackEpoch:-}" ] && grep -qsE '^source-date-epoch *=' "${inputs[0]-.}/pyproject.toml"; then
+            unset SOURCE_DATE_EPOCH
+        fi
         _pyzpackKeepOutOfLibraries
         export PYZPACK_CACHE="$room/cache"
         export PYZPACK_JOBS="${PYZPACK_JOBS:-${NIX_BUILD_CORES:-1}}"

@@ -4,6 +4,7 @@
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 use crate::evidence::BuilderId;
+use crate::references::Directory;
 
 /// One option.
 pub(super) struct BuildOption {
@@ -132,6 +133,7 @@ pub(super) fn command() -> Command {
                 .about("Show what is in a .pyz, or in a wheel")
                 .arg(finished_argument().help("The .pyz, or a wheel"))
                 .arg(switch("files", None, "List every file with its size and digest"))
+                .arg(referring())
                 .arg(switch("json", None, "Write JSON")),
         )
         .subcommand(super::verify::command())
@@ -149,6 +151,17 @@ pub(super) fn command() -> Command {
             ),
         )
         .subcommand(Command::new("man").about("Write the manual page, in roff"))
+}
+
+/// What `inspect` answers instead.
+fn referring() -> Arg {
+    Arg::new("references")
+        .long("references")
+        .value_name("DIR")
+        .value_hint(ValueHint::DirPath)
+        .value_parser(clap::value_parser!(Directory))
+        .conflicts_with("files")
+        .help("Show which files in it, or in any zip, refer to a file in DIR, such as /nix/store; exit 1 if any does")
 }
 
 /// The options of a build that say what is locked, and with what.
