@@ -110,6 +110,22 @@ _pyzpackCheckReferences() {
     esac
 }
 
+# What nixpkgs' compiler wrappers write into a library beside its code: where this derivation and the libraries that it is
+# linked to lie in the store, and this derivation's hash as the seed of random names. None of it belongs into a file that runs
+# elsewhere; where libraries are, pyzpackLibraryPath tells the launcher.
+_pyzpackKeepOutOfLibraries() {
+    [ -z "${dontPyzpackCheckReferences:-}" ] || return 0
+    export NIX_DONT_SET_RPATH=1
+    if [ -n "${NIX_LDFLAGS:-}" ]; then
+        NIX_LDFLAGS="$(sed -E 's/-rpath +[^ ]+//g' <<<"$NIX_LDFLAGS")"
+        export NIX_LDFLAGS
+    fi
+    if [ -n "${NIX_CFLAGS_COMPILE:-}" ]; then
+        NIX_CFLAGS_COMPILE="$(sed -E 's/-frandom-seed=[^ ]+/-frandom-seed=pyzpack/g' <<<"$NIX_CFLAGS_COMPILE")"
+        export NIX_CFLAGS_COMPILE
+    fi
+}
+
 pyzpackBuildPhase() {
     echo "Executing pyzpackBuildPhase"
     runHook preBuild
@@ -158,6 +174,7 @@ pyzpackBuildPhase() {
         if [ -z "${pyzpackEpoch:-}" ] && grep -qsE '^source-date-epoch *=' "${inputs[0]-.}/pyproject.toml"; then
             unset SOURCE_DATE_EPOCH
         fi
+        _pyzpackKeepOutOfLibraries
         export PYZPACK_CACHE="$room/cache"
         export PYZPACK_JOBS="${PYZPACK_JOBS:-${NIX_BUILD_CORES:-1}}"
         # Nix gives builders a terminal; through a pipe nothing draws its progress into the log.

@@ -126,8 +126,11 @@ let
           pyzpack
           python
         ];
-        # A library's place in the store must not get into a file that runs elsewhere.
+        # No library's place in the store gets into a file that runs elsewhere, nor that of this derivation, nor its hash as the
+        # seed of random names.
         NIX_DONT_SET_RPATH = "1";
+        NIX_NO_SELF_RPATH = "1";
+        NIX_OUTPATH_USED_AS_RANDOM_SEED = one.name;
         dontUnpack = true;
         dontConfigure = true;
         dontFixup = true;
