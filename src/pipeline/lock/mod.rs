@@ -9,6 +9,7 @@ mod builds;
 mod coverage;
 mod entries;
 mod freshness;
+mod nix;
 mod scopes;
 
 use std::collections::BTreeSet;
@@ -47,6 +48,7 @@ use super::{Observer, Stage};
 
 pub use coverage::Coverage;
 pub use freshness::{check, find_staleness, inputs_digest};
+pub use nix::{NixSettings, WrittenNix, check_for_nix, lock_for_nix};
 
 /// What to lock, and how.
 #[derive(Debug, Clone)]
