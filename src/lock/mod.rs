@@ -20,6 +20,7 @@ mod places;
 mod poetry;
 mod pylock;
 mod python_json;
+mod reach;
 mod requirements;
 mod select;
 mod uv;

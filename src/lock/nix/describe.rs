@@ -6,8 +6,8 @@ use super::wire::{Build, Document, Edge, File, LockFile, Member, Package, Root, 
 use super::{FORMAT, Places, Unplaced, VERSION};
 use crate::lock::bounds::Bounds;
 use crate::lock::{
-    EntryFault, FileHash, FileLocation, Lock, LockError, LockedBuild, LockedFile, LockedPackage, LockedSource,
-    MarkedPackage, Membership, PackageIndex,
+    EntryFault, FileLocation, Lock, LockError, LockedBuild, LockedFile, LockedPackage, LockedSource, MarkedPackage,
+    Membership, PackageIndex,
 };
 use crate::redact::{recorded_url, redact_url};
 use crate::urls::split_login;
@@ -85,14 +85,13 @@ impl<'a> Description<'a> {
     }
 
     fn source(&mut self, package: &LockedPackage) -> Result<Source, EntryFault> {
+        let (files, unplaced) = self.places.locate(package);
+        self.unplaced.extend(unplaced);
+        let mut files = files.iter().map(|file| self.file(file)).collect::<Result<Vec<_>, _>>()?;
         Ok(match &package.source {
-            LockedSource::Files { files, .. } => {
-                let files = files.iter().map(|file| self.file(package, file)).collect::<Result<Vec<_>, _>>()?;
-                Source::Files { files: files.into_iter().flatten().collect() }
-            }
-            LockedSource::Digests { digests, .. } => Source::Files { files: self.files_of(package, digests)? },
-            LockedSource::Archive { file, subdirectory } => {
-                Source::Archive { file: self.file(package, file)?, subdirectory: slashed(subdirectory.as_deref()) }
+            LockedSource::Files { .. } | LockedSource::Digests { .. } => Source::Files { files },
+            LockedSource::Archive { subdirectory, .. } => {
+                Source::Archive { file: files.pop(), subdirectory: slashed(subdirectory.as_deref()) }
             }
             LockedSource::Git { url, .. } if url.starts_with("file:") => {
                 return Err(EntryFault::Repository("it comes from a repository on this machine".to_owned()));
@@ -108,47 +107,15 @@ impl<'a> Description<'a> {
         })
     }
 
-    /// A file; none where no sha256 says what it is, or it is nowhere.
-    fn file(&mut self, package: &LockedPackage, file: &LockedFile) -> Result<Option<File>, EntryFault> {
-        let Some(sha256) = file.hash.sha256() else { return Ok(None) };
-        let filename = file.filename.clone();
-        let location = match &file.location {
-            FileLocation::Index => self.places.find(&package.name, sha256, &filename),
-            location => Some(location),
-        };
-        let Some(location) = location else {
-            self.unplaced.push(Unplaced { entry: package.entry(), filename: Some(filename), sha256 });
-            return Ok(None);
-        };
-        let (url, path) = self.place(location)?;
-        Ok(Some(File { filename, url, path, sha256 }))
-    }
-
-    /// The files that have these digests, by name.
-    fn files_of(&mut self, package: &LockedPackage, digests: &[FileHash]) -> Result<Vec<File>, EntryFault> {
-        let mut files = Vec::new();
-        for sha256 in digests.iter().filter_map(FileHash::sha256) {
-            let known = files.len();
-            for (filename, location) in self.places.of(&package.name, sha256) {
-                let (url, path) = self.place(location)?;
-                files.push(File { filename: filename.clone(), url, path, sha256 });
-            }
-            if files.len() == known {
-                self.unplaced.push(Unplaced { entry: package.entry(), filename: None, sha256 });
-            }
-        }
-        files.sort_by(|left, right| left.filename.cmp(&right.filename));
-        Ok(files)
-    }
-
-    /// The URL, or the path, of a place.
-    fn place(&self, location: &FileLocation) -> Result<(Option<String>, Option<String>), EntryFault> {
-        Ok(match location {
+    fn file(&self, file: &LockedFile) -> Result<File, EntryFault> {
+        let (url, path) = match &file.location {
             // A query can be a token; a signed URL would not hold for long anyway.
             FileLocation::Url(url) => (Some(recorded_url(&split_login(url).0)), None),
             FileLocation::Path(path) => (None, Some(self.bounds.spell(path)?)),
             FileLocation::Index => (None, None),
-        })
+        };
+        let sha256 = file.hash.sha256().ok_or_else(|| EntryFault::NoHash { file: file.filename.clone() })?;
+        Ok(File { filename: file.filename.clone(), url, path, sha256 })
     }
 }
 

@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::bounds::Bounds;
-use super::{Absence, FileLocation, Lock, LockError, LockFormat, LockedBuild, LockedFile, LockedPackage};
+use super::{
+    Absence, FileHash, FileLocation, Lock, LockError, LockFormat, LockedBuild, LockedFile, LockedPackage, LockedSource,
+};
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
 use describe::Description;
@@ -71,12 +73,41 @@ impl Places {
         known.entry(filename.to_owned()).or_insert(location);
     }
 
-    fn of(&self, name: &PackageName, sha256: Sha256Digest) -> impl Iterator<Item = (&String, &FileLocation)> {
-        self.files.get(&(name.clone(), sha256)).into_iter().flatten()
-    }
-
-    fn find(&self, name: &PackageName, sha256: Sha256Digest, filename: &str) -> Option<&FileLocation> {
-        self.files.get(&(name.clone(), sha256))?.get(filename)
+    /// The files of an entry that have a sha256, each with its place, and those without one. What the lock names is in the
+    /// lock's order, and what has a digest alone is sorted by name.
+    pub fn locate(&self, package: &LockedPackage) -> (Vec<LockedFile>, Vec<Unplaced>) {
+        let (mut placed, mut unplaced) = (Vec::new(), Vec::new());
+        let known = |sha256: Sha256Digest| self.files.get(&(package.name.clone(), sha256));
+        let mut miss = |filename, sha256| unplaced.push(Unplaced { entry: package.entry(), filename, sha256 });
+        match &package.source {
+            LockedSource::Digests { digests, .. } => {
+                for sha256 in digests.iter().filter_map(FileHash::sha256) {
+                    let Some(files) = known(sha256) else {
+                        miss(None, sha256);
+                        continue;
+                    };
+                    placed.extend(files.iter().map(|(filename, location)| {
+                        let (filename, location) = (filename.clone(), location.clone());
+                        LockedFile { filename, location, hash: FileHash::Sha256(sha256), size: None }
+                    }));
+                }
+                placed.sort_by(|left, right| left.filename.cmp(&right.filename));
+            }
+            source => {
+                for file in source.files() {
+                    let Some(sha256) = file.hash.sha256() else { continue };
+                    let location = match &file.location {
+                        FileLocation::Index => known(sha256).and_then(|files| files.get(&file.filename)).cloned(),
+                        location => Some(location.clone()),
+                    };
+                    match location {
+                        Some(location) => placed.push(LockedFile { location, ..file.clone() }),
+                        None => miss(Some(file.filename.clone()), sha256),
+                    }
+                }
+            }
+        }
+        (placed, unplaced)
     }
 }
 
@@ -110,6 +141,11 @@ impl Lock {
             (None, name) => format!(" --lock {name}"),
         };
         format!("pyzpack lock --format nix{named}")
+    }
+
+    /// What locks anew what sources are built with: it stands in the lock itself, or beside it.
+    pub fn command_for_builds(&self) -> String {
+        if self.holds_builds() { self.command() } else { self.nix_command() }
     }
 
     /// The bytes of `LOCKNAME.nix.json`, with these places and builds; what `project` is, [`Context`](super::Context)
@@ -152,13 +188,21 @@ impl Lock {
 
 impl LockedPackage {
     fn lacks_places(&self) -> bool {
-        use super::LockedSource::{Archive, Digests, Directory, Files, Git, Virtual};
         let lacks = |file: &LockedFile| file.location == FileLocation::Index && file.hash.sha256().is_some();
         match &self.source {
-            Files { files, .. } => files.iter().any(lacks),
-            Digests { digests, .. } => digests.iter().any(|digest| digest.sha256().is_some()),
-            Archive { file, .. } => lacks(file),
-            Git { .. } | Directory { .. } | Virtual { .. } => false,
+            LockedSource::Digests { digests, .. } => digests.iter().any(|digest| digest.sha256().is_some()),
+            source => source.files().iter().any(lacks),
+        }
+    }
+}
+
+impl LockedSource {
+    /// The files that it names.
+    fn files(&self) -> &[LockedFile] {
+        match self {
+            Self::Files { files, .. } => files,
+            Self::Archive { file, .. } => std::slice::from_ref(file),
+            Self::Digests { .. } | Self::Git { .. } | Self::Directory { .. } | Self::Virtual { .. } => &[],
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::lock::bounds::{Bounds, subdirectory};
 use crate::lock::entries::LocalPart;
 use crate::lock::places::{git_commit, http_url};
 use crate::lock::{
-    Absence, EntryFault, FileHash, FileLocation, Lock, LockError, LockedBuild, LockedFile, LockedPackage, LockedSource,
-    MarkedPackage,
+    Absence, EarlierPackage, EntryFault, FileHash, FileLocation, Lock, LockError, LockedBuild, LockedFile,
+    LockedPackage, LockedSource, MarkedPackage,
 };
 
 impl NixLock {
@@ -77,6 +77,17 @@ impl NixLock {
     pub fn builds(&self, lock: &Lock, project: Option<&Path>) -> Result<Vec<LockedBuild>, LockError> {
         let bounds = lock.bounds(project)?;
         self.document.builds.iter().map(|build| self.build(build, &bounds)).collect()
+    }
+
+    /// The versions that it has for builds.
+    pub fn build_versions(&self) -> Vec<EarlierPackage> {
+        let packages = self.document.builds.iter().flat_map(|build| &build.packages);
+        let version = |package: &Package| EarlierPackage {
+            name: package.name.clone(),
+            version: package.version.as_ref().map(ToString::to_string),
+            marker: package.marker.clone().flatten(),
+        };
+        packages.map(version).collect()
     }
 
     /// Where it has the files; what cannot be trusted has no place.

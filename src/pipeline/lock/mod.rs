@@ -72,6 +72,29 @@ pub enum Versions {
     Upgrade,
 }
 
+impl Versions {
+    /// Those of an earlier lock that are to stay.
+    fn preferred(self, packages: &[EarlierPackage], coverage: Coverage, target: &Target) -> Vec<Preferred> {
+        if self == Self::Upgrade {
+            return Vec::new();
+        }
+        let universal = coverage == Coverage::Universal;
+        let applies = |marker: &Marker| target.applies(marker, &BTreeSet::new()).unwrap_or(true);
+        let preferred = packages.iter().filter_map(|package| {
+            let EarlierPackage { name, version, marker } = package.clone();
+            let counts = universal || marker.as_ref().is_none_or(applies);
+            // A marker with extras means nothing to a resolver; its version does.
+            let marker = marker.filter(|marker| {
+                let sets = [crate::target::Variable::Extras, crate::target::Variable::DependencyGroups];
+                universal && !sets.into_iter().any(|set| marker.mentions(set))
+            });
+            counts.then_some(())?;
+            Some(Preferred { name, version: version?, marker })
+        });
+        preferred.collect()
+    }
+}
+
 /// A lock that is written.
 #[derive(Debug, Clone)]
 pub struct WrittenLock {
@@ -371,25 +394,8 @@ impl Locker<'_> {
         Ok(pin(&wanted, self.world, self.workshop.scratch.path()).map_err(CollectError::from)?)
     }
 
-    /// The versions of the earlier lock, where they are to stay.
     fn preferred(&self, packages: &[EarlierPackage]) -> Vec<Preferred> {
-        if self.settings.versions == Versions::Upgrade {
-            return Vec::new();
-        }
-        let universal = self.settings.coverage == Coverage::Universal;
-        let applies = |marker: &Marker| self.target.applies(marker, &BTreeSet::new()).unwrap_or(true);
-        let preferred = packages.iter().filter_map(|package| {
-            let EarlierPackage { name, version, marker } = package.clone();
-            let counts = universal || marker.as_ref().is_none_or(applies);
-            // A marker with extras means nothing to a resolver; its version does.
-            let marker = marker.filter(|marker| {
-                let sets = [crate::target::Variable::Extras, crate::target::Variable::DependencyGroups];
-                universal && !sets.into_iter().any(|set| marker.mentions(set))
-            });
-            counts.then_some(())?;
-            Some(Preferred { name, version: version?, marker })
-        });
-        preferred.collect()
+        self.settings.versions.preferred(packages, self.settings.coverage, self.target)
     }
 
     /// The directory whose resolver configuration counts.

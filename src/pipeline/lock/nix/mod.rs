@@ -2,6 +2,8 @@
 //! not have, and what sources are built with is chosen where it does not say. Which versions are packed, the lock alone
 //! decides: nothing of it is resolved.
 
+mod builds;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,7 @@ use super::super::workshop::{Commission, choose_target, with_workshop};
 use super::super::{Observer, Stage};
 use super::Versions;
 use super::entries::canonical;
+use builds::{Chooser, find_missing};
 
 /// Which lock to write for Nix, and how.
 #[derive(Debug, Clone)]
@@ -89,14 +92,21 @@ pub fn lock_for_nix(
         observer,
     };
     let project = inputs.locked_directory();
-    let text = with_workshop(commission, |workshop| {
-        let search = Search { settings: build, world, observer, lock: &lock, workshop };
-        let places = search.find_places()?;
-        Ok(lock.to_nix(&places, &lock.builds, project).map_err(Box::new)?)
+    let earlier = NixLock::read(&path).ok().flatten();
+    let (text, builds) = with_workshop(commission, |workshop| {
+        let (lock, inputs, target) = (&lock, &inputs, &target);
+        let places = Search { settings: build, world, observer, lock, workshop }.find_places()?;
+        // What is nowhere is told before anything is built.
+        lock.to_nix(&places, &[], project).map_err(Box::new)?;
+        let (earlier, versions) = (earlier.as_ref(), settings.versions);
+        let chooser = Chooser { workshop, observer, inputs, lock, places: &places, target, earlier, versions };
+        let builds = if lock.holds_builds() { lock.builds.clone() } else { chooser.choose()? };
+        let text = lock.to_nix(&places, &builds, project).map_err(Box::new)?;
+        Ok((text, builds))
     })?;
     write(&path, &text)?;
     let mut build_packages = BTreeSet::new();
-    for entry in lock.builds.iter().flat_map(|build| &build.packages) {
+    for entry in builds.iter().flat_map(|build| &build.packages) {
         build_packages.insert((&entry.package.name, &entry.package.version));
     }
     Ok(WrittenNix {
@@ -106,7 +116,7 @@ pub fn lock_for_nix(
         lock_sha256: lock.sha256,
         packages: lock.packages.len() - usize::from(lock.project.is_some()),
         build_packages: build_packages.len(),
-        builds: lock.builds.iter().map(|build| build.name.clone()).collect(),
+        builds: builds.iter().map(|build| build.name.clone()).collect(),
     })
 }
 
@@ -122,14 +132,14 @@ pub fn check_for_nix(settings: &NixSettings, world: &Surroundings) -> Result<Pat
         inputs.check_stated(&lock, &choose_target(build, &inputs.find_interpreter(build, world)?)?)?;
     }
     let path = nix_path(settings, &lock);
-    match find_change(&path, &lock, inputs.locked_directory()).map_err(Box::new)? {
+    match find_change(&path, &lock, &inputs).map_err(Box::new)? {
         None => Ok(path),
         Some(reason) => Err(Box::new(LockError::stale(&path, reason, lock.nix_command())).into()),
     }
 }
 
 /// What of the document at `path` is not what the lock gives.
-fn find_change(path: &Path, lock: &Lock, project: Option<&Path>) -> Result<Option<String>, LockError> {
+fn find_change(path: &Path, lock: &Lock, inputs: &Inputs) -> Result<Option<String>, LockError> {
     let document = match NixLock::read(path) {
         Ok(Some(document)) => document,
         Ok(None) => return Ok(Some("it is not there".to_owned())),
@@ -139,9 +149,12 @@ fn find_change(path: &Path, lock: &Lock, project: Option<&Path>) -> Result<Optio
     if let Some(reason) = document.find_staleness(lock) {
         return Ok(Some(reason));
     }
+    let project = inputs.locked_directory();
     let builds = if lock.holds_builds() { lock.builds.clone() } else { document.builds(lock, project)? };
-    Ok(match lock.to_nix(&document.places(lock, project)?, &builds, project) {
-        Ok(text) if text == document.text() => None,
+    let places = document.places(lock, project)?;
+    Ok(match lock.to_nix(&places, &builds, project) {
+        Ok(text) if text == document.text() && lock.holds_builds() => None,
+        Ok(text) if text == document.text() => find_missing(inputs, lock, &places, &builds),
         Ok(_) => Some(format!("it is not what `{}` gives", lock.filename())),
         Err(LockError::Unplaced { files, .. }) => {
             let files: Vec<String> = files.iter().map(ToString::to_string).collect();
