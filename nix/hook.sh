@@ -5,7 +5,8 @@
 #     $out/share/pyzpack/NAME.pyz.*  its evidence, and SHA256SUMS
 #     $out/bin/NAME                  a launcher that runs it with the Python of nativeBuildInputs
 #
-# pyzpackSrc                    what is packed, by default the source's directory (INPUT of `pyzpack build`)
+# pyzpackSrc                    what is packed (INPUT of `pyzpack build`), by default the source's directory; a name is first
+#                               looked for in it
 # pyzpackWheelhouse             a directory, or several, that have every distribution
 # pyzpackLock                   the lock; one in the store is put beside the source under its own name
 # pyzpackFlags                  further arguments of `pyzpack build`
@@ -99,15 +100,11 @@ _pyzpackCheckReferences() {
     [ -z "${dontPyzpackCheckReferences:-}" ] || return 0
     local found status=0
     found="$(@program@ inspect "$1" --references "$NIX_STORE")" || status=$?
-    case "$status" in
-    0) ;;
-    1)
-        [ -z "$found" ] || printf '%s\n' "$found" >&2
-        _pyzpackFail "\`${1##*/}\` holds references to $NIX_STORE" \
+    if [ "$status" = 1 ] && [ -n "$found" ]; then
+        _pyzpackFail "\`${1##*/}\` refers to $NIX_STORE:"$'\n'"$found" \
             "take wheels that were built elsewhere, or dontPyzpackCheckReferences = true where the file stays on this machine"
-        ;;
-    *) exit "$status" ;;
-    esac
+    fi
+    [ "$status" = 0 ] || exit "$status"
 }
 
 # What nixpkgs' compiler wrappers write into a library beside its code: where this derivation and the libraries that it is
@@ -131,8 +128,12 @@ pyzpackBuildPhase() {
     runHook preBuild
 
     local -a inputs=() wheelhouses=() evidence=() flags=() arguments=(build --offline)
-    local directory fileName
+    local index directory fileName
     _pyzpackConcatTo inputs pyzpackSrc
+    for index in "${!inputs[@]}"; do
+        # For pyzpack a bare name is a requirement.
+        if [[ "${inputs[index]}" != */* && -d "${inputs[index]}" ]]; then inputs[index]="./${inputs[index]}"; fi
+    done
     _pyzpackConcatTo wheelhouses pyzpackWheelhouse
     _pyzpackConcatTo evidence pyzpackEvidence
     _pyzpackConcatTo flags pyzpackFlags
@@ -317,7 +318,8 @@ pyzpackImportsCheckPhase() {
             [ -n "${command[0]}" ] || command=(python3 "$pyzpackBuilt")
             exec "${command[@]}" -c '
 import importlib, sys
-for module in sys.argv[1:]:
+modules, sys.argv[1:] = sys.argv[1:], []
+for module in modules:
     importlib.import_module(module)' "${modules[@]}"
         ) || _pyzpackFail "not all modules of pyzpackImportsCheck can be imported: ${modules[*]}" \
             "the traceback above names the first that cannot; pack what it needs, or take it out of the list"
