@@ -82,7 +82,8 @@ let
   };
 
   hook = stdenv.mkDerivation {
-    name = "plain";
+    pname = "plain";
+    version = "0";
     src = project "plain";
     nativeBuildInputs = [
       pyzpackHook

@@ -12,7 +12,8 @@
 # pyzpackFlags                  further arguments of `pyzpack build`
 # pyzpackOutput                 NAME or NAME.pyz, by default pname, else the project's own name
 # pyzpackEvidence               what is written beside the file, as in `--evidence`
-# pyzpackEpoch                  the time of every entry in seconds since 1970, by default pyzpack's own: 315532800
+# pyzpackEpoch                  the time of every entry in seconds since 1970, by default that of the project's
+#                               [tool.pyzpack], else 315532800
 # pyzpackPython                 the launcher's Python, a package or a program; needed when compiling for another system
 #                               where buildInputs has no python3
 # pyzpackLibraryPath            directories of libraries for native wheels, as lib.makeLibraryPath gives them
@@ -106,6 +107,22 @@ _pyzpackCheckReferences() {
     [ "$status" = 0 ] || exit "$status"
 }
 
+# What nixpkgs' compiler wrappers write into a library beside its code: where this derivation and the libraries that it is
+# linked to lie in the store, and this derivation's hash as the seed of random names. None of it belongs into a file that runs
+# elsewhere; where libraries are, pyzpackLibraryPath tells the launcher.
+_pyzpackKeepOutOfLibraries() {
+    [ -z "${dontPyzpackCheckReferences:-}" ] || return 0
+    export NIX_DONT_SET_RPATH=1
+    if [ -n "${NIX_LDFLAGS:-}" ]; then
+        NIX_LDFLAGS="$(sed -E 's/-rpath +[^ ]+//g' <<<"$NIX_LDFLAGS")"
+        export NIX_LDFLAGS
+    fi
+    if [ -n "${NIX_CFLAGS_COMPILE:-}" ]; then
+        NIX_CFLAGS_COMPILE="$(sed -E 's/-frandom-seed=[^ ]+/-frandom-seed=pyzpack/g' <<<"$NIX_CFLAGS_COMPILE")"
+        export NIX_CFLAGS_COMPILE
+    fi
+}
+
 pyzpackBuildPhase() {
     echo "Executing pyzpackBuildPhase"
     runHook preBuild
@@ -152,9 +169,13 @@ pyzpackBuildPhase() {
     room="$(mktemp -d)"
     # shellcheck disable=SC2030,SC2031 # each for its own process
     (
-        # stdenv's time may be that of the newest source; pyzpack's own default, or the project's, is the same everywhere.
-        unset SOURCE_DATE_EPOCH
-        if [ -n "${pyzpackEpoch:-}" ]; then export SOURCE_DATE_EPOCH="$pyzpackEpoch"; fi
+        # stdenv's time may be that of the newest source, which is another one outside of Nix. The variable wins over what
+        # the project says, so it is not there where the project says something.
+        export SOURCE_DATE_EPOCH="${pyzpackEpoch:-315532800}"
+        if [ -z "${pyzpackEpoch:-}" ] && grep -qsE '^source-date-epoch *=' "${inputs[0]-.}/pyproject.toml"; then
+            unset SOURCE_DATE_EPOCH
+        fi
+        _pyzpackKeepOutOfLibraries
         export PYZPACK_CACHE="$room/cache"
         export PYZPACK_JOBS="${PYZPACK_JOBS:-${NIX_BUILD_CORES:-1}}"
         # Nix gives builders a terminal; through a pipe nothing draws its progress into the log.

@@ -196,7 +196,7 @@ impl<'a> Finder<'a> {
 }
 
 /// Whether a file's name is that of a wheel or a source distribution of this version.
-fn is_of(filename: &str, package: &LockedPackage) -> bool {
+pub(super) fn is_of(filename: &str, package: &LockedPackage) -> bool {
     if let Ok(wheel) = filename.parse::<WheelFilename>() {
         return wheel.name == package.name && package.version.as_ref().is_none_or(|version| *version == wheel.version);
     }
