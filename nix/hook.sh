@@ -61,23 +61,21 @@ _pyzpackDirectory() {
     if [ -d "$1" ]; then echo "$1"; elif [ -f "$1" ]; then dirname -- "$1"; else echo .; fi
 }
 
-# A lock's name says its format and stands in what is packed; paths in it count from where it lies. So a lock of the store,
-# which is called HASH-NAME, goes where it would be outside of Nix. Sets pyzpackPlacedLock.
-_pyzpackPlaceLock() {
-    local lock="$1" directory="$2" name
-    pyzpackPlacedLock="$lock"
-    [ -f "$lock" ] || _pyzpackFail "pyzpackLock is \`$lock\`, which is not a file" \
-        "give a path such as ./pylock.toml, or the name of a file in the source"
-    [[ "$lock" == "$NIX_STORE"/* ]] || return 0
-    name="${lock##*/}"
-    [ "${lock%/*}" != "$NIX_STORE" ] || name="$(stripHash "$lock")"
-    pyzpackPlacedLock="$directory/$name"
-    if [ -e "$pyzpackPlacedLock" ]; then
-        cmp -s -- "$lock" "$pyzpackPlacedLock" || _pyzpackFail \
-            "pyzpackLock is not the \`$name\` of the source: sha256 $(_pyzpackDigest "$lock") and $(_pyzpackDigest "$pyzpackPlacedLock")" \
-            "leave pyzpackLock out where the source has its lock, or take \`$name\` out of the source"
+# What a file is called matters: a lock's and a wheel's name say what they are, and stand in what is packed; paths in a lock
+# count from where it lies. So a file of the store, which is called HASH-NAME, goes where it would be outside of Nix.
+# `_pyzpackPlace VARIABLE FILE DIRECTORY` sets pyzpackPlaced.
+_pyzpackPlace() {
+    local variable="$1" file="$2" directory="$3" name="${2##*/}"
+    pyzpackPlaced="$file"
+    [[ "$file" == "$NIX_STORE"/* ]] || return 0
+    [ "${file%/*}" != "$NIX_STORE" ] || name="$(stripHash "$file")"
+    pyzpackPlaced="$directory/$name"
+    if [ -e "$pyzpackPlaced" ]; then
+        cmp -s -- "$file" "$pyzpackPlaced" || _pyzpackFail \
+            "$variable is not the \`$name\` of the source: sha256 $(_pyzpackDigest "$file") and $(_pyzpackDigest "$pyzpackPlaced")" \
+            "leave $variable out where the source has its own, or take \`$name\` out of the source"
     elif [ -w "$directory" ]; then
-        install -m644 -- "$lock" "$pyzpackPlacedLock"
+        install -m644 -- "$file" "$pyzpackPlaced"
     else
         _pyzpackFail "cannot put \`$name\` into \`$directory\`, which is not writable" \
             "let src name the source, which is copied, and pyzpackSrc what is in it"
@@ -128,11 +126,15 @@ pyzpackBuildPhase() {
     runHook preBuild
 
     local -a inputs=() wheelhouses=() evidence=() flags=() arguments=(build --offline)
-    local index directory fileName
+    local index directory fileName pyzpackPlaced
     _pyzpackConcatTo inputs pyzpackSrc
     for index in "${!inputs[@]}"; do
         # For pyzpack a bare name is a requirement.
         if [[ "${inputs[index]}" != */* && -d "${inputs[index]}" ]]; then inputs[index]="./${inputs[index]}"; fi
+        if [ -f "${inputs[index]}" ] && [ "${inputs[index]%/*}" = "$NIX_STORE" ]; then
+            _pyzpackPlace pyzpackSrc "${inputs[index]}" .
+            inputs[index]="$pyzpackPlaced"
+        fi
     done
     _pyzpackConcatTo wheelhouses pyzpackWheelhouse
     _pyzpackConcatTo evidence pyzpackEvidence
@@ -144,9 +146,10 @@ pyzpackBuildPhase() {
         arguments+=(--find-links "$directory")
     done
     if [ -n "${pyzpackLock:-}" ]; then
-        local pyzpackPlacedLock
-        _pyzpackPlaceLock "$pyzpackLock" "$(_pyzpackDirectory "${inputs[0]-.}")"
-        arguments+=(--lock "$pyzpackPlacedLock")
+        [ -f "$pyzpackLock" ] || _pyzpackFail "pyzpackLock is \`$pyzpackLock\`, which is not a file" \
+            "give a path such as ./pylock.toml, or the name of a file in the source"
+        _pyzpackPlace pyzpackLock "$pyzpackLock" "$(_pyzpackDirectory "${inputs[0]-.}")"
+        arguments+=(--lock "$pyzpackPlaced")
     fi
     if [ "${#evidence[@]}" -gt 0 ]; then
         local list

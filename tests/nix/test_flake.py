@@ -49,6 +49,18 @@ def test_the_flake_shows_every_output_on_every_system(lab: Lab) -> None:
     assert {"package", "hook"} <= set(shown["checks"][SYSTEM])
 
 
+def test_nix_finds_nothing_wrong_with_the_flake(open_lab: Lab) -> None:
+    # Of a store that is not where its paths say, Nix 2.8 takes no template.
+    open_lab.nix(*open_lab.flake_command("flake", "check", "--no-build", f"path:{open_lab.flake}"))
+
+
+def test_the_flakes_lock_is_of_its_input(lab: Lab) -> None:
+    # Nix would write it anew otherwise, and have nothing here to write it from.
+    shown = json.loads(lab.nix("nix", "flake", "metadata", "--json", "--no-update-lock-file", f"path:{lab.flake}"))
+    locked = shown["locks"]["nodes"]["nixpkgs"]["locked"]
+    assert (locked["owner"], locked["repo"], len(locked["rev"])) == ("NixOS", "nixpkgs", 40)
+
+
 def test_the_program_runs_from_the_flake(lab: Lab) -> None:
     assert lab.nix(*lab.flake_command("run", f"path:{lab.flake}"), "--", "--version") == f"pyzpack {VERSION}\n"
 
@@ -119,10 +131,9 @@ def test_what_is_compiled_is_in_the_package(lab: Lab) -> None:
 
 
 def test_the_template_is_a_project_that_builds(lab: Lab) -> None:
-    place = lab.place / "home/template"
-    place.mkdir()
-    lab.hand_over()
-    lab.nix("env", "-C", place, *lab.flake_command("flake", "init", "-t", f"path:{lab.flake}"))
+    # As `nix flake init -t` does, which takes no other nixpkgs than the locked one.
+    template = lab.nix(*lab.flake_command("eval", "--raw", f"path:{lab.flake}#templates.default.path"))
+    place = lab.source("template", {path.name: path.read_bytes() for path in lab.real(template).iterdir()})
     assert sorted(path.name for path in place.iterdir()) == ["flake.nix", "main.py", "pylock.toml"]
     arguments = [
         "--override-input",

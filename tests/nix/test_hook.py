@@ -1,5 +1,6 @@
 """The setup hook: the bytes of a build outside of Nix, whatever phases do to other files; each variable and refusal."""
 
+import re
 import shutil
 import subprocess
 from hashlib import sha256
@@ -98,9 +99,28 @@ def test_the_fixup_phase_rewrites_scripts_and_leaves_the_packed_file_alone(lab: 
     assert built.files()["share/pyzpack/plain.pyz"] == "555"
 
 
+def test_what_wraps_executables_finds_the_launcher_alone(lab: Lab, outside: Path) -> None:
+    built = lab.hook("""
+        preFixup = ''
+          wrapAll() { find $prefix -type f -perm -0100 -exec sh -c 'echo "# wrapped" >> "$1"' _ {} \\; ; }
+          fixupOutputHooks+=(wrapAll)
+        '';
+    """)
+    assert built.read("bin/plain").endswith(b"\n# wrapped\n")
+    assert built.digest() == digest(outside / "plain.pyz")
+
+
 @pytest.mark.parametrize("switch", ["dontFixup = true;", "dontPatchShebangs = true;"])
 def test_the_installed_file_can_be_executed_without_a_fixup_phase_too(lab: Lab, switch: str) -> None:
     assert lab.hook(switch).files() == INSTALLED
+
+
+def test_the_example_of_the_readme_is_a_package(lab: Lab) -> None:
+    example = re.search(r"```nix\n(\{ stdenv, pyzpackHook, .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    source = lab.source("example", PLAIN | {"package.nix": example})
+    packages = f"import {lab.stub} {{ overlays = [ (import {lab.flake}/nix/overlay.nix) ]; }}"
+    path = lab.nix("nix-build", "--no-out-link", "-E", f"({packages}).callPackage {source}/package.nix {{ }}")
+    assert (lab.real(path.strip()) / "bin/hello").exists()
 
 
 # What the variables say.
@@ -112,6 +132,22 @@ def test_source_names_what_is_packed(lab: Lab, outside: Path) -> None:
     assert lab.hook(f"pyzpackSrc = {source}/program; dontUnpack = true;", source).digest() == digest(
         outside / "plain.pyz"
     )
+
+
+def test_files_of_the_store_have_their_own_names_again(lab: Lab, tmp_path: Path) -> None:
+    script = '# /// script\n# dependencies = ["tinydep"]\n# ///\nimport tinydep\nprint(tinydep.WORD)\n'
+    wheel = next(PURE.glob("wheels/tinydep-*.whl"))
+    house = lab.source("house-tinydep", {wheel.name: wheel.read_bytes()})
+    source = lab.source("script", {"job.py": script})
+    built = lab.hook(f"dontUnpack = true; pyzpackSrc = {source}/job.py; pyzpackWheelhouse = {house};")
+    (tmp_path / "job.py").write_text(script)
+    lab.pyzpack("build", "job.py", "--offline", "--find-links", house, "-o", "job.pyz", directory=tmp_path)
+    assert built.digest() == digest(tmp_path / "job.pyz")
+
+    attributes = f'dontUnpack = true; pyzpackFlags = "-e tinydep"; pyzpackSrc = [ {house}/{wheel.name} ];'
+    shutil.copy(wheel, tmp_path)
+    lab.pyzpack("build", wheel.name, "--offline", "-e", "tinydep", "-o", "wheel.pyz", directory=tmp_path)
+    assert lab.hook(attributes).digest() == digest(tmp_path / "wheel.pyz")
 
 
 @pytest.mark.parametrize("attributes", ["", STRUCTURED], ids=["words", "structured"])
@@ -240,6 +276,28 @@ def test_python_may_be_another_package_or_a_program(lab: Lab) -> None:
             ''; in {python};
         """
         assert b"-other-python/bin/python3' " in lab.hook(attributes).read("bin/plain")
+
+
+# As nixpkgs does where the hook's target is not the system that it runs on.
+CROSS = """
+    strictDeps = true;
+    nativeBuildInputs = [ (pyzpackHook.overrideAttrs (_: { crossCompiling = "1"; })) python3 ];
+    pyzpackImportsCheck = [ "words" ];
+"""
+
+
+def test_for_another_system_the_launcher_names_that_systems_python(lab: Lab, outside: Path) -> None:
+    built = lab.hook(
+        CROSS
+        + """
+        buildInputs = [
+          (runCommand "target-python" { } "mkdir -p $out/bin; ln -s /usr/bin/python3 $out/bin/python3")
+        ];
+        """
+    )
+    assert b"-target-python/bin/python3' " in built.read("bin/plain")
+    assert built.digest() == digest(outside / "plain.pyz")
+    assert "not checked, since what was packed runs on another system: words\n" in built.log
 
 
 def test_library_path_comes_before_the_users_own(lab: Lab) -> None:
@@ -397,7 +455,7 @@ def test_a_lock_that_is_not_the_sources_own_is_refused(lab: Lab) -> None:
     assert refused(lab, f"pyzpackLock = {other};", source) == (
         "error: pyzpackHook: pyzpackLock is not the `pylock.toml` of the source: sha256 "
         f"{sha256(changed).hexdigest()} and {digest(PURE / 'pylock.toml')}\n"
-        "hint: leave pyzpackLock out where the source has its lock, or take `pylock.toml` out of the source\n"
+        "hint: leave pyzpackLock out where the source has its own, or take `pylock.toml` out of the source\n"
     )
 
 
@@ -420,6 +478,10 @@ def test_a_python_that_is_not_there_is_refused(lab: Lab) -> None:
     assert refused(lab, "nativeBuildInputs = [ pyzpackHook ];") == (
         "error: pyzpackHook: no python3 among the inputs\n"
         "hint: add python3 to nativeBuildInputs; it builds, and the launcher runs it\n"
+    )
+    assert refused(lab, CROSS) == (
+        "error: pyzpackHook: no python3 of the system that this is built for\n"
+        "hint: add python3 to buildInputs; that of nativeBuildInputs runs on this machine\n"
     )
     assert refused(lab, 'pyzpackPython = "/nowhere";') == (
         "error: pyzpackHook: pyzpackPython is `/nowhere`, which is no Python\n"
