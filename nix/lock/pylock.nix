@@ -393,7 +393,8 @@ in
     in
     {
       text = result;
-      hasDates = length (builtins.split "=[ \t]*([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2}:)" result) > 1;
+      # Where a value may stand; in a text as well, which does no harm.
+      hasDates = length (builtins.split "(=|,|\\[)[ \t\r\n]*([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2}:)" result) > 1;
     };
 
   # `{ fault; lock; }`, as uv.nix has it. `project`: the directory that is packed, from the lock's; null for none.
