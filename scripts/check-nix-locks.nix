@@ -73,12 +73,14 @@ let
   refusal =
     case:
     let
-      read = readOf case.lock;
-      selected = lock.trySelect {
-        inherit (read) locked;
-        target = lock.target case.target;
-        inherit (case) extras groups;
-      };
+      read = readOf ({ inherit (case) lock; } // case.reading);
+      selected = lock.trySelect (
+        {
+          inherit (read) locked;
+          target = lock.target case.target;
+        }
+        // case.wanted
+      );
     in
     if read ? fault then
       read.fault.message
@@ -102,7 +104,27 @@ in
 {
   real = map (ask (_: factsOf)) document.real;
   generated = map (ask placeOf) document.generated;
-  described = map (path: (lock.read path)) document.described;
+  described = map lock.read document.described;
+  # What each of them takes, and what these sources are built with.
+  builds = map (
+    case:
+    let
+      arguments = {
+        locked = lock.read case.lock;
+        target = lock.target case.target;
+      };
+      asked = arguments // {
+        chosen = lock.select arguments;
+        inherit (case) project;
+      };
+      show = one: "${one.name} ${if one.version == null then "?" else one.version}";
+    in
+    {
+      chosen = map nameOf asked.chosen;
+      builds = map (build: [ (show build) ] ++ map nameOf build.packages) (lock.selectBuilds asked);
+      missing = map show (lock.missingBuilds asked);
+    }
+  ) document.builds;
   refusals = map refusal document.refusals;
 
   # The verdicts in every context, null where a text is no marker; and whether its printed form means the same.

@@ -482,14 +482,17 @@ rec {
             ++ entry.metadata.provides-extras or [ ]
             ++ attrNames (entry.metadata.requires-dev or entry.metadata.dependency-groups or { })
           );
-          fault =
+          identityFault =
             if entry.table ? version && entry.version == null then
               field "`${entry.table.version}` is not a version"
             else if entry.version == null && entry.source ? registry then
               field "it has no version"
             else if same != [ ] then
               field "it stands there twice"
-            else if source ? fault then
+            else
+              null;
+          fault =
+            if source ? fault then
               source.fault
             else if nameFault != null then
               field nameFault
@@ -497,6 +500,8 @@ rec {
               text.first (map edgeFault (edgesOf entry));
         in
         {
+          # Edges are found only where every entry is known to be one.
+          identityFault = if identityFault == null then null else entryFault (labelOf entry) identityFault;
           fault = if fault == null then null else entryFault (labelOf entry) fault;
           package = {
             inherit (entry) name;
@@ -715,7 +720,7 @@ rec {
         else if environmentFault != null then
           malformed "in `supported-markers`: ${environmentFault}"
         else
-          text.first (map (one: one.fault) readEntries);
+          text.first (map (one: one.identityFault) readEntries ++ map (one: one.fault) readEntries);
     in
     {
       fault =
