@@ -74,6 +74,12 @@ def refusals():
         ENVIRONMENT.replace("linux", "darwin"),
         f'`uv.lock` is not for {LINUX}: none of its environments is (sys_platform == "darwin")',
     )
+    yield (
+        "uv.lock",
+        FORKED,
+        FORKED.replace("os_name == 'posix'", "x" * 16385),
+        "`uv.lock` cannot be read as a lock: `package[0].dependencies[0].marker`: a text of 16385 characters, at most 16384 are taken",
+    )
     of_x = MEMBERS.replace("apps/x", ".")
     yield (
         "uv.lock",

@@ -7,8 +7,8 @@ let
   text = import ./text.nix;
   places = import ./places.nix;
   names = import ./names.nix;
-  uv = import ./uv.nix;
-  pylock = import ./pylock.nix;
+  uv = import ./uv;
+  pylock = import ./pylock;
   json = import ./json.nix;
   selection = import ./select.nix;
   inherit (builtins) elem head match;

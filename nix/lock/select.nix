@@ -6,7 +6,7 @@ let
   markers = import ./markers.nix;
   names = import ./names.nix;
   tags = import ./tags.nix;
-  uv = import ./uv.nix;
+  uv = import ./uv;
   inherit (builtins)
     attrNames
     attrValues
