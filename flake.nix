@@ -21,6 +21,11 @@
 
       checks = forEachSystem (pkgs: import ./nix/checks.nix { inherit pkgs; inherit (scope pkgs) pyzpack pyzpackHook buildPyz; });
 
+      templates.default = {
+        path = ./nix/template;
+        description = "A Python program that Nix packs as one .pyz";
+      };
+
       devShells = forEachSystem (pkgs: {
         default = pkgs.mkShell {
           packages = [ pkgs.cargo pkgs.rustc pkgs.rustfmt pkgs.clippy pkgs.python3 pkgs.uv pkgs.git pkgs.shellcheck ];

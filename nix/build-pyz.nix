@@ -2,7 +2,7 @@
 # project (its name and version) is read from sources that are there when Nix evaluates, or given.
 #
 #   buildPyz {
-#     src = ./.;
+#     src = ./.;                     # of a workspace all, and pyzpackSrc = "apps/api" for what is packed
 #     lock = ./pylock.toml;          # in src, or elsewhere
 #     consoleScript = null;          # or entryPoint = "module:function"; null: the project's only console script
 #     pname = null; version = null;  # null: as in src's pyproject.toml
@@ -51,13 +51,11 @@
 let
   # pyproject.toml of sources that another derivation makes is not asked: Nix would have to build them to go on.
   isHere = !(lib.isDerivation src);
-  pyproject =
-    if isHere && builtins.pathExists "${toString src}/pyproject.toml" then
-      builtins.fromTOML (builtins.readFile "${toString src}/pyproject.toml")
-    else
-      { };
-  isProject =
-    isHere && lib.any (name: builtins.pathExists "${toString src}/${name}") [ "pyproject.toml" "setup.py" "setup.cfg" ];
+  directory = args.pyzpackSrc or ".";
+  root = if directory == "." then toString src else "${toString src}/${directory}";
+  has = name: isHere && builtins.pathExists "${root}/${name}";
+  pyproject = if has "pyproject.toml" then builtins.fromTOML (builtins.readFile "${root}/pyproject.toml") else { };
+  isProject = lib.any has [ "pyproject.toml" "setup.py" "setup.cfg" ];
   project = pyproject.project or pyproject.tool.poetry or { };
   told = lib.findFirst (value: value != null) null [ pname (project.name or null) ];
   name =
@@ -87,6 +85,7 @@ let
     inherit lock python platform extras groups overrides fetchurl;
     epoch = lib.findFirst builtins.isInt 315532800 [ epoch (pyproject.tool.pyzpack.source-date-epoch or null) ];
     project = if isProject || !isHere then name else null;
+    directory = if lockInSource == baseNameOf lock then directory else null;
   };
 
   option = name: value: lib.optionals (value != null) [ "--${name}" value ];

@@ -5,7 +5,8 @@
 #     $out/share/pyzpack/NAME.pyz.*  its evidence, and SHA256SUMS
 #     $out/bin/NAME                  a launcher that runs it with the Python of nativeBuildInputs
 #
-# pyzpackSrc                    what is packed, by default the source's directory (INPUT of `pyzpack build`)
+# pyzpackSrc                    what is packed (INPUT of `pyzpack build`), by default the source's directory; a name is first
+#                               looked for in it
 # pyzpackWheelhouse             a directory, or several, that have every distribution
 # pyzpackLock                   the lock; one in the store is put beside the source under its own name
 # pyzpackFlags                  further arguments of `pyzpack build`
@@ -60,23 +61,21 @@ _pyzpackDirectory() {
     if [ -d "$1" ]; then echo "$1"; elif [ -f "$1" ]; then dirname -- "$1"; else echo .; fi
 }
 
-# A lock's name says its format and stands in what is packed; paths in it count from where it lies. So a lock of the store,
-# which is called HASH-NAME, goes where it would be outside of Nix. Sets pyzpackPlacedLock.
-_pyzpackPlaceLock() {
-    local lock="$1" directory="$2" name
-    pyzpackPlacedLock="$lock"
-    [ -f "$lock" ] || _pyzpackFail "pyzpackLock is \`$lock\`, which is not a file" \
-        "give a path such as ./pylock.toml, or the name of a file in the source"
-    [[ "$lock" == "$NIX_STORE"/* ]] || return 0
-    name="${lock##*/}"
-    [ "${lock%/*}" != "$NIX_STORE" ] || name="$(stripHash "$lock")"
-    pyzpackPlacedLock="$directory/$name"
-    if [ -e "$pyzpackPlacedLock" ]; then
-        cmp -s -- "$lock" "$pyzpackPlacedLock" || _pyzpackFail \
-            "pyzpackLock is not the \`$name\` of the source: sha256 $(_pyzpackDigest "$lock") and $(_pyzpackDigest "$pyzpackPlacedLock")" \
-            "leave pyzpackLock out where the source has its lock, or take \`$name\` out of the source"
+# What a file is called matters: a lock's and a wheel's name say what they are, and stand in what is packed; paths in a lock
+# count from where it lies. So a file of the store, which is called HASH-NAME, goes where it would be outside of Nix.
+# `_pyzpackPlace VARIABLE FILE DIRECTORY` sets pyzpackPlaced.
+_pyzpackPlace() {
+    local variable="$1" file="$2" directory="$3" name="${2##*/}"
+    pyzpackPlaced="$file"
+    [[ "$file" == "$NIX_STORE"/* ]] || return 0
+    [ "${file%/*}" != "$NIX_STORE" ] || name="$(stripHash "$file")"
+    pyzpackPlaced="$directory/$name"
+    if [ -e "$pyzpackPlaced" ]; then
+        cmp -s -- "$file" "$pyzpackPlaced" || _pyzpackFail \
+            "$variable is not the \`$name\` of the source: sha256 $(_pyzpackDigest "$file") and $(_pyzpackDigest "$pyzpackPlaced")" \
+            "leave $variable out where the source has its own, or take \`$name\` out of the source"
     elif [ -w "$directory" ]; then
-        install -m644 -- "$lock" "$pyzpackPlacedLock"
+        install -m644 -- "$file" "$pyzpackPlaced"
     else
         _pyzpackFail "cannot put \`$name\` into \`$directory\`, which is not writable" \
             "let src name the source, which is copied, and pyzpackSrc what is in it"
@@ -99,15 +98,11 @@ _pyzpackCheckReferences() {
     [ -z "${dontPyzpackCheckReferences:-}" ] || return 0
     local found status=0
     found="$(@program@ inspect "$1" --references "$NIX_STORE")" || status=$?
-    case "$status" in
-    0) ;;
-    1)
-        [ -z "$found" ] || printf '%s\n' "$found" >&2
-        _pyzpackFail "\`${1##*/}\` holds references to $NIX_STORE" \
+    if [ "$status" = 1 ] && [ -n "$found" ]; then
+        _pyzpackFail "\`${1##*/}\` refers to $NIX_STORE:"$'\n'"$found" \
             "take wheels that were built elsewhere, or dontPyzpackCheckReferences = true where the file stays on this machine"
-        ;;
-    *) exit "$status" ;;
-    esac
+    fi
+    [ "$status" = 0 ] || exit "$status"
 }
 
 # What nixpkgs' compiler wrappers write into a library beside its code: where this derivation and the libraries that it is
@@ -131,8 +126,16 @@ pyzpackBuildPhase() {
     runHook preBuild
 
     local -a inputs=() wheelhouses=() evidence=() flags=() arguments=(build --offline)
-    local directory fileName
+    local index directory fileName pyzpackPlaced
     _pyzpackConcatTo inputs pyzpackSrc
+    for index in "${!inputs[@]}"; do
+        # For pyzpack a bare name is a requirement.
+        if [[ "${inputs[index]}" != */* && -d "${inputs[index]}" ]]; then inputs[index]="./${inputs[index]}"; fi
+        if [ -f "${inputs[index]}" ] && [ "${inputs[index]%/*}" = "$NIX_STORE" ]; then
+            _pyzpackPlace pyzpackSrc "${inputs[index]}" .
+            inputs[index]="$pyzpackPlaced"
+        fi
+    done
     _pyzpackConcatTo wheelhouses pyzpackWheelhouse
     _pyzpackConcatTo evidence pyzpackEvidence
     _pyzpackConcatTo flags pyzpackFlags
@@ -143,9 +146,10 @@ pyzpackBuildPhase() {
         arguments+=(--find-links "$directory")
     done
     if [ -n "${pyzpackLock:-}" ]; then
-        local pyzpackPlacedLock
-        _pyzpackPlaceLock "$pyzpackLock" "$(_pyzpackDirectory "${inputs[0]-.}")"
-        arguments+=(--lock "$pyzpackPlacedLock")
+        [ -f "$pyzpackLock" ] || _pyzpackFail "pyzpackLock is \`$pyzpackLock\`, which is not a file" \
+            "give a path such as ./pylock.toml, or the name of a file in the source"
+        _pyzpackPlace pyzpackLock "$pyzpackLock" "$(_pyzpackDirectory "${inputs[0]-.}")"
+        arguments+=(--lock "$pyzpackPlaced")
     fi
     if [ "${#evidence[@]}" -gt 0 ]; then
         local list
@@ -317,7 +321,8 @@ pyzpackImportsCheckPhase() {
             [ -n "${command[0]}" ] || command=(python3 "$pyzpackBuilt")
             exec "${command[@]}" -c '
 import importlib, sys
-for module in sys.argv[1:]:
+modules, sys.argv[1:] = sys.argv[1:], []
+for module in modules:
     importlib.import_module(module)' "${modules[@]}"
         ) || _pyzpackFail "not all modules of pyzpackImportsCheck can be imported: ${modules[*]}" \
             "the traceback above names the first that cannot; pack what it needs, or take it out of the list"

@@ -7,7 +7,8 @@
 #     python = python3;              # what the wheels are for, and what builds sources
 #     platform = null;               # a wheel's platform tag, where it is not the Python's own
 #     extras = [ ]; groups = [ ];
-#     project = null;                # whose own build requirements are needed too: the project that is packed
+#     project = null;                # what is packed, and built: null takes the build requirements that the lock has for it
+#     directory = null;              # where it lies, from the lock's directory, in a workspace of several: "apps/api"
 #     epoch = 315532800;             # SOURCE_DATE_EPOCH of builds
 #     overrides.lxml = { buildInputs = [ libxml2 ]; };   # attributes of the derivation that builds lxml
 #     fetchurl = pkgs.fetchurl;      # another one for an index that asks who is there
@@ -28,6 +29,7 @@
   extras ? [ ],
   groups ? [ ],
   project ? null,
+  directory ? null,
   epoch ? 315532800,
   overrides ? { },
   fetchurl ? scope.fetchurl,
@@ -51,13 +53,36 @@ let
   target = locks.target (own // { inherit platform; });
   builder = if stdenv.hostPlatform.isLinux then locks.target own else target;
 
-  locked = locks.read lock;
-  chosen = locks.select { inherit locked target extras groups; };
-  builds = locks.selectBuilds {
-    inherit locked chosen project;
-    target = builder;
+  locked = locks.read {
+    inherit lock;
+    project = directory;
+    projectName = project;
   };
-  buildOf = one: lib.findFirst (build: build.name == one.name) null builds;
+  chosen = locks.select { inherit locked target extras groups; };
+
+  # What is packed is not in its lock, and what it is built with is.
+  packages = locked.packages ++ lib.concatMap (build: build.packages) locked.builds;
+  isListed = name: lib.any (package: package.name == name) packages;
+  inputs =
+    if project != null then
+      [ project ]
+    else
+      builtins.filter (name: !isListed name) (map (build: build.name) locked.builds);
+  asked = map (input: {
+    inherit locked chosen;
+    target = builder;
+    project = input;
+  }) (if inputs == [ ] then [ null ] else inputs);
+  missing = lib.concatMap locks.missingBuilds asked;
+  builds =
+    if missing == [ ] then
+      lib.concatMap locks.selectBuilds asked
+    else
+      throw ''
+        `${locked.lock.name}` does not say what is needed to build ${
+          lib.concatMapStringsSep ", " (one: "`${one.name}`") (lib.unique missing)
+        }, of which it has no wheel for ${target.shown}
+        hint: run "${locks.describeCommand locked}" in the project, and keep the file that it writes beside the lock'';
 
   # A file of the lock: fetched, or from beside the lock.
   fileOf =
@@ -123,17 +148,7 @@ let
 
   shownVersion = one: if one.version or null == null then "0" else one.version;
 
-  requirementsOf =
-    one:
-    let
-      build = lib.findFirst (build: build.name == one.name) null builds;
-    in
-    if build != null then
-      build.packages
-    else
-      throw ''
-        `${one.name}` ${shownVersion one} has no wheel for ${target.shown}, and `${baseNameOf lock}` does not say what its source is built with
-        hint: run "pyzpack lock --format nix" in the project, and keep the file that it writes beside the lock'';
+  requirementsOf = one: (lib.findFirst (build: build.name == one.name) null builds).packages;
 
   # Under which name which file of the store is linked; a derivation that builds a wheel knows the name by itself.
   fileLink = one: {
@@ -180,7 +195,7 @@ let
 
   wheels = builtins.filter isFetched chosen;
 in
-(directoryOf "${if project == null then "" else "${project}-"}wheelhouse" (
+(directoryOf (lib.concatStringsSep "-" (inputs ++ [ "wheelhouse" ])) (
   map wheelLink wheels ++ lib.concatMap (build: lib.concatMap sourceLinks build.packages) inTree
 )).overrideAttrs
   (old: {

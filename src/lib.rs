@@ -40,6 +40,7 @@ pub mod error;
 pub mod evidence;
 pub mod finished;
 pub mod inspect;
+pub mod json;
 pub mod lock;
 pub mod names;
 pub mod output;

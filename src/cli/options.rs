@@ -165,8 +165,9 @@ fn referring() -> Arg {
 }
 
 /// The options of a build that say what is locked, and with what.
-const LOCK_OPTIONS: [&str; 13] = [
+const LOCK_OPTIONS: [&str; 14] = [
     "requirement",
+    "lock",
     "extra",
     "group",
     "find-links",
@@ -185,6 +186,7 @@ const LOCK_OPTIONS: [&str; 13] = [
 fn locking() -> Command {
     let shared = BUILD_OPTIONS.iter().filter(|option| LOCK_OPTIONS.contains(&option.name));
     let adapted = shared.map(|option| match option.name {
+        "lock" => option.argument().help("With --format nix: the lock to write for Nix [default: the project's own]"),
         "requirement" => option.argument().help("Lock what this requirements.txt lists; repeatable"),
         "extra" => option.argument().help("Lock this extra, and of the extras no other; repeatable [default: all]"),
         "group" => {
@@ -194,6 +196,13 @@ fn locking() -> Command {
         "platform" => option.argument().help("Lock for this platform [default: the interpreter's]"),
         _ => option.argument(),
     });
+    let format = Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .value_parser(["pylock", "nix"])
+        .hide_possible_values(true)
+        .default_value("pylock")
+        .help("pylock, or nix: the project's own lock as data for Nix, LOCKNAME.nix.json beside it");
     Command::new("lock")
         .about("Choose versions, build requirements included, and write them to pylock.toml (PEP 751)")
         .arg(inputs_argument())
@@ -205,6 +214,7 @@ fn locking() -> Command {
                 .value_hint(ValueHint::FilePath)
                 .help("The file to write [default: pylock.toml beside the project]"),
         )
+        .arg(format)
         .args(adapted)
         .arg(switch("universal", None, "Lock for every platform and every Python that the project allows; needs uv"))
         .arg(switch("upgrade", Some('U'), "Choose all versions anew, whatever an older lock has"))

@@ -13,7 +13,7 @@ use crate::archive::{Epoch, Limits, Shebang};
 use crate::evidence::{BuilderId, BuilderIdError};
 use crate::names::{NameError, PackageName};
 use crate::output::EvidenceKind;
-use crate::pipeline::lock::{Coverage, LockSettings, Versions};
+use crate::pipeline::lock::{Coverage, LockSettings, NixSettings, Versions};
 use crate::project::input::Input;
 use crate::project::pyproject::read_settings;
 use crate::project::script::Script;
@@ -57,6 +57,9 @@ pub(super) enum SettingsError {
     /// Two options that exclude each other.
     #[error("`--{0}` and `--{1}` exclude each other")]
     Exclusive(&'static str, &'static str),
+    /// An option that means something with another one alone.
+    #[error("`--{0}` goes with `--{1}` alone")]
+    Alone(&'static str, &'static str),
     /// The working directory is gone.
     #[error("cannot tell the working directory: {0}")]
     Directory(std::io::Error),
@@ -166,6 +169,9 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
 /// nothing of what is locked.
 pub(super) fn resolve_lock(arguments: &ArgMatches, world: &Surroundings) -> Result<LockSettings, SettingsError> {
     let Resolved { mut settings, .. } = resolve(arguments, world)?;
+    if arguments.contains_id("lock") {
+        return Err(SettingsError::Alone("lock", "format nix"));
+    }
     let named = |option: &str| -> Result<Vec<PackageName>, SettingsError> {
         let parse = |text: &String| {
             text.parse().map_err(|error: NameError| refuse(format!("option --{option}"), error.to_string()))
@@ -184,9 +190,30 @@ pub(super) fn resolve_lock(arguments: &ArgMatches, world: &Surroundings) -> Resu
         // `output` of `[tool.pyzpack]` and of the environment is an archive.
         output: arguments.get_one::<String>("output").map(PathBuf::from),
         coverage: if arguments.get_flag("universal") { Coverage::Universal } else { Coverage::Target },
-        versions: if arguments.get_flag("upgrade") { Versions::Upgrade } else { Versions::Keep },
+        versions: versions(arguments),
         build: settings,
     })
+}
+
+/// Reads all layers for a lock as data for Nix: everything that the lock holds is written.
+pub(super) fn resolve_nix(arguments: &ArgMatches, world: &Surroundings) -> Result<NixSettings, SettingsError> {
+    if arguments.get_flag("universal") {
+        return Err(SettingsError::Exclusive("format nix", "universal"));
+    }
+    if let Some(name) = ["extra", "group"].into_iter().find(|name| arguments.contains_id(name)) {
+        return Err(SettingsError::Exclusive("format nix", name));
+    }
+    let Resolved { mut settings, .. } = resolve(arguments, world)?;
+    (settings.extras, settings.groups) = (Vec::new(), Vec::new());
+    Ok(NixSettings {
+        output: arguments.get_one::<String>("output").map(PathBuf::from),
+        versions: versions(arguments),
+        build: settings,
+    })
+}
+
+fn versions(arguments: &ArgMatches) -> Versions {
+    if arguments.get_flag("upgrade") { Versions::Upgrade } else { Versions::Keep }
 }
 
 /// A value that its option does not take; a credential in it is not repeated.

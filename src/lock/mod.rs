@@ -13,12 +13,14 @@ mod entries;
 mod fault;
 mod fields;
 mod listing;
+mod nix;
 mod pdm;
 mod pipfile;
 mod places;
 mod poetry;
 mod pylock;
 mod python_json;
+mod reach;
 mod requirements;
 mod select;
 mod uv;
@@ -37,6 +39,7 @@ pub use agreement::{Disagreement, check_agreement};
 pub use draft::Draft;
 pub use earlier::{EarlierBuild, EarlierLock, EarlierPackage};
 pub use fault::{Absence, EntryFault, LockError};
+pub use nix::{NixLock, Places, Unplaced};
 pub use select::{Choice, Selected, Wanted};
 
 /// The longest lock that is read, in bytes: ten times what is written for ten thousand distributions.
@@ -337,6 +340,11 @@ impl Lock {
             LockFormat::Requirements => "the requirements file".to_owned(),
             _ => format!("`{}`", self.filename()),
         }
+    }
+
+    /// Whether it says itself what sources are built with: `pyzpack lock` wrote it.
+    pub fn holds_builds(&self) -> bool {
+        !self.builds.is_empty() || (self.format == LockFormat::Pylock && self.inputs.is_some())
     }
 
     /// Every sha256 in it.

@@ -95,12 +95,14 @@ pub(super) fn collect(
     }
     let select = |lock| Locked::select(lock, inputs, settings, &target, interpreter, world);
     let locked = lock.map(select).transpose()?;
+    let command = lock.map_or_else(|| "pyzpack lock".to_owned(), Lock::command_for_builds);
     let build_lock = BuildLock {
         sets: locked.as_ref().map(|locked| locked.builds.as_slice()).unwrap_or_default(),
         unlocked: match settings.unpinned {
             UnpinnedPolicy::Refuse => Unlocked::Refuse,
             UnpinnedPolicy::Tell => Unlocked::Resolve,
         },
+        command: &command,
     };
     let scratch = ScratchDir::create(&world.temporary)?;
     let checkouts = check_out(inputs, settings, world, &scratch, observer)?;

@@ -113,6 +113,10 @@ impl<'a> Finder<'a> {
             Location::from_url(&found.url)
         };
         let location = match &file.location {
+            // Where the sources came without it (a filtered copy), it may be at hand as any other.
+            FileLocation::Path(path) if !path.exists() => {
+                Location::Path(self.at_hand.get(&file.filename).unwrap_or(path).clone())
+            }
             FileLocation::Path(path) => Location::Path(path.clone()),
             FileLocation::Url(url) => Location::Url(url.clone()),
             FileLocation::Index => match self.at_hand.get(&file.filename) {
@@ -196,7 +200,7 @@ impl<'a> Finder<'a> {
 }
 
 /// Whether a file's name is that of a wheel or a source distribution of this version.
-fn is_of(filename: &str, package: &LockedPackage) -> bool {
+pub(super) fn is_of(filename: &str, package: &LockedPackage) -> bool {
     if let Ok(wheel) = filename.parse::<WheelFilename>() {
         return wheel.name == package.name && package.version.as_ref().is_none_or(|version| *version == wheel.version);
     }
