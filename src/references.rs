@@ -2,7 +2,7 @@
 //! unpack to, in their names, in the `#!` line, and in whatever else the file is made of.
 //!
 //! A reference is the directory's path, `/`, and a letter or digit: prose and patterns that only name the directory hold
-//! none. Neither do 32 times `e` in the place of a hash, which is what Nix leaves where it removed a reference.
+//! none. Neither do 32 times `e` or 32 capitals in the place of a hash, which is what Nix leaves where it removed a reference.
 //!
 //! Zips and gzip streams in members are looked into, however deep; a tar is read as the bytes that it is. What is packed in
 //! another way, or cannot be read, is named with the result, since nothing is known of it. Memory does not depend on the

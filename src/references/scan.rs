@@ -8,9 +8,8 @@ use memchr::memmem::Finder;
 /// How many bytes from a reference's start on are looked at.
 const LONGEST: usize = 200;
 
-/// The length of the hash in the names of a Nix store, and what stands there where a reference was removed
-/// (`remove-references-to`, `nuke-refs`).
-const REMOVED: &[u8] = &[b'e'; 32];
+/// The length of the hash in the names of a Nix store.
+const HASH: usize = 32;
 
 /// How many bytes are gathered before they are searched.
 const WINDOW: usize = 256 * 1024;
@@ -63,9 +62,7 @@ impl Directory {
     /// The reference that these bytes, which begin with the prefix, begin with.
     fn reference(&self, bytes: &[u8]) -> Option<String> {
         let name = &bytes[self.prefix.len()..];
-        let is_removed =
-            name.strip_prefix(REMOVED).is_some_and(|rest| !rest.first().is_some_and(u8::is_ascii_alphanumeric));
-        if is_removed || !name.first().is_some_and(u8::is_ascii_alphanumeric) {
+        if is_removed(name) || !name.first().is_some_and(u8::is_ascii_alphanumeric) {
             return None;
         }
         let limit = bytes.len().min(self.prefix.len() + LONGEST);
@@ -75,6 +72,17 @@ impl Directory {
         let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         Some(text.to_owned())
     }
+}
+
+/// Whether a name stands where a reference to a Nix store was removed: with `e` for every digit of the hash
+/// (`remove-references-to`, `nuke-refs`, `-fmacro-prefix-map` of nixpkgs' clang), or with the hash's letters made capitals, as
+/// nixpkgs' gcc writes the headers that `__FILE__` names. Hashes have neither `e` nor capitals.
+fn is_removed(name: &[u8]) -> bool {
+    let Some((hash, rest)) = name.split_at_checked(HASH) else { return false };
+    let is_whole = !rest.first().is_some_and(u8::is_ascii_alphanumeric);
+    let is_mangled = hash.iter().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+        && hash.iter().any(u8::is_ascii_uppercase);
+    is_whole && (is_mangled || hash.iter().all(|byte| *byte == b'e'))
 }
 
 /// Whether a byte is none of a path as text, search paths, scripts and binaries have them.
@@ -181,6 +189,17 @@ mod tests {
             (&format!("/nix/store/{removed}e-x"), Some(&format!("/nix/store/{removed}e-x"))),
             (&format!("/nix/store/{}-gcc", &removed[1..]), Some(&format!("/nix/store/{}-gcc", &removed[1..]))),
             (&format!("/nix/store/{}-gcc", removed.replace("eee", "eeE")), Some("EEE")),
+            ("/nix/store/0LZ3KXQ4B2IJMCSKFW8Q7ZGY1NVDH9PA-gcc-14/include/c++/vector", None),
+            (
+                "/nix/store/0LZ3KXQ4B2IJMCSKFW8Q7ZGY1NVDH9Pa-gcc-14",
+                Some("/nix/store/0LZ3KXQ4B2IJMCSKFW8Q7ZGY1NVDH9Pa-gcc-14"),
+            ),
+            (
+                "/nix/store/0LZ3KXQ4B2IJMCSKFW8Q7ZGY1NVDH9PAB-gcc",
+                Some("/nix/store/0LZ3KXQ4B2IJMCSKFW8Q7ZGY1NVDH9PAB-gcc"),
+            ),
+            ("/nix/store/01234567890123456789012345678901-x", Some("/nix/store/01234567890123456789012345678901-x")),
+            ("/nix/store/ABC-x", Some("/nix/store/ABC-x")),
         ] {
             let expected = match expected {
                 Some("EEE") => Some(text.to_owned()),
@@ -218,7 +237,7 @@ mod tests {
                     assert_eq!(find(&store, &whole, piece.min(whole.len())), expected, "{at} {piece}");
                 }
             }
-            let removed = [&bytes[..at], b"/nix/store/", REMOVED, b"-def", &[b' '; 300]].concat();
+            let removed = [&bytes[..at], b"/nix/store/", &[b'e'; HASH], b"-def", &[b' '; 300]].concat();
             for piece in [1, 7, 131_072, WINDOW] {
                 assert_eq!(find(&store, &removed, piece), [], "{at} {piece}");
             }
