@@ -147,6 +147,15 @@ def test_takes_the_time_from_the_input_else_from_the_variable(act: Act, runner: 
     assert epoch() == 1_600_000_000
 
 
+def test_a_workflow_with_a_blank_in_its_name_is_a_builder(act: Act, runner: Runner, world: World):
+    world.write()
+    runner.environment["GITHUB_WORKFLOW_REF"] = "owner/tool/.github/workflows/my release.yml@refs/heads/main"
+    ended = act(evidence="provenance")
+    statement = read_statement(world.project / "dist/tool.pyz.intoto.json")
+    assert ended.succeeded
+    assert statement["runDetails"]["builder"]["id"] == BUILDER.replace("release", "my%20release")
+
+
 def test_shows_what_the_build_remarks(act: Act, world: World):
     world.write()
     make_repository(world.project)
@@ -329,10 +338,15 @@ def workflow(tmp_path: Path) -> Path:
     return path
 
 
-def lint(*command: str | Path) -> None:
+def run_linter(*command: str | Path) -> tuple[int, str]:
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "NO_COLOR": "1"}
     done = subprocess.run([str(part) for part in command], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def lint(*command: str | Path) -> None:
+    status, said = run_linter(*command)
+    assert status == 0, said
 
 
 def test_linters_find_no_fault(workflow: Path):
@@ -342,6 +356,19 @@ def test_linters_find_no_fault(workflow: Path):
         rules = "line-length: {max: 130}, document-start: disable, truthy: {check-keys: false}"
         rules += ", comments: {min-spaces-from-content: 1}"
         lint(TOOLS / "yamllint", "--strict", "-d", f"{{extends: default, rules: {{{rules}}}}}", path)
+
+
+def test_linters_find_an_expression_in_a_script_and_a_misspelt_key(tmp_path: Path):
+    text = (ROOT / "action.yml").read_text()
+    path = tmp_path / "action.yml"
+    path.write_text(text.replace('scripts/action" build', 'scripts/action" build ${{ inputs.args }}'))
+    status, said = run_linter(TOOLS / "zizmor", "--offline", "--no-config", path)
+    assert status != 0
+    assert "error[template-injection]" in said
+    path.write_text(text.replace("working-directory: ${{", "workdir: ${{"))
+    status, said = run_linter(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.github-actions", path)
+    assert status == 1
+    assert "workdir" in said
 
 
 def test_actionlint_finds_no_fault_but_what_it_is_too_old_for(workflow: Path):
