@@ -121,6 +121,8 @@ in
     in
     {
       chosen = map nameOf asked.chosen;
+      # What the store calls them where it does not take their names.
+      storeNames = map (one: one.storeName) (builtins.filter (one: one.storeName != one.filename) asked.chosen);
       builds = map (build: [ (show build) ] ++ map nameOf build.packages) (lock.selectBuilds asked);
       missing = map show (lock.missingBuilds asked);
     }

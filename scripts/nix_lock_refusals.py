@@ -366,7 +366,19 @@ version = "1"
 sdist = {{ url = "https://files.example/other-1.tar.gz", hashes = {{ sha256 = "{HASH}" }} }}
 """
 
-# What is packed; what is built with what; of what the lock does not say it.
+SDIST = ["s-1.0.tar.gz"]
+
+# Names that URLs escape, and that the store does not take.
+NAMES = PYLOCK + "".join(
+    f'[[packages]]\nname = "{name}"\nversion = "{version}"\nwheels = [{{ url = "https://files.example/{file}?token=secret", '
+    f'hashes = {{ sha256 = "{HASH}" }} }}]\n'
+    for name, version, file in [
+        ("b", "1.0+cpu", "b-1.0%2Bcpu-py3-none-any.whl"),
+        ("c", "2!1", "c-2%211-py3-none-any.whl"),
+    ]
+)
+
+# A lock; what is packed; what is built with what; of what the lock does not say it; what is taken; store names.
 BUILD_CASES = [
     (
         BUILDS,
@@ -377,12 +389,24 @@ BUILD_CASES = [
             ["tool 1", "backend-1-py3-none-any.whl"],
         ],
         [],
+        SDIST,
+        [],
     ),
     (
         BUILDS.replace('name = "tool"\nversion = "1"\nrequires', 'name = "tool"\nversion = "2"\nrequires'),
         None,
         [["s 1.0", "backend-1-py3-none-any.whl", "tool-1.tar.gz"]],
         ["tool 1"],
+        SDIST,
+        [],
     ),
-    (BUILDS[: BUILDS.index("[tool.pyzpack]")], "demo", [], ["demo ?", "s 1.0"]),
+    (BUILDS[: BUILDS.index("[tool.pyzpack]")], "demo", [], ["demo ?", "s 1.0"], SDIST, []),
+    (
+        NAMES,
+        None,
+        [],
+        [],
+        ["a-1.0-py3-none-any.whl", "b-1.0+cpu-py3-none-any.whl", "c-2!1-py3-none-any.whl"],
+        ["c-2_1-py3-none-any.whl"],
+    ),
 ]
