@@ -1,6 +1,6 @@
 # The wheel platform that is asked for by default. On Linux none: it is that of the Python that builds, whose C library Nix
-# pins; but another one where this is built for another system. On macOS it would be the version of the machine that happens to build, so the
-# oldest that nixpkgs supports is named.
+# pins; compiling for another system, that system's is named. On macOS it would be the version of the machine that happens to
+# build, so the oldest that nixpkgs supports is named.
 { lib, stdenv }:
 
 let
