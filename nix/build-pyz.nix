@@ -117,6 +117,7 @@ let
         python
       ]
       ++ nativeBuildInputs;
+      pyzpackPython = python.interpreter;
       pyzpackOutput = "${program}.pyz";
       pyzpackLock = if lockInSource != toString lock then lockInSource else lockBeside;
       pyzpackWheelhouse = wheels;
@@ -146,6 +147,8 @@ let
             ln -s ${lockFor} ${baseNameOf lock}
             pyzpack verify ${file} --checksums ${self}/share/pyzpack/SHA256SUMS --lock ${baseNameOf lock} | tee "$out"
           '';
+        }
+        // lib.optionalAttrs (stdenv.buildPlatform.canExecute stdenv.hostPlatform) {
           # The Nix Python starts it, and it finds itself whole.
           start = runCommand "${name}-start" { } ''
             export PYZPACK_CACHE="$TMPDIR/cache" PYZPACK_VERIFY=1 PYZPACK_INTERPRETER=1

@@ -19,6 +19,7 @@
   runCommand,
   fetchurl,
   python3,
+  buildPackages,
   pyzpack,
 }@scope:
 
@@ -38,20 +39,24 @@
 let
   locks = import ./lock { };
 
-  # Sources are built by the interpreter that there is, whatever the file is for.
-  own = {
-    pythonVersion = python.version;
-    inherit (stdenv.hostPlatform) system;
+  of = system: stdenv: {
+    # An environment of a Python with packages does not say it itself.
+    pythonVersion = python.version or python.python.version;
+    isFreeThreaded = lib.hasSuffix "t" (python.libPrefix or "");
+    inherit system;
     libc =
-      if stdenv.hostPlatform.isMusl then
-        "musl ${lib.versions.majorMinor stdenv.cc.libc.version}"
-      else if stdenv.hostPlatform.isLinux then
-        "glibc ${lib.versions.majorMinor stdenv.cc.libc.version}"
+      if stdenv.hostPlatform.isLinux then
+        "${if stdenv.hostPlatform.isMusl then "musl" else "glibc"} ${lib.versions.majorMinor stdenv.cc.libc.version}"
       else
         null;
   };
-  target = locks.target (own // { inherit platform; });
-  builder = if stdenv.hostPlatform.isLinux then locks.target own else target;
+  target = locks.target (of stdenv.hostPlatform.system stdenv // { inherit platform; });
+  # Sources are built by the interpreter that there is, whatever the file is for.
+  builder =
+    if stdenv.buildPlatform.isLinux then
+      locks.target (of stdenv.buildPlatform.system buildPackages.stdenv)
+    else
+      target;
 
   locked = locks.read {
     inherit lock;
