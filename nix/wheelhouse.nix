@@ -142,7 +142,7 @@ let
         buildPhase = ''
           runHook preBuild
           ln -s "$source" "$sourceName"
-          SOURCE_DATE_EPOCH=${toString epoch} pyzpack wheel "./$sourceName" --offline --find-links "$requirements" \
+          PYZPACK_CACHE="$TMPDIR/cache" SOURCE_DATE_EPOCH=${toString epoch} pyzpack wheel "./$sourceName" --offline --find-links "$requirements" \
             ''${subdirectory:+--subdirectory "$subdirectory"} -o "$out"
           runHook postBuild
         '';

@@ -266,3 +266,24 @@ def test_a_lock_tells_what_a_source_is_by_its_digest(place: Place) -> None:
     with serve(place.links) as index:
         done = place.run("wheel", sdist, "--index-url", index.url, "-o", "y", cwd=place.directory)
     assert done.stderr == "note: not pinned, so another day may choose otherwise: 1 build requirement (helper)\n"
+
+
+def test_files_that_a_lock_has_by_path_are_found_where_they_are_now(place: Place) -> None:
+    place.links.rename(place.project / "links")
+    offline = ["--find-links", "links", "--no-index", "--offline"]
+    lock(place.pyzpack, place.project, *offline)
+    here = place.directory / "here"
+    (here / "shelf").mkdir(parents=True)
+    sdist = shutil.copy(place.project / "links/plain-2.0.tar.gz", here)
+    helper = Path(shutil.copy(place.project / "links/helper-1.0-py3-none-any.whl", here / "shelf"))
+    shutil.copy(place.lock, here)
+    made = ["wheel", sdist, "--lock", "pylock.toml", "--locked", "--offline", "-o", "made"]
+    place.run(*made, "--find-links", "shelf", cwd=here)
+    assert [path.name for path in (here / "made").iterdir()] == ["plain-2.0-py3-none-any.whl"]
+    done = place.run(*made, cwd=here, status=3)
+    assert "helper-1.0-py3-none-any.whl" in done.stderr
+    expected = hashlib.sha256(helper.read_bytes()).hexdigest()
+    helper.write_bytes(helper.read_bytes() + b"\0")
+    found = hashlib.sha256(helper.read_bytes()).hexdigest()
+    done = place.run(*made, "--find-links", "shelf", cwd=here, status=1)
+    assert f"wrong hash of `helper-1.0-py3-none-any.whl`: expected sha256 {expected}, found {found}" in done.stderr
