@@ -7,10 +7,11 @@ let
   text = import ./text.nix;
   places = import ./places.nix;
   names = import ./names.nix;
-  uv = import ./uv.nix;
-  pylock = import ./pylock.nix;
+  uv = import ./uv;
+  pylock = import ./pylock;
   json = import ./json.nix;
-  selection = import ./select.nix;
+  trySelect = import ./select.nix;
+  builds = import ./builds.nix;
   inherit (builtins) elem head match;
 
   refuse = fault: throw "pyzpack: ${fault.message}";
@@ -147,18 +148,18 @@ rec {
   select =
     arguments:
     let
-      found = selection.trySelect arguments;
+      found = trySelect arguments;
     in
     if found ? fault then refuse found.fault else found.chosen;
 
-  inherit (selection) trySelect;
+  inherit trySelect;
 
   # What the sources among what was chosen, and the project, are built with, as far as the lock says:
   # `{ name; version; packages; }` each. The target is the Python that builds.
   selectBuilds =
     arguments:
     let
-      found = selection.builds arguments;
+      found = builds.all arguments;
       faults = builtins.filter (build: build ? fault) found;
       known = builtins.filter (build: !(build ? isMissing)) found;
     in
@@ -171,7 +172,7 @@ rec {
   missingBuilds =
     arguments:
     map (build: { inherit (build) name version; }) (
-      builtins.filter (build: build ? isMissing) (selection.builds arguments)
+      builtins.filter (build: build ? isMissing) (builds.all arguments)
     );
 
   # What writes LOCKNAME.nix.json, which holds build requirements for every lock.

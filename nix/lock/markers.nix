@@ -118,8 +118,8 @@ let
             node = if length all.parts == 1 then head all.parts else { ${kind} = all.parts; };
           };
 
-      parseOr = joined "or" "or" parseAnd;
-      parseAnd = joined "and" "and" parseAtom;
+      parseOr = joined "or" "any" parseAnd;
+      parseAnd = joined "and" "all" parseAtom;
 
       parseAtom =
         place: depth:
@@ -197,19 +197,19 @@ let
 
   comparisonsOf =
     node:
-    if node ? or then
-      builtins.concatMap comparisonsOf node.or
-    else if node ? and then
-      builtins.concatMap comparisonsOf node.and
+    if node ? any then
+      builtins.concatMap comparisonsOf node.any
+    else if node ? all then
+      builtins.concatMap comparisonsOf node.all
     else
       [ node ];
 
   show =
     node:
-    if node ? or then
-      concatStringsSep " or " (map show node.or)
-    else if node ? and then
-      concatStringsSep " and " (map (part: if part ? or then "(${show part})" else show part) node.and)
+    if node ? any then
+      concatStringsSep " or " (map show node.any)
+    else if node ? all then
+      concatStringsSep " and " (map (part: if part ? any then "(${show part})" else show part) node.all)
     else
       showComparison node;
 
@@ -334,10 +334,10 @@ let
             combine holds found
         ) first parts;
     in
-    if node ? or then
-      join (one: other: one || other) false node.or
-    else if node ? and then
-      join (one: other: one && other) true node.and
+    if node ? any then
+      join (one: other: one || other) false node.any
+    else if node ? all then
+      join (one: other: one && other) true node.all
     else
       evaluateComparison environment names node;
 in

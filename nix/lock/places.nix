@@ -48,11 +48,18 @@ let
       found = match "([A-Za-z0-9+.-]+://)[^/?#]*@(.*)" url;
     in
     if stringLength url > longest then
-      "${substring 0 64 url}..."
+      "a text of ${toString (stringLength url)} characters"
     else if found == null then
       url
     else
       "${head found}****@${elemAt found 1}";
+
+  withoutLogin =
+    url:
+    let
+      found = match "([A-Za-z0-9+.-]+://)[^/?#]*@(.*)" url;
+    in
+    if found == null then url else head found + elemAt found 1;
 
   outside = path: fault "outside" "`${path}` is outside of the project";
 
@@ -131,6 +138,14 @@ rec {
     else
       { subdirectory = if parts == [ ] then null else concatStringsSep "/" parts; };
 
+  # A URL without a user, a password and a query, each of which can be a secret: the store keeps none.
+  recorded =
+    url:
+    let
+      bare = head (text.split "[?#]" url);
+    in
+    if text.containsAny [ "@" "?" "#" ] url then withoutLogin bare else url;
+
   # `{ url; }` that files are fetched from, or a fault.
   httpUrl =
     url:
@@ -141,7 +156,7 @@ rec {
       ]
       && isPrintable url
     then
-      { inherit url; }
+      { url = recorded url; }
     else
       fault "scheme" "`${redact url}` is neither an http nor an https URL";
 
@@ -269,6 +284,9 @@ rec {
       refuse "cannot be a repository's: a URL has a path"
     else if !(isPrintable url) || text.containsAny [ " " ] url || builtins.any (user: user == null || text.hasPrefix "-" user) users then
       refuse "cannot be a repository's: a host does not begin with `-`, a URL has no blanks"
+    # The user of ssh is no credential.
+    else if kind == "ssh" && !(text.containsAny [ ":" ] (head logins)) then
+      source url
     else
-      source url;
+      source (withoutLogin url);
 }

@@ -13,6 +13,8 @@ let
     float = "a float";
   };
   word = type: words.${type} or type;
+  # Longer than any, and short enough for regular expressions, whose matching takes stack.
+  longest = 16384;
   places = list: builtins.genList (place: place) (builtins.length list);
 
   # What is wrong with a value, or null.
@@ -33,6 +35,11 @@ let
     in
     if type != due then
       "`${at}`: found ${word type}, expected ${word due}"
+    else if shape == "string" then
+      if builtins.stringLength value > longest then
+        "`${at}`: a text of ${toString (builtins.stringLength value)} characters, at most ${toString longest} are taken"
+      else
+        null
     else if builtins.isString shape then
       null
     else if shape ? list then

@@ -28,9 +28,7 @@ let
   named = platforms.parse platform;
   own = platforms.ofSystem system libc;
   where =
-    if found == null || version == null then
-      throw "pyzpack: `${pythonVersion}` is not the version of a Python, such as 3.12.4"
-    else if platform != null then
+    if platform != null then
       if named != null then
         named
       else
@@ -43,6 +41,9 @@ let
   # No CPython had as many patch releases: 3.8 ended with 3.8.20.
   patches = builtins.genList (patch: versions.parse "${python}.${toString patch}") 41;
 in
+if found == null || version == null then
+  throw "pyzpack: `${pythonVersion}` is not the version of a Python, such as 3.12.4"
+else
 rec {
   inherit pythonVersion system platform libc;
 

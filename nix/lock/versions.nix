@@ -302,16 +302,19 @@ rec {
     in
     if found == null then null else specifierOf (head found) (elemAt found 1);
 
-  # A list of specifiers, as `>=3.9, <4`; null where one of them is none. Empty parts are passed over.
+  # A list of specifiers, in the order of their versions; null where one of them is none. Empty parts are passed over.
   parseSpecifiers =
     written:
     let
       parts = filter (part: part != "") (map text.trim (text.split "," written));
       specifiers = map parseSpecifier parts;
     in
-    if elem null specifiers then null else specifiers;
+    if elem null specifiers then
+      null
+    else
+      builtins.sort (one: other: one.bound.key < other.bound.key) specifiers;
 
-  showSpecifiers = specifiers: concatStringsSep ", " (map (specifier: specifier.shown) specifiers);
+  showSpecifiers = specifiers: concatStringsSep "," (map (specifier: specifier.shown) specifiers);
 
   satisfies = specifier: version: operators.${specifier.operator} specifier.bound version;
 

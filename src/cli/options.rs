@@ -128,6 +128,7 @@ pub(super) fn command() -> Command {
         .subcommand(building("build", "Build a .pyz from a project, wheels, source distributions or requirements"))
         .subcommand(building("plan", "Show what build would do; nothing is built"))
         .subcommand(locking())
+        .subcommand(wheeling())
         .subcommand(
             Command::new("inspect")
                 .about("Show what is in a .pyz, or in a wheel")
@@ -219,6 +220,41 @@ fn locking() -> Command {
         .arg(switch("universal", None, "Lock for every platform and every Python that the project allows; needs uv"))
         .arg(switch("upgrade", Some('U'), "Choose all versions anew, whatever an older lock has"))
         .arg(switch("check", None, "Tell whether the lock is up to date; nothing is resolved or written"))
+        .args(reporting())
+}
+
+/// The options of a build that say how a source becomes a wheel.
+const WHEEL_OPTIONS: [&str; 11] = [
+    "lock",
+    "locked",
+    "find-links",
+    "no-index",
+    "index-url",
+    "extra-index-url",
+    "offline",
+    "python",
+    "max-unpacked",
+    "build-timeout",
+    "source-date-epoch",
+];
+
+/// The verb that builds wheels.
+fn wheeling() -> Command {
+    let shared = BUILD_OPTIONS.iter().filter(|option| WHEEL_OPTIONS.contains(&option.name));
+    let adapted = shared.map(|option| match option.name {
+        "lock" => option.argument().help("Build with what this lock file has for it, whatever it is the lock of"),
+        "locked" => option.argument().help("Refuse build requirements that no lock pins, and branches"),
+        "python" => option.argument().help("Build with this interpreter [default: python3]"),
+        _ => option.argument(),
+    });
+    let output = Arg::new("output").long("output").short('o').value_name("DIR").value_hint(ValueHint::DirPath);
+    let inside = Arg::new("subdirectory").long("subdirectory").value_name("DIR").value_hint(ValueHint::Other);
+    Command::new("wheel")
+        .about("Build the wheel that build packs of a source distribution, a project or a commit")
+        .arg(inputs_argument().value_name("SOURCE").help("Directory, sdist, archive, git+URL@COMMIT [default: .]"))
+        .arg(output.help("The directory to write to [default: dist]"))
+        .arg(inside.help("The project's directory in the source [default: the lock's, or its root]"))
+        .args(adapted)
         .args(reporting())
 }
 

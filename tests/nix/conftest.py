@@ -67,7 +67,7 @@ class Outcome:
 class Lab:
     """A directory with a store, a home, settings, the flake and sources, all of one ordinary user."""
 
-    def __init__(self, sandbox: bool = True):
+    def __init__(self, sandbox: bool = True, in_place: bool = False):
         # Not pytest's directory: only root can enter root's.
         self.place = Path(tempfile.mkdtemp(prefix="pyzpack-nix-"))
         self.place.chmod(0o755)
@@ -91,14 +91,15 @@ class Lab:
             "NIX_CONF_DIR": f"{self.place}/conf",
         }
         settings = (ROOT / "testdata/nix/nix.conf").read_text()
-        if sandbox:
-            self.environment["NIX_REMOTE"] = f"{self.place}/store"
-        else:
-            # A store that is not where its paths say can only be used in a sandbox; so this one is.
-            settings = settings.replace("sandbox = true", "sandbox = false")
+        if in_place:
+            # Its paths are where it is, so that what was built can be run without a sandbox too.
             self.environment["NIX_STORE_DIR"] = f"{self.place}/store"
             for name in ("STATE", "LOG", "LOCALSTATE"):
                 self.environment[f"NIX_{name}_DIR"] = f"{self.place}/var/{name.lower()}"
+        else:
+            self.environment["NIX_REMOTE"] = f"{self.place}/store"
+        if not sandbox:
+            settings = settings.replace("sandbox = true", "sandbox = false")
         (self.place / "conf/nix.conf").write_text(settings)
         self.hand_over()
 
@@ -221,9 +222,17 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
+def lab_in_place() -> Iterator[Lab]:
+    """A laboratory with a sandbox, in which paths of the store are those of the host."""
+    lab = Lab(in_place=True)
+    yield lab
+    lab.remove()
+
+
+@pytest.fixture(scope="session")
 def open_lab() -> Iterator[Lab]:
     """A laboratory without a sandbox: builders see the host's files, and another store's name."""
-    lab = Lab(sandbox=False)
+    lab = Lab(sandbox=False, in_place=True)
     yield lab
     lab.remove()
 
