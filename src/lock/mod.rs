@@ -92,8 +92,19 @@ pub struct Lock {
     pub roots: Vec<Root>,
     /// What says whether the lock is stale, to those who wrote it (`[tool.pyzpack] inputs` of a `pylock.toml`).
     pub inputs: Option<String>,
-    /// What sources are built with, where the lock says (`[tool.pyzpack]` of a `pylock.toml` that pyzpack wrote).
+    /// What sources are built with, as far as that is known.
     pub builds: Vec<LockedBuild>,
+    /// What says that.
+    pub builds_in: BuildsIn,
+}
+
+/// What says what the sources of a lock are built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuildsIn {
+    /// The lock itself: `[tool.pyzpack]` of a `pylock.toml` that pyzpack wrote.
+    Lock,
+    /// The same lock as data for Nix, where that is beside it.
+    Beside,
 }
 
 /// The place of a package in [`Lock::packages`].
@@ -340,11 +351,6 @@ impl Lock {
             LockFormat::Requirements => "the requirements file".to_owned(),
             _ => format!("`{}`", self.filename()),
         }
-    }
-
-    /// Whether it says itself what sources are built with: `pyzpack lock` wrote it.
-    pub fn holds_builds(&self) -> bool {
-        !self.builds.is_empty() || (self.format == LockFormat::Pylock && self.inputs.is_some())
     }
 
     /// Every sha256 in it.

@@ -117,7 +117,7 @@ def test_the_installed_file_can_be_executed_without_a_fixup_phase_too(lab: Lab, 
 
 def test_the_example_of_the_readme_is_a_package(lab: Lab) -> None:
     example = re.search(r"```nix\n(\{ stdenv, pyzpackHook, .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
-    source = lab.source("example", PLAIN | {"package.nix": example})
+    source = lab.source("example", pure_project(**{"package.nix": example}))
     packages = f"import {lab.stub} {{ overlays = [ (import {lab.flake}/nix/overlay.nix) ]; }}"
     path = lab.nix("nix-build", "--no-out-link", "-E", f"({packages}).callPackage {source}/package.nix {{ }}")
     assert (lab.real(path.strip()) / "bin/hello").exists()

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::wire::{Build, Document, Edge, File, LockFile, Member, Package, Root, Source};
+use super::wire::{Build, Document, Edge, File, LockFile, Member, Need, Package, Root, Source};
 use super::{FORMAT, Places, Unplaced, VERSION};
 use crate::lock::bounds::Bounds;
 use crate::lock::{
@@ -57,7 +57,7 @@ impl<'a> Description<'a> {
 
     fn build(&mut self, build: &LockedBuild) -> Result<Build, LockError> {
         let package = |MarkedPackage { package, marker }: &MarkedPackage| {
-            Ok(Package { marker: Some(marker.clone()), ..self.package(package)? })
+            Ok(Package { marker: Need::Stated(marker.clone()), ..self.package(package)? })
         };
         Ok(Build {
             name: build.name.clone(),
@@ -80,7 +80,7 @@ impl<'a> Description<'a> {
             optional_dependencies: optional
                 .map(|(name, edges)| (name.clone(), edges.iter().map(edge).collect()))
                 .collect(),
-            marker: None,
+            marker: Need::Unstated,
         })
     }
 

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 
 use super::bounds::Bounds;
 use super::{
-    Absence, FileHash, FileLocation, Lock, LockError, LockFormat, LockedBuild, LockedFile, LockedPackage, LockedSource,
+    Absence, BuildsIn, FileHash, FileLocation, Lock, LockError, LockFormat, LockedBuild, LockedFile, LockedPackage,
+    LockedSource,
 };
 use crate::digest::Sha256Digest;
 use crate::names::PackageName;
@@ -145,7 +146,10 @@ impl Lock {
 
     /// What locks anew what sources are built with: it stands in the lock itself, or beside it.
     pub fn command_for_builds(&self) -> String {
-        if self.holds_builds() { self.command() } else { self.nix_command() }
+        match self.builds_in {
+            BuildsIn::Lock => self.command(),
+            BuildsIn::Beside => self.nix_command(),
+        }
     }
 
     /// The bytes of `LOCKNAME.nix.json`, with these places and builds; what `project` is, [`Context`](super::Context)

@@ -85,7 +85,7 @@ impl NixLock {
         let version = |package: &Package| EarlierPackage {
             name: package.name.clone(),
             version: package.version.as_ref().map(ToString::to_string),
-            marker: package.marker.clone().flatten(),
+            marker: package.marker.marker().cloned(),
         };
         packages.map(version).collect()
     }
@@ -149,7 +149,7 @@ fn locked_package(wire: &Package, bounds: &Bounds) -> Result<MarkedPackage, Entr
     };
     let package = LockedPackage::new(wire.name.clone(), wire.version.clone(), source, LocalPart::Stated)?;
     let package = LockedPackage { requires_python: wire.requires_python.clone(), ..package };
-    Ok(MarkedPackage { package, marker: wire.marker.clone().flatten() })
+    Ok(MarkedPackage { package, marker: wire.marker.marker().cloned() })
 }
 
 fn locked_file(file: &File, bounds: &Bounds) -> Result<LockedFile, EntryFault> {

@@ -79,8 +79,39 @@ pub(super) struct Package {
     pub(super) dependencies: Vec<Edge>,
     pub(super) optional_dependencies: BTreeMap<ExtraName, Vec<Edge>>,
     /// There among what a build needs, and there alone.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub(super) marker: Option<Option<Marker>>,
+    #[serde(default, skip_serializing_if = "Need::is_unstated")]
+    pub(super) marker: Need,
+}
+
+/// Where a package is needed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(super) enum Need {
+    /// Edges say it.
+    #[default]
+    Unstated,
+    /// Where this holds; without a marker everywhere.
+    Stated(Option<Marker>),
+}
+
+impl Need {
+    fn is_unstated(&self) -> bool {
+        *self == Self::Unstated
+    }
+
+    /// The marker, where there is one.
+    pub(super) fn marker(&self) -> Option<&Marker> {
+        match self {
+            Self::Unstated => None,
+            Self::Stated(marker) => marker.as_ref(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Need {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self::Stated)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,9 +151,4 @@ impl Document {
         let text = serde_json::to_string_pretty(self).expect("a document is a tree of strings, numbers and lists");
         text + "\n"
     }
-}
-
-/// A field that is there, `null` or not.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Marker>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }

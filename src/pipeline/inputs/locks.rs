@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::Error;
-use crate::lock::{Context, Lock, check_agreement};
+use crate::lock::{BuildsIn, Context, Lock, check_agreement};
 use crate::pipeline::lock::find_staleness;
 use crate::project::detect::DetectError;
 use crate::project::pipfile::read_pipfile;
@@ -42,7 +42,7 @@ impl Inputs {
     /// When it cannot be read or trusted.
     pub fn read_lock(&self) -> Result<Option<FoundLock>, Error> {
         let Some(mut found) = self.find_lock()? else { return Ok(None) };
-        if !found.lock.holds_builds() {
+        if found.lock.builds_in == BuildsIn::Beside {
             found.lock.builds = found.lock.nix_builds(self.locked_directory()).map_err(Box::new)?.unwrap_or_default();
         }
         Ok(Some(found))

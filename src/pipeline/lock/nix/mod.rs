@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::archive::Epoch;
 use crate::digest::Sha256Digest;
 use crate::error::Error;
-use crate::lock::{Absence, FileLocation, Lock, LockError, LockedPackage, LockedSource, NixLock, Places};
+use crate::lock::{Absence, BuildsIn, FileLocation, Lock, LockError, LockedPackage, LockedSource, NixLock, Places};
 use crate::names::PackageName;
 use crate::output::{OutputError, check_not_input, check_target};
 use crate::process::{PendingFile, ScratchDir};
@@ -100,7 +100,10 @@ pub fn lock_for_nix(
         lock.to_nix(&places, &[], project).map_err(Box::new)?;
         let (earlier, versions) = (earlier.as_ref(), settings.versions);
         let chooser = Chooser { workshop, observer, inputs, lock, places: &places, target, earlier, versions };
-        let builds = if lock.holds_builds() { lock.builds.clone() } else { chooser.choose()? };
+        let builds = match lock.builds_in {
+            BuildsIn::Lock => lock.builds.clone(),
+            BuildsIn::Beside => chooser.choose()?,
+        };
         let text = lock.to_nix(&places, &builds, project).map_err(Box::new)?;
         Ok((text, builds))
     })?;
@@ -150,10 +153,13 @@ fn find_change(path: &Path, lock: &Lock, inputs: &Inputs) -> Result<Option<Strin
         return Ok(Some(reason));
     }
     let project = inputs.locked_directory();
-    let builds = if lock.holds_builds() { lock.builds.clone() } else { document.builds(lock, project)? };
+    let builds = match lock.builds_in {
+        BuildsIn::Lock => lock.builds.clone(),
+        BuildsIn::Beside => document.builds(lock, project)?,
+    };
     let places = document.places(lock, project)?;
     Ok(match lock.to_nix(&places, &builds, project) {
-        Ok(text) if text == document.text() && lock.holds_builds() => None,
+        Ok(text) if text == document.text() && lock.builds_in == BuildsIn::Lock => None,
         Ok(text) if text == document.text() => find_missing(inputs, lock, &places, &builds),
         Ok(_) => Some(format!("it is not what `{}` gives", lock.filename())),
         Err(LockError::Unplaced { files, .. }) => {
