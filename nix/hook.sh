@@ -105,6 +105,31 @@ _pyzpackCheckReferences() {
     [ "$status" = 0 ] || exit "$status"
 }
 
+# Where the check is off: what is deflated Nix does not see, and it would remove what nothing that it sees refers to. So every
+# place in the store that the file $1 holds is written down beside it.
+_pyzpackRecordReferences() {
+    [ -n "${dontPyzpackCheckReferences:-}" ] || return 0
+    mkdir -p "${out:?}/nix-support"
+    python3 -I - "$1" "$NIX_STORE" >"$out/nix-support/pyzpack-references" <<'PYTHON'
+import io, re, sys, zipfile
+
+place = re.compile(re.escape(sys.argv[2].encode()) + rb"/[0-9abcdfghijklmnpqrsvwxyz]{32}-[0-9A-Za-z+._?=-]+")
+
+
+def search(content):
+    found = set(place.findall(content))
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            found.update(*(search(archive.read(name)) for name in archive.namelist()))
+    return found
+
+
+with open(sys.argv[1], "rb") as file:
+    for path in sorted(search(file.read())):
+        print(path.decode())
+PYTHON
+}
+
 # What nixpkgs' compiler wrappers write into a library beside its code: where this derivation and the libraries that it is
 # linked to lie in the store, and this derivation's hash as the seed of random names. None of it belongs into a file that runs
 # elsewhere; where libraries are, pyzpackLibraryPath tells the launcher.
@@ -253,6 +278,7 @@ pyzpackInstallPhase() {
         pyzpackInstalled["${file##*/}"]="$(_pyzpackDigest "$file")"
     done
     pyzpackProgram="$pyzpackShare/$name.pyz"
+    _pyzpackRecordReferences "$pyzpackProgram"
 
     # sys.argv[0] is what the launcher names, and usage messages show it.
     started="$pyzpackProgram"

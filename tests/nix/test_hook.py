@@ -415,8 +415,80 @@ def test_a_reference_to_the_store_inside_the_file_is_refused(lab: Lab) -> None:
         " machine\n"
     )
     built = lab.hook("dontPyzpackCheckReferences = true;", source)
-    # Nix does not see it: it is deflated.
+    # Nix does not see it: it is deflated. So it is written down where Nix looks.
     assert path.encode() not in built.read("share/pyzpack/plain.pyz")
+    assert built.read("nix-support/pyzpack-references") == b"/nix/store/0123456789abcdfghijklmnpqrsvwxyz-tool-1.0\n"
+
+
+def test_what_the_file_refers_to_is_kept_where_the_check_is_off(lab: Lab) -> None:
+    tool = """
+        tool = runCommand "tool" { } "mkdir $out";
+        postPatch = ''echo "PLACE = '$tool'" >> words.py'';
+    """
+    source = lab.source("refers-to-tool", PLAIN | {"words.py": PLAIN["words.py"] + "# many words\n" * 99})
+    built = lab.hook(f"{tool} dontPyzpackCheckReferences = true;", source)
+    references = lab.nix("nix-store", "--query", "--references", f"/nix/store/{built.path.name}").split()
+    assert any(path.endswith("-tool") for path in references)
+    assert b"-tool" not in built.read("share/pyzpack/plain.pyz")
+    assert b"-tool" in built.read("nix-support/pyzpack-references")
+
+
+# A project whose backend packs what the compiler wrappers of nixpkgs would be told.
+TOLD = {
+    "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n\n'
+    '[project]\nname = "told"\nversion = "1.0"\n[project.scripts]\nplain = "told:main"\n',
+    "backend.py": """
+import base64, hashlib, os, zipfile
+
+NAMES = ("NIX_CFLAGS_COMPILE", "NIX_DONT_SET_RPATH", "NIX_LDFLAGS")
+
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    told = "\\n".join(f"{name}={os.environ.get(name)}" for name in NAMES)
+    files = {
+        "told.py": f"def main():\\n    print({told!r})\\n",
+        "told-1.0.dist-info/METADATA": "Metadata-Version: 2.1\\nName: told\\nVersion: 1.0\\n",
+        "told-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+        "told-1.0.dist-info/entry_points.txt": "[console_scripts]\\nplain = told:main\\n",
+    }
+    record = "told-1.0.dist-info/RECORD,,\\n"
+    for name, text in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        record += f"{name},sha256={digest},{len(text)}\\n"
+    with zipfile.ZipFile(os.path.join(directory, "told-1.0-py3-none-any.whl"), "w") as wheel:
+        for name, text in (files | {"told-1.0.dist-info/RECORD": record}).items():
+            wheel.writestr(name, text)
+    return "told-1.0-py3-none-any.whl"
+""",
+}
+FLAGS = """
+    NIX_LDFLAGS = "-rpath /own/lib -L/zlib/lib -rpath  /zlib/lib";
+    NIX_CFLAGS_COMPILE = "-frandom-seed=0123456789 -isystem /zlib/include";
+"""
+
+
+def told(lab: Lab, attributes: str) -> list[str]:
+    built = lab.hook(attributes, lab.source("told", TOLD))
+    ran = subprocess.run(
+        ["/usr/bin/python3", built.path / "share/pyzpack/plain.pyz"], capture_output=True, text=True, check=True
+    )
+    return ran.stdout.splitlines()
+
+
+def test_libraries_are_not_told_places_in_the_store(lab: Lab) -> None:
+    assert told(lab, f"{FLAGS} dontPyzpackCheckReferences = false;") == [
+        "NIX_CFLAGS_COMPILE=-frandom-seed=pyzpack -isystem /zlib/include",
+        "NIX_DONT_SET_RPATH=1",
+        "NIX_LDFLAGS= -L/zlib/lib ",
+    ]
+
+
+def test_libraries_of_a_file_that_stays_in_nix_are_told(lab: Lab) -> None:
+    assert told(lab, f"{FLAGS} dontPyzpackCheckReferences = true;") == [
+        "NIX_CFLAGS_COMPILE=-frandom-seed=0123456789 -isystem /zlib/include",
+        "NIX_DONT_SET_RPATH=None",
+        "NIX_LDFLAGS=-rpath /own/lib -L/zlib/lib -rpath  /zlib/lib",
+    ]
 
 
 def test_what_a_derivation_packs_itself_is_searched_for_references_too(lab: Lab) -> None:
