@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A module and what it may not import.
-const FORBIDDEN: [(&str, &[&str]); 21] = [
+const FORBIDDEN: [(&str, &[&str]); 22] = [
     ("runtime", &["*"]),
     ("digest", &["*"]),
     ("epoch", &["*"]),
+    ("json", &["*"]),
     ("names", &["*"]),
     ("status", &["*"]),
     ("shown", &["*"]),

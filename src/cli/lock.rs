@@ -1,9 +1,14 @@
 //! `pyzpack lock`.
 
+use std::path::Path;
+
 use clap::ArgMatches;
 use serde_json::json;
 
-use crate::pipeline::lock::{LockSettings, WrittenLock, check, lock};
+use crate::pipeline::lock::{
+    LockSettings, NixSettings, WrittenLock, WrittenNix, check, check_for_nix, lock, lock_for_nix,
+};
+use crate::settings::BuildSettings;
 use crate::shown::count;
 use crate::status::Status;
 use crate::surroundings::Surroundings;
@@ -13,6 +18,13 @@ use super::session::Session;
 use super::{print_bytes, report, settings};
 
 pub(super) fn run(matches: &ArgMatches) -> Status {
+    match matches.get_one::<String>("format").map(String::as_str) {
+        Some("nix") => run_for_nix(matches),
+        _ => run_for_pylock(matches),
+    }
+}
+
+fn run_for_pylock(matches: &ArgMatches) -> Status {
     let Session { world, settings, terminal } =
         match Session::begin(matches, settings::resolve_lock, |settings| &settings.build) {
             Ok(session) => session,
@@ -33,7 +45,7 @@ fn make(settings: &LockSettings, world: &Surroundings, terminal: &Terminal, as_j
         Ok(written) => written,
         Err(error) => return report::fail(&error),
     };
-    let shown = shown_path(settings, &written.path);
+    let shown = shown_path(&settings.build, settings.output.as_deref(), &written.path);
     if as_json {
         return print_bytes(format!("{:#}\n", describe(&written, &shown, terminal)).as_bytes());
     }
@@ -47,11 +59,47 @@ fn make(settings: &LockSettings, world: &Surroundings, terminal: &Terminal, as_j
 }
 
 fn check_lock(settings: &LockSettings, world: &Surroundings, as_json: bool) -> Status {
-    let path = match check(settings, world) {
-        Ok(path) => path,
+    match check(settings, world) {
+        Ok(path) => tell_fresh(&shown_path(&settings.build, settings.output.as_deref(), &path), as_json),
+        Err(error) => report::fail(&error),
+    }
+}
+
+fn run_for_nix(matches: &ArgMatches) -> Status {
+    let Session { world, settings, terminal } =
+        match Session::begin(matches, settings::resolve_nix, |settings| &settings.build) {
+            Ok(session) => session,
+            Err(status) => return status,
+        };
+    let as_json = matches.get_flag("json");
+    if matches.get_flag("check") {
+        return match check_for_nix(&settings, &world) {
+            Ok(path) => tell_fresh(&shown_path(&settings.build, settings.output.as_deref(), &path), as_json),
+            Err(error) => report::fail(&error),
+        };
+    }
+    make_for_nix(&settings, &world, &terminal, as_json)
+}
+
+fn make_for_nix(settings: &NixSettings, world: &Surroundings, terminal: &Terminal, as_json: bool) -> Status {
+    let result = lock_for_nix(settings, world, terminal);
+    terminal.finish();
+    let written = match result {
+        Ok(written) => written,
         Err(error) => return report::fail(&error),
     };
-    let shown = shown_path(settings, &path);
+    let shown = shown_path(&settings.build, settings.output.as_deref(), &written.path);
+    if as_json {
+        return print_bytes(format!("{:#}\n", describe_for_nix(&written, &shown, settings, terminal)).as_bytes());
+    }
+    let builds = match written.builds.len() {
+        0 => String::new(),
+        _ => format!(", {}", count(written.build_packages, "build requirement")),
+    };
+    print_bytes(format!("{shown}: {}{builds}\n", count(written.packages, "distribution")).as_bytes())
+}
+
+fn tell_fresh(shown: &str, as_json: bool) -> Status {
     if as_json {
         return print_bytes(format!("{:#}\n", json!({"lock": shown, "up_to_date": true})).as_bytes());
     }
@@ -59,19 +107,16 @@ fn check_lock(settings: &LockSettings, world: &Surroundings, as_json: bool) -> S
 }
 
 /// The lock as the user would name it.
-fn shown_path(settings: &LockSettings, path: &std::path::Path) -> String {
-    if let Some(output) = &settings.output {
+fn shown_path(settings: &BuildSettings, output: Option<&Path>, path: &Path) -> String {
+    if let Some(output) = output {
         return output.display().to_string();
     }
-    let directory = &settings.build.directory;
+    let directory = &settings.directory;
     let resolved = directory.canonicalize().unwrap_or_else(|_| directory.clone());
     path.strip_prefix(resolved).unwrap_or(path).display().to_string()
 }
 
 fn describe(written: &WrittenLock, shown: &str, terminal: &Terminal) -> serde_json::Value {
-    let stages = terminal.stages();
-    let stages: Vec<_> =
-        stages.iter().map(|(stage, time)| json!({"name": stage.name(), "seconds": time.as_secs_f64()})).collect();
     json!({
         "lock": shown,
         "sha256": written.sha256,
@@ -81,8 +126,33 @@ fn describe(written: &WrittenLock, shown: &str, terminal: &Terminal) -> serde_js
         "builds": written.builds,
         "target": written.target,
         "resolver": written.resolver,
-        "stages": stages,
+        "stages": describe_stages(terminal),
         "seconds": terminal.elapsed().as_secs_f64(),
         "warnings": terminal.warnings(),
     })
+}
+
+fn describe_for_nix(
+    written: &WrittenNix,
+    shown: &str,
+    settings: &NixSettings,
+    terminal: &Terminal,
+) -> serde_json::Value {
+    json!({
+        "output": shown,
+        "sha256": written.sha256,
+        "lock": shown_path(&settings.build, None, &written.lock),
+        "lock_sha256": written.lock_sha256,
+        "distributions": written.packages,
+        "build_requirements": written.build_packages,
+        "builds": written.builds,
+        "stages": describe_stages(terminal),
+        "seconds": terminal.elapsed().as_secs_f64(),
+        "warnings": terminal.warnings(),
+    })
+}
+
+fn describe_stages(terminal: &Terminal) -> Vec<serde_json::Value> {
+    let stages = terminal.stages();
+    stages.iter().map(|(stage, time)| json!({"name": stage.name(), "seconds": time.as_secs_f64()})).collect()
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -13,7 +13,8 @@ use crate::archive::{Epoch, Limits, Shebang};
 use crate::evidence::{BuilderId, BuilderIdError};
 use crate::names::{NameError, PackageName};
 use crate::output::EvidenceKind;
-use crate::pipeline::lock::{Coverage, LockSettings, Versions};
+use crate::pipeline::lock::{Coverage, LockSettings, NixSettings, Versions};
+use crate::pipeline::wheel::WheelSettings;
 use crate::project::input::Input;
 use crate::project::pyproject::read_settings;
 use crate::project::script::Script;
@@ -57,6 +58,9 @@ pub(super) enum SettingsError {
     /// Two options that exclude each other.
     #[error("`--{0}` and `--{1}` exclude each other")]
     Exclusive(&'static str, &'static str),
+    /// An option that means something with another one alone.
+    #[error("`--{0}` goes with `--{1}` alone")]
+    Alone(&'static str, &'static str),
     /// The working directory is gone.
     #[error("cannot tell the working directory: {0}")]
     Directory(std::io::Error),
@@ -166,6 +170,9 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
 /// nothing of what is locked.
 pub(super) fn resolve_lock(arguments: &ArgMatches, world: &Surroundings) -> Result<LockSettings, SettingsError> {
     let Resolved { mut settings, .. } = resolve(arguments, world)?;
+    if arguments.contains_id("lock") {
+        return Err(SettingsError::Alone("lock", "format nix"));
+    }
     let named = |option: &str| -> Result<Vec<PackageName>, SettingsError> {
         let parse = |text: &String| {
             text.parse().map_err(|error: NameError| refuse(format!("option --{option}"), error.to_string()))
@@ -184,9 +191,51 @@ pub(super) fn resolve_lock(arguments: &ArgMatches, world: &Surroundings) -> Resu
         // `output` of `[tool.pyzpack]` and of the environment is an archive.
         output: arguments.get_one::<String>("output").map(PathBuf::from),
         coverage: if arguments.get_flag("universal") { Coverage::Universal } else { Coverage::Target },
-        versions: if arguments.get_flag("upgrade") { Versions::Upgrade } else { Versions::Keep },
+        versions: versions(arguments),
         build: settings,
     })
+}
+
+/// Reads all layers for a lock as data for Nix: everything that the lock holds is written.
+pub(super) fn resolve_nix(arguments: &ArgMatches, world: &Surroundings) -> Result<NixSettings, SettingsError> {
+    if arguments.get_flag("universal") {
+        return Err(SettingsError::Exclusive("format nix", "universal"));
+    }
+    if let Some(name) = ["extra", "group"].into_iter().find(|name| arguments.contains_id(name)) {
+        return Err(SettingsError::Exclusive("format nix", name));
+    }
+    let Resolved { mut settings, .. } = resolve(arguments, world)?;
+    (settings.extras, settings.groups) = (Vec::new(), Vec::new());
+    Ok(NixSettings {
+        output: arguments.get_one::<String>("output").map(PathBuf::from),
+        versions: versions(arguments),
+        build: settings,
+    })
+}
+
+/// Reads all layers for wheels: what only an archive has is left at its default.
+pub(super) fn resolve_wheel(arguments: &ArgMatches, world: &Surroundings) -> Result<WheelSettings, SettingsError> {
+    let Resolved { mut settings, .. } = resolve(arguments, world)?;
+    (settings.extras, settings.groups) = (Vec::new(), Vec::new());
+    settings.requirement_files = Vec::new();
+    // A wheel is for the interpreter that builds it.
+    (settings.target_python, settings.platform) = (None, None);
+    let subdirectory = arguments.get_one::<String>("subdirectory").map(PathBuf::from);
+    let is_inside = |path: &PathBuf| path.components().all(|part| matches!(part, Component::Normal(_)));
+    if let Some(outside) = subdirectory.as_ref().filter(|path| !is_inside(path)) {
+        let reason = format!("`{}` is no path inside of a source", outside.display());
+        return Err(refuse("option --subdirectory".to_owned(), reason));
+    }
+    Ok(WheelSettings {
+        // `output` of `[tool.pyzpack]` and of the environment is an archive.
+        directory: arguments.get_one::<String>("output").map_or_else(|| PathBuf::from("dist"), PathBuf::from),
+        subdirectory: subdirectory.filter(|path| !path.as_os_str().is_empty()),
+        build: settings,
+    })
+}
+
+fn versions(arguments: &ArgMatches) -> Versions {
+    if arguments.get_flag("upgrade") { Versions::Upgrade } else { Versions::Keep }
 }
 
 /// A value that its option does not take; a credential in it is not repeated.

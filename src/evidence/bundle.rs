@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use super::dsse::{ATTESTATION_LIMIT, Envelope, EnvelopeFault};
-use super::json::{JsonFault, parse_json, to_canonical_json};
+use crate::json::{JsonFault, parse_json, to_canonical_json};
 
 /// The media type that is written.
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";

@@ -10,8 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Value, json};
 
-use super::json::{JsonFault, parse_json, to_canonical_json};
 use super::keys::{PublicKey, SignatureFault, SigningKey};
+use crate::json::{JsonFault, parse_json, to_canonical_json};
 
 /// The type of what is signed: an in-toto statement.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";

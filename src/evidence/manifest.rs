@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::to_canonical_json;
 use crate::digest::Sha256Digest;
+use crate::json::to_canonical_json;
 use crate::names::{ExtraName, GroupName, PackageName};
 
 /// Where the manifest lies in every archive.

@@ -3,7 +3,6 @@
 mod bundle;
 mod dsse;
 mod facts;
-mod json;
 mod keys;
 mod manifest;
 mod origins;
@@ -12,10 +11,10 @@ pub(crate) mod purl;
 mod sbom;
 mod statement;
 
+pub use crate::json::{JsonFault, parse_json};
 pub use bundle::{Attestation, Bundle, BundleFault};
 pub use dsse::{ATTESTATION_LIMIT, Envelope, EnvelopeFault, PAYLOAD_TYPE, VerifiedPayload, pre_authentication};
 pub use facts::{Distribution, EmbeddedSbom, Facts};
-pub use json::{JsonFault, parse_json};
 pub use keys::{KeyFault, KeyId, KeyType, NoRandomness, PublicKey, SignatureFault, SigningKey};
 pub use manifest::{
     MANIFEST_PATH, Manifest, ManifestFile, ManifestSource, ManifestWheel, Recipe, RecipeFile, RecipeInput,

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::to_canonical_json;
 use super::manifest::Manifest;
 use crate::digest::Sha256Digest;
+use crate::json::to_canonical_json;
 use crate::names::PackageName;
 
 /// Where the notes lie in an archive that has them.

@@ -10,8 +10,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::json::{JsonFault, parse_json, to_canonical_json};
 use crate::digest::Sha256Digest;
+use crate::json::{JsonFault, parse_json, to_canonical_json};
 
 /// The `_type` of a statement.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";

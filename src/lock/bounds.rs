@@ -75,19 +75,28 @@ impl Bounds {
         if path.starts_with(&self.root) && real.starts_with(&self.root) { Ok(path) } else { Err(outside()) }
     }
 
-    /// A path as the lock's text has it: from the lock's directory, with `/`.
+    /// A path as the lock's text has it: from the lock's directory, with `/`, its links resolved.
     ///
     /// # Errors
     /// [`EntryFault::Outside`]: it leaves the bounds, or is not UTF-8.
     pub(super) fn relative(&self, path: &Path) -> Result<String, EntryFault> {
         let outside = || EntryFault::Outside(path.display().to_string());
         let real = path.canonicalize().map_err(|_| outside())?;
-        if !real.starts_with(&self.root) {
+        self.spell(&real).map_err(|_| outside())
+    }
+
+    /// A path that was [resolved](Self::resolve), as a lock's text has it. It need not be there.
+    ///
+    /// # Errors
+    /// [`EntryFault::Outside`]: it leaves the bounds, or is not UTF-8.
+    pub(super) fn spell(&self, path: &Path) -> Result<String, EntryFault> {
+        let outside = || EntryFault::Outside(path.display().to_string());
+        if !path.starts_with(&self.root) {
             return Err(outside());
         }
-        let shared = real.components().zip(self.base.components()).take_while(|(one, other)| one == other).count();
+        let shared = path.components().zip(self.base.components()).take_while(|(one, other)| one == other).count();
         let up = self.base.components().skip(shared).map(|_| Some(".."));
-        let down = real.components().skip(shared).map(|part| part.as_os_str().to_str());
+        let down = path.components().skip(shared).map(|part| part.as_os_str().to_str());
         let parts: Vec<&str> = up.chain(down).collect::<Option<_>>().ok_or_else(outside)?;
         Ok(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::Table;
 
 use super::bounds::Bounds;
-use super::{Context, Lock, LockError, LockFormat};
+use super::{BuildsIn, Context, Lock, LockError, LockFormat};
 use crate::digest::Sha256Digest;
 use crate::project::pyproject::locate_fault;
 
@@ -61,6 +61,7 @@ impl Document<'_> {
             roots: Vec::new(),
             inputs: None,
             builds: Vec::new(),
+            builds_in: BuildsIn::Beside,
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pep440_rs::VersionSpecifiers;
 
-use super::FileHash;
+use super::{FileHash, Unplaced};
 use crate::names::PackageName;
 use crate::shown::shown_in_line;
 use crate::status::{Explain, Status};
@@ -128,6 +128,19 @@ pub enum LockError {
         /// Whether an index was asked.
         absence: Absence,
     },
+    /// Files of which the lock does not say where they are, and that are nowhere.
+    #[error("`{}`: {} {} nowhere: {absence}", path.display(), files.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), if files.len() == 1 { "is" } else { "are" })]
+    Unplaced {
+        /// The file.
+        path: PathBuf,
+        /// The files.
+        files: Vec<Unplaced>,
+        /// Whether an index was asked.
+        absence: Absence,
+    },
+    /// Nothing says which versions are meant.
+    #[error("there is no lock to write for Nix: nothing pins {0}")]
+    NoLock(String),
     /// One name, several entries that all count.
     #[error("`{}`: several entries of `{name}` are needed at once: {}", path.display(), versions.join(", "))]
     Ambiguous {
@@ -257,6 +270,7 @@ impl Explain for LockError {
             Self::NotFound(_)
             | Self::NoFile(_)
             | Self::UnknownName(_)
+            | Self::NoLock(_)
             | Self::NoSuchName { .. }
             | Self::Conflict { .. } => Status::Usage,
             Self::Read { .. } => Status::Machine,
@@ -288,6 +302,17 @@ impl Explain for LockError {
             Self::NotAtHand { absence: Absence::NotListed, .. } => {
                 Some("name the index that has it with --index-url, or lock again".to_owned())
             }
+            Self::Unplaced { absence: Absence::NotAsked, .. } => Some(
+                "run it without --offline and --no-index, or name a directory of the project that has them with \
+                 --find-links"
+                    .to_owned(),
+            ),
+            Self::Unplaced { absence: Absence::NotListed, .. } => {
+                Some("name the index that has them with --index-url or --extra-index-url, or lock again".to_owned())
+            }
+            Self::NoLock(_) => Some(
+                "run `pyzpack lock`, or the tool that locks the project, or name a lock with `--lock FILE`".to_owned(),
+            ),
             Self::Python { .. } | Self::Environment { .. } => Some(
                 "choose another target with --python, --target-python or --platform, or lock for this one".to_owned(),
             ),

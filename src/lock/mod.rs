@@ -13,12 +13,14 @@ mod entries;
 mod fault;
 mod fields;
 mod listing;
+mod nix;
 mod pdm;
 mod pipfile;
 mod places;
 mod poetry;
 mod pylock;
 mod python_json;
+mod reach;
 mod requirements;
 mod select;
 mod uv;
@@ -37,6 +39,7 @@ pub use agreement::{Disagreement, check_agreement};
 pub use draft::Draft;
 pub use earlier::{EarlierBuild, EarlierLock, EarlierPackage};
 pub use fault::{Absence, EntryFault, LockError};
+pub use nix::{NixLock, Places, Unplaced};
 pub use select::{Choice, Selected, Wanted};
 
 /// The longest lock that is read, in bytes: ten times what is written for ten thousand distributions.
@@ -89,8 +92,19 @@ pub struct Lock {
     pub roots: Vec<Root>,
     /// What says whether the lock is stale, to those who wrote it (`[tool.pyzpack] inputs` of a `pylock.toml`).
     pub inputs: Option<String>,
-    /// What sources are built with, where the lock says (`[tool.pyzpack]` of a `pylock.toml` that pyzpack wrote).
+    /// What sources are built with, as far as that is known.
     pub builds: Vec<LockedBuild>,
+    /// What says that.
+    pub builds_in: BuildsIn,
+}
+
+/// What says what the sources of a lock are built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuildsIn {
+    /// The lock itself: `[tool.pyzpack]` of a `pylock.toml` that pyzpack wrote.
+    Lock,
+    /// The same lock as data for Nix, where that is beside it.
+    Beside,
 }
 
 /// The place of a package in [`Lock::packages`].
@@ -383,6 +397,16 @@ impl LockFormat {
 }
 
 impl LockedPackage {
+    /// The sha256 that it has for a file of this name.
+    pub fn digest_of(&self, filename: &str) -> Option<Sha256Digest> {
+        let files = match &self.source {
+            LockedSource::Files { files, .. } => files.as_slice(),
+            LockedSource::Archive { file, .. } => std::slice::from_ref(file),
+            _ => &[],
+        };
+        files.iter().find(|file| file.filename == filename)?.hash.sha256()
+    }
+
     /// The sha256 of each of its files.
     pub fn digests(&self) -> Vec<Sha256Digest> {
         let hashes: Vec<&FileHash> = match &self.source {

@@ -17,7 +17,7 @@ use super::entries::LocalPart;
 use super::fields::Fields;
 use super::places::{git_commit, http_url, not_git};
 use super::{
-    Context, Document, Edge, EntryFault, FileHash, FileLocation, Lock, LockError, LockedBuild, LockedFile,
+    BuildsIn, Context, Document, Edge, EntryFault, FileHash, FileLocation, Lock, LockError, LockedBuild, LockedFile,
     LockedPackage, LockedSource, MarkedPackage, Membership, PackageIndex, Root,
 };
 use crate::names::PackageName;
@@ -48,6 +48,7 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
     }
     let tool = fields.table("tool").map_err(malformed)?;
     let own = tool.map(|tool| tool.table("pyzpack")).transpose().map_err(malformed)?.flatten();
+    let builds_in = if own.is_some() { BuildsIn::Lock } else { BuildsIn::Beside };
     let (inputs, builds) = own.map(|own| read_own(document, &own, &bounds)).transpose()?.unwrap_or_default();
     Ok(Lock {
         requires_python: header.requires_python,
@@ -60,6 +61,7 @@ pub(super) fn read(document: &Document<'_>, context: Context<'_>) -> Result<Lock
         roots,
         inputs,
         builds,
+        builds_in,
         ..document.empty_lock()
     })
 }

@@ -113,7 +113,11 @@ impl<'a> Finder<'a> {
             Location::from_url(&found.url)
         };
         let location = match &file.location {
-            FileLocation::Path(path) => Location::Path(path.clone()),
+            FileLocation::Path(path) => match self.at_hand.get(&file.filename) {
+                // The lock is here without what lies beside it.
+                Some(at_hand) if !path.exists() => Location::Path(at_hand.clone()),
+                _ => Location::Path(path.clone()),
+            },
             FileLocation::Url(url) => Location::Url(url.clone()),
             FileLocation::Index => match self.at_hand.get(&file.filename) {
                 Some(path) => Location::Path(path.clone()),
@@ -196,7 +200,7 @@ impl<'a> Finder<'a> {
 }
 
 /// Whether a file's name is that of a wheel or a source distribution of this version.
-fn is_of(filename: &str, package: &LockedPackage) -> bool {
+pub(super) fn is_of(filename: &str, package: &LockedPackage) -> bool {
     if let Ok(wheel) = filename.parse::<WheelFilename>() {
         return wheel.name == package.name && package.version.as_ref().is_none_or(|version| *version == wheel.version);
     }

@@ -230,14 +230,21 @@ impl Prepared<'_> {
     /// Refuses requirements that have to be locked and are not.
     fn check_locked(&self, requirements: &[String]) -> Result<(), BuildError> {
         let label = || self.label.clone();
+        let command = || self.workshop.build_lock.command.to_owned();
         let Some(set) = self.set else {
             let refused = self.workshop.build_lock.unlocked == Unlocked::Refuse && !requirements.is_empty();
             let requirements: Vec<String> = requirements.iter().map(|text| redact_url(text).into_owned()).collect();
-            return if refused { Err(BuildError::Unlocked { label: label(), requirements }) } else { Ok(()) };
+            return if refused {
+                Err(BuildError::Unlocked { label: label(), requirements, command: command() })
+            } else {
+                Ok(())
+            };
         };
         let unmet = set.unmet(requirements, &self.workshop.interpreter.target);
         match unmet.map_err(|error| BuildError::Requirement { label: label(), error })? {
-            Some(Unmet { requirement, locked }) => Err(BuildError::StaleLock { label: label(), requirement, locked }),
+            Some(Unmet { requirement, locked }) => {
+                Err(BuildError::StaleLock { label: label(), requirement, locked, command: command() })
+            }
             None => Ok(()),
         }
     }
@@ -246,7 +253,9 @@ impl Prepared<'_> {
     fn check_name(&self, name: &PackageName) -> Result<(), BuildError> {
         match self.set {
             Some(set) if set.name != *name => {
-                Err(BuildError::OtherSet { label: self.label.clone(), found: name.clone(), locked: set.name.clone() })
+                let command = self.workshop.build_lock.command.to_owned();
+                let (label, found, locked) = (self.label.clone(), name.clone(), set.name.clone());
+                Err(BuildError::OtherSet { label, found, locked, command })
             }
             _ => Ok(()),
         }

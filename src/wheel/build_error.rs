@@ -58,6 +58,8 @@ pub enum BuildError {
         label: String,
         /// What it is built with.
         requirements: Vec<String>,
+        /// What locks it.
+        command: String,
     },
     /// The lock says something else than the source.
     #[error("cannot build `{label}`: the lock is stale: the build needs `{requirement}`, the lock has {}", locked.as_deref().unwrap_or("nothing of that name"))]
@@ -68,6 +70,8 @@ pub enum BuildError {
         requirement: String,
         /// What the lock has instead.
         locked: Option<String>,
+        /// What makes the lock anew.
+        command: String,
     },
     /// What was built is not what the lock's build requirements are for.
     #[error("cannot build `{label}`: the lock has build requirements for `{locked}`, and this is `{found}`")]
@@ -78,6 +82,8 @@ pub enum BuildError {
         found: PackageName,
         /// The name that the lock has.
         locked: PackageName,
+        /// What makes the lock anew.
+        command: String,
     },
     /// A build requirement is none.
     #[error("cannot build `{label}`: a build requirement cannot be read")]
@@ -225,8 +231,8 @@ impl Explain for BuildError {
                 Some("raise the limit with --build-timeout".to_owned())
             }
             Self::Hook(failure) => failure.advice.clone(),
-            Self::Unlocked { .. } | Self::StaleLock { .. } | Self::OtherSet { .. } => {
-                Some("run `pyzpack lock`, then build again".to_owned())
+            Self::Unlocked { command, .. } | Self::StaleLock { command, .. } | Self::OtherSet { command, .. } => {
+                Some(format!("run `{command}`, then build again"))
             }
             Self::NoBackend { .. } => Some("[build-system] requires has to name the backend's distribution".to_owned()),
             Self::Requirements { source, .. } => match source.missing() {

@@ -10,12 +10,20 @@ use crate::resolve::Resolved;
 use crate::target::{Requirement, RequirementError, RequirementSource, Target, specifiers_contain};
 
 /// What sources are built with where a lock says so, and what happens to those of which it says nothing.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct BuildLock<'a> {
     /// A set for each source.
     pub sets: &'a [LockedRequirements],
     /// What happens to a source that none of them is for.
     pub unlocked: Unlocked,
+    /// What makes the sets anew.
+    pub command: &'a str,
+}
+
+impl Default for BuildLock<'_> {
+    fn default() -> Self {
+        Self { sets: &[], unlocked: Unlocked::default(), command: "pyzpack lock" }
+    }
 }
 
 /// What happens to a source whose build requirements no lock holds.
@@ -167,7 +175,7 @@ mod tests {
         let name: PackageName = "app".parse().unwrap();
         let find = |sets: &[LockedRequirements], version: Option<&str>| {
             let version: Option<Version> = version.map(|version| version.parse().unwrap());
-            let lock = BuildLock { sets, unlocked: Unlocked::Refuse };
+            let lock = BuildLock { sets, unlocked: Unlocked::Refuse, ..BuildLock::default() };
             lock.find(&name, version.as_ref()).map(|set| set.version.as_ref().map(ToString::to_string))
         };
         let some = |version: &str| Some(Some(version.to_owned()));
@@ -176,7 +184,7 @@ mod tests {
         assert_eq!(find(&[one.clone(), any.clone()], Some("3")), Some(None));
         assert_eq!(find(&[one.clone(), two], None), None);
         assert_eq!(find(&[one], None), some("1.0"));
-        let lock = BuildLock { sets: &[any], unlocked: Unlocked::Refuse };
+        let lock = BuildLock { sets: &[any], unlocked: Unlocked::Refuse, ..BuildLock::default() };
         assert_eq!(lock.find(&"other".parse().unwrap(), None), None);
     }
 
@@ -185,7 +193,9 @@ mod tests {
         let other = LockedRequirements { name: "other".parse().unwrap(), ..set(None, &[]) };
         let (one, any) = (set(Some("1.0"), &[]), set(None, &[]));
         let find = |sets: &[LockedRequirements]| {
-            BuildLock { sets, unlocked: Unlocked::Refuse }.find_unnamed().map(|set| set.name.to_string())
+            BuildLock { sets, unlocked: Unlocked::Refuse, ..BuildLock::default() }
+                .find_unnamed()
+                .map(|set| set.name.to_string())
         };
         assert_eq!(find(&[one.clone(), any.clone()]), Some("app".to_owned()));
         assert_eq!(find(&[any, other]), None);

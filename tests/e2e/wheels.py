@@ -90,14 +90,14 @@ def make_project(
     return directory
 
 
-def make_sdist(directory: Path, name: str, version: str) -> Path:
+def make_sdist(directory: Path, name: str, version: str, *, backend: str = "plain_backend") -> Path:
     """A source distribution with a backend of its own, which needs no index."""
     directory.mkdir(parents=True, exist_ok=True)
     files = {
-        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "plain_backend"\nbackend-path = ["."]\n'
+        "pyproject.toml": f'[build-system]\nrequires = []\nbuild-backend = "{backend}"\nbackend-path = ["."]\n'
         f'[project]\nname = "{name}"\nversion = "{version}"\nrequires-python = ">=3.8"\ndependencies = []\n',
         f"{name}.py": f"name = '{name} {version}'\n",
-        "plain_backend.py": (BACKENDS / "plain_backend.py").read_text(),
+        **{f"{one}.py": (BACKENDS / f"{one}.py").read_text() for one in sorted({"plain_backend", backend})},
         "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
     }
     path = directory / f"{name}-{version}.tar.gz"

@@ -115,7 +115,7 @@ impl Bench {
             build_timeout: self.build_timeout,
             resolve_timeout: Duration::from_mins(3),
             limits: Limits::default(),
-            build_lock: BuildLock { sets: &self.locked, unlocked: self.unlocked },
+            build_lock: BuildLock { sets: &self.locked, unlocked: self.unlocked, ..BuildLock::default() },
             install: &*self.install,
             collected: pyzpack::wheel::collect::CollectedBefore::default(),
             told: &UNTOLD,

@@ -18,12 +18,12 @@ use serde_json::{Map, Value, json};
 
 use self::dependencies::dependencies;
 use super::facts::Facts;
-use super::json::to_canonical_json;
 use super::manifest::{Recipe, RecipeInput};
 use super::purl::IndexNote;
 use super::sbom::{cyclonedx, spdx};
 use super::statement::write_statement;
 use crate::digest::Sha256Digest;
+use crate::json::to_canonical_json;
 use crate::urls;
 
 pub use read::{Provenance, ProvenanceFault};

@@ -13,8 +13,8 @@ use super::licences::Licences;
 use super::uuid_of;
 use crate::digest::Sha256Digest;
 use crate::epoch::Epoch;
-use crate::evidence::json::to_canonical_json;
 use crate::evidence::{BuildRequirementNote, Facts, IndexNote, Manifest, purl};
+use crate::json::to_canonical_json;
 
 /// The SBOM as `CycloneDX` 1.6; canonical JSON.
 pub fn cyclonedx(facts: &Facts, index: &IndexNote) -> Vec<u8> {

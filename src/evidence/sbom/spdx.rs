@@ -13,8 +13,8 @@ use super::licences::Licences;
 use super::uuid_of;
 use crate::digest::Sha256Digest;
 use crate::epoch::Epoch;
-use crate::evidence::json::to_canonical_json;
 use crate::evidence::{Facts, IndexNote, Manifest, purl};
+use crate::json::to_canonical_json;
 use crate::urls::authority;
 
 /// What SPDX says where nothing is said.

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::digest::Sha256Digest;
-use crate::evidence::json::to_canonical_json;
 use crate::evidence::{Distribution, EmbeddedSbom, Facts, IndexNote, Manifest, Origins};
+use crate::json::to_canonical_json;
 
 fn digest(text: &str) -> Sha256Digest {
     Sha256Digest::of(text.as_bytes())

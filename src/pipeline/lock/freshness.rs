@@ -189,7 +189,7 @@ fn texts(requirements: &[Requirement]) -> BTreeSet<String> {
 }
 
 /// A requirement in its canonical form, where it can be read.
-fn normalised(requirement: &impl ToString) -> String {
+pub(super) fn normalised(requirement: &impl ToString) -> String {
     let text = requirement.to_string();
     text.parse().map_or_else(|_| redact_url(&text).into_owned(), |requirement: Requirement| requirement.to_string())
 }

@@ -9,6 +9,7 @@ mod builds;
 mod coverage;
 mod entries;
 mod freshness;
+mod nix;
 mod scopes;
 
 use std::collections::BTreeSet;
@@ -47,6 +48,7 @@ use super::{Observer, Stage};
 
 pub use coverage::Coverage;
 pub use freshness::{check, find_staleness, inputs_digest};
+pub use nix::{NixSettings, WrittenNix, check_for_nix, lock_for_nix};
 
 /// What to lock, and how.
 #[derive(Debug, Clone)]
@@ -68,6 +70,29 @@ pub enum Versions {
     Keep,
     /// All are chosen anew.
     Upgrade,
+}
+
+impl Versions {
+    /// Those of an earlier lock that are to stay.
+    fn preferred(self, packages: &[EarlierPackage], coverage: Coverage, target: &Target) -> Vec<Preferred> {
+        if self == Self::Upgrade {
+            return Vec::new();
+        }
+        let universal = coverage == Coverage::Universal;
+        let applies = |marker: &Marker| target.applies(marker, &BTreeSet::new()).unwrap_or(true);
+        let preferred = packages.iter().filter_map(|package| {
+            let EarlierPackage { name, version, marker } = package.clone();
+            let counts = universal || marker.as_ref().is_none_or(applies);
+            // A marker with extras means nothing to a resolver; its version does.
+            let marker = marker.filter(|marker| {
+                let sets = [crate::target::Variable::Extras, crate::target::Variable::DependencyGroups];
+                universal && !sets.into_iter().any(|set| marker.mentions(set))
+            });
+            counts.then_some(())?;
+            Some(Preferred { name, version: version?, marker })
+        });
+        preferred.collect()
+    }
 }
 
 /// A lock that is written.
@@ -369,25 +394,8 @@ impl Locker<'_> {
         Ok(pin(&wanted, self.world, self.workshop.scratch.path()).map_err(CollectError::from)?)
     }
 
-    /// The versions of the earlier lock, where they are to stay.
     fn preferred(&self, packages: &[EarlierPackage]) -> Vec<Preferred> {
-        if self.settings.versions == Versions::Upgrade {
-            return Vec::new();
-        }
-        let universal = self.settings.coverage == Coverage::Universal;
-        let applies = |marker: &Marker| self.target.applies(marker, &BTreeSet::new()).unwrap_or(true);
-        let preferred = packages.iter().filter_map(|package| {
-            let EarlierPackage { name, version, marker } = package.clone();
-            let counts = universal || marker.as_ref().is_none_or(applies);
-            // A marker with extras means nothing to a resolver; its version does.
-            let marker = marker.filter(|marker| {
-                let sets = [crate::target::Variable::Extras, crate::target::Variable::DependencyGroups];
-                universal && !sets.into_iter().any(|set| marker.mentions(set))
-            });
-            counts.then_some(())?;
-            Some(Preferred { name, version: version?, marker })
-        });
-        preferred.collect()
+        self.settings.versions.preferred(packages, self.settings.coverage, self.target)
     }
 
     /// The directory whose resolver configuration counts.
