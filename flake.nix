@@ -5,7 +5,9 @@
 
   outputs = { self, nixpkgs }:
     let
-      systems = [ "x86_64-linux" "aarch64-linux" "x86_64-darwin" "aarch64-darwin" ];
+      # nixpkgs 26.11 throws where it is asked for a Mac with a processor of Intel.
+      systems = [ "x86_64-linux" "aarch64-linux" "aarch64-darwin" ]
+        ++ nixpkgs.lib.optional (nixpkgs.lib.versionOlder nixpkgs.lib.trivial.release "26.11") "x86_64-darwin";
       forEachSystem = f: nixpkgs.lib.genAttrs systems (system: f nixpkgs.legacyPackages.${system});
       scope = pkgs: import ./nix { inherit pkgs; };
     in
