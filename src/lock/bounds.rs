@@ -80,8 +80,9 @@ impl Bounds {
     /// # Errors
     /// [`EntryFault::Outside`]: it leaves the bounds, or is not UTF-8.
     pub(super) fn relative(&self, path: &Path) -> Result<String, EntryFault> {
-        let real = path.canonicalize().map_err(|_| EntryFault::Outside(path.display().to_string()))?;
-        self.spell(&real)
+        let outside = || EntryFault::Outside(path.display().to_string());
+        let real = path.canonicalize().map_err(|_| outside())?;
+        self.spell(&real).map_err(|_| outside())
     }
 
     /// A path that was [resolved](Self::resolve), as a lock's text has it. It need not be there.
