@@ -268,7 +268,7 @@ pub(crate) fn is_own(name: &str) -> bool {
 }
 
 /// Whether an entry of the outer archive is an archive with the application's files.
-fn is_payload(name: &str) -> bool {
+pub(crate) fn is_payload(name: &str) -> bool {
     name.starts_with("_pyzpack/payload")
 }
 

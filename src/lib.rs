@@ -49,6 +49,7 @@ pub mod process;
 pub mod project;
 pub mod python;
 pub mod redact;
+pub mod references;
 pub mod resolve;
 pub mod runtime;
 pub mod settings;

@@ -102,6 +102,25 @@ fn copies_without_git_everything_but_what_tools_leave() {
 }
 
 #[test]
+fn copies_all_of_what_nobody_may_write_to() {
+    let place = tempfile::tempdir().unwrap();
+    let tree = place.path().join("tree");
+    write_tree(&tree, &[("a.py", ""), ("build/x", ""), ("pkg/node_modules/x", ""), ("pkg/.git/config", "")]);
+    let list = || -> Vec<String> {
+        let listed = list_sources(&tree, None, &environment()).unwrap();
+        let (_kept, copied) = copy(&tree, None).unwrap();
+        let listed: Vec<String> = listed.iter().map(|path| path.display().to_string()).collect();
+        assert_eq!(listed, listing(&copied.root));
+        listed
+    };
+    assert_eq!(list(), ["a.py"]);
+    let set_mode = |mode| std::fs::set_permissions(&tree, std::fs::Permissions::from_mode(mode)).unwrap();
+    set_mode(0o555);
+    assert_eq!(list(), ["a.py", "build/x", "pkg/node_modules/x"]);
+    set_mode(0o755);
+}
+
+#[test]
 fn copies_with_git_what_is_tracked_or_not_ignored_submodules_included() {
     let Some(program) = git_program() else { return };
     let directory = tempfile::tempdir().unwrap();

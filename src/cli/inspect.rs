@@ -1,4 +1,5 @@
-//! `pyzpack inspect`: what is in a `.pyz`, or in a wheel. Both are read strictly; nothing of them is run or unpacked.
+//! `pyzpack inspect`: what is in a `.pyz`, or in a wheel, and what of it refers into a directory. Both are read strictly;
+//! nothing of them is run.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,8 @@ use serde_json::{Value, json};
 use crate::archive::Limits;
 use crate::evidence::Manifest;
 use crate::inspect::{Inspected, inspect};
-use crate::shown::count;
-use crate::shown::shown;
+use crate::references::{Directory, Place, Reference, Searched, Unopened, find_references};
+use crate::shown::{count, shown, shown_in_line};
 use crate::status::Status;
 use crate::target::{PythonMinor, Pythons, runs_on};
 use crate::wheel::{Origin, VerifiedWheel, WheelInput, verify_wheel};
@@ -19,6 +20,9 @@ use super::{print_bytes, report};
 
 pub(super) fn run(matches: &ArgMatches) -> Status {
     let path = PathBuf::from(matches.get_one::<String>("file").map_or("", String::as_str));
+    if let Some(directory) = matches.get_one::<Directory>("references") {
+        return search(&path, directory, matches.get_flag("json"));
+    }
     let show = Show { files: matches.get_flag("files"), json: matches.get_flag("json") };
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("whl")) {
         let input = WheelInput { path: path.clone(), expected: None, origin: Origin::Local };
@@ -31,6 +35,72 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
         Ok(inspected) => print_bytes(describe_archive(&path, &inspected, &show).as_bytes()),
         Err(error) => report::fail(&error),
     }
+}
+
+/// Tells what refers into `directory`; that something does is the answer no.
+fn search(path: &Path, directory: &Directory, as_json: bool) -> Status {
+    let searched = match find_references(path, directory, &std::env::temp_dir()) {
+        Ok(searched) => searched,
+        Err(error) => return report::fail(&error),
+    };
+    let text = if as_json {
+        format!("{:#}\n", references_document(path, directory, &searched))
+    } else {
+        for Unopened { member, reason } in &searched.unopened {
+            report::say(&format!("warning: not looked into `{}`: {}", in_line(member), shown_in_line(reason)));
+        }
+        describe_references(path, directory, &searched)
+    };
+    match print_bytes(text.as_bytes()) {
+        Status::Done if !searched.found.is_empty() => Status::Refused,
+        status => status,
+    }
+}
+
+fn describe_references(path: &Path, directory: &Directory, searched: &Searched) -> String {
+    if searched.found.is_empty() {
+        let members = count(usize::try_from(searched.members).unwrap_or(usize::MAX), "file");
+        let directory = shown_in_line(directory.path());
+        return format!("{}: no reference to `{directory}` in {members}\n", shown_in_line(&path.display().to_string()));
+    }
+    let mut text = String::new();
+    for Reference { member, distribution, place, text: reference } in &searched.found {
+        let of = distribution.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+        let place = match (place, member.is_empty()) {
+            (Place::FirstLine, true) => "its first line".to_owned(),
+            (Place::Headers, true) => "its headers".to_owned(),
+            (Place::FirstLine, false) => format!("{}{of}, its first line", in_line(member)),
+            (Place::Headers, false) => format!("{}{of}, its headers", in_line(member)),
+            (Place::Contents, _) => format!("{}{of}", in_line(member)),
+            (Place::Name, _) => format!("{}{of}, its name", in_line(member)),
+        };
+        let _ = writeln!(text, "{place}: `{}`", shown_in_line(reference));
+    }
+    text
+}
+
+/// A member with those that it lies in.
+fn in_line(member: &[String]) -> String {
+    shown_in_line(&member.join(" / ")).into_owned()
+}
+
+fn references_document(path: &Path, directory: &Directory, searched: &Searched) -> Value {
+    let references = searched.found.iter().map(|reference| {
+        json!({
+            "path": reference.member,
+            "distribution": reference.distribution,
+            "place": reference.place.name(),
+            "reference": reference.text,
+        })
+    });
+    let unopened = searched.unopened.iter().map(|one| json!({"path": one.member, "reason": one.reason}));
+    json!({
+        "file": path.display().to_string(),
+        "directory": directory.path(),
+        "files": searched.members,
+        "references": references.collect::<Vec<_>>(),
+        "not_looked_into": unopened.collect::<Vec<_>>(),
+    })
 }
 
 /// How much is shown, and how.

@@ -18,6 +18,7 @@ mod session;
 mod settings;
 mod sign;
 mod verify;
+mod wheel;
 mod world;
 
 use std::borrow::Cow;
@@ -42,6 +43,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("build", matches)) => build::run(matches, build::Purpose::Build),
         Some(("plan", matches)) => build::run(matches, build::Purpose::Plan),
         Some(("lock", matches)) => lock::run(matches),
+        Some(("wheel", matches)) => wheel::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("verify", matches)) => verify::run(matches),
         Some(("sbom", matches)) => sbom::run(matches),

@@ -4,6 +4,7 @@
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 use crate::evidence::BuilderId;
+use crate::references::Directory;
 
 /// One option.
 pub(super) struct BuildOption {
@@ -127,11 +128,13 @@ pub(super) fn command() -> Command {
         .subcommand(building("build", "Build a .pyz from a project, wheels, source distributions or requirements"))
         .subcommand(building("plan", "Show what build would do; nothing is built"))
         .subcommand(locking())
+        .subcommand(wheeling())
         .subcommand(
             Command::new("inspect")
                 .about("Show what is in a .pyz, or in a wheel")
                 .arg(finished_argument().help("The .pyz, or a wheel"))
                 .arg(switch("files", None, "List every file with its size and digest"))
+                .arg(referring())
                 .arg(switch("json", None, "Write JSON")),
         )
         .subcommand(super::verify::command())
@@ -149,6 +152,17 @@ pub(super) fn command() -> Command {
             ),
         )
         .subcommand(Command::new("man").about("Write the manual page, in roff"))
+}
+
+/// What `inspect` answers instead.
+fn referring() -> Arg {
+    Arg::new("references")
+        .long("references")
+        .value_name("DIR")
+        .value_hint(ValueHint::DirPath)
+        .value_parser(clap::value_parser!(Directory))
+        .conflicts_with("files")
+        .help("Show which files in it, or in any zip, refer to a file in DIR, such as /nix/store; exit 1 if any does")
 }
 
 /// The options of a build that say what is locked, and with what.
@@ -206,6 +220,41 @@ fn locking() -> Command {
         .arg(switch("universal", None, "Lock for every platform and every Python that the project allows; needs uv"))
         .arg(switch("upgrade", Some('U'), "Choose all versions anew, whatever an older lock has"))
         .arg(switch("check", None, "Tell whether the lock is up to date; nothing is resolved or written"))
+        .args(reporting())
+}
+
+/// The options of a build that say how a source becomes a wheel.
+const WHEEL_OPTIONS: [&str; 11] = [
+    "lock",
+    "locked",
+    "find-links",
+    "no-index",
+    "index-url",
+    "extra-index-url",
+    "offline",
+    "python",
+    "max-unpacked",
+    "build-timeout",
+    "source-date-epoch",
+];
+
+/// The verb that builds wheels.
+fn wheeling() -> Command {
+    let shared = BUILD_OPTIONS.iter().filter(|option| WHEEL_OPTIONS.contains(&option.name));
+    let adapted = shared.map(|option| match option.name {
+        "lock" => option.argument().help("Build with what this lock file has for it, whatever it is the lock of"),
+        "locked" => option.argument().help("Refuse build requirements that no lock pins, and branches"),
+        "python" => option.argument().help("Build with this interpreter [default: python3]"),
+        _ => option.argument(),
+    });
+    let output = Arg::new("output").long("output").short('o').value_name("DIR").value_hint(ValueHint::DirPath);
+    let inside = Arg::new("subdirectory").long("subdirectory").value_name("DIR").value_hint(ValueHint::Other);
+    Command::new("wheel")
+        .about("Build the wheel that build packs of a source distribution, a project or a commit")
+        .arg(inputs_argument().value_name("SOURCE").help("Directory, sdist, archive, git+URL@COMMIT [default: .]"))
+        .arg(output.help("The directory to write to [default: dist]"))
+        .arg(inside.help("The project's directory in the source [default: the lock's, or its root]"))
+        .args(adapted)
         .args(reporting())
 }
 

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -14,6 +14,7 @@ use crate::evidence::{BuilderId, BuilderIdError};
 use crate::names::{NameError, PackageName};
 use crate::output::EvidenceKind;
 use crate::pipeline::lock::{Coverage, LockSettings, NixSettings, Versions};
+use crate::pipeline::wheel::WheelSettings;
 use crate::project::input::Input;
 use crate::project::pyproject::read_settings;
 use crate::project::script::Script;
@@ -208,6 +209,27 @@ pub(super) fn resolve_nix(arguments: &ArgMatches, world: &Surroundings) -> Resul
     Ok(NixSettings {
         output: arguments.get_one::<String>("output").map(PathBuf::from),
         versions: versions(arguments),
+        build: settings,
+    })
+}
+
+/// Reads all layers for wheels: what only an archive has is left at its default.
+pub(super) fn resolve_wheel(arguments: &ArgMatches, world: &Surroundings) -> Result<WheelSettings, SettingsError> {
+    let Resolved { mut settings, .. } = resolve(arguments, world)?;
+    (settings.extras, settings.groups) = (Vec::new(), Vec::new());
+    settings.requirement_files = Vec::new();
+    // A wheel is for the interpreter that builds it.
+    (settings.target_python, settings.platform) = (None, None);
+    let subdirectory = arguments.get_one::<String>("subdirectory").map(PathBuf::from);
+    let is_inside = |path: &PathBuf| path.components().all(|part| matches!(part, Component::Normal(_)));
+    if let Some(outside) = subdirectory.as_ref().filter(|path| !is_inside(path)) {
+        let reason = format!("`{}` is no path inside of a source", outside.display());
+        return Err(refuse("option --subdirectory".to_owned(), reason));
+    }
+    Ok(WheelSettings {
+        // `output` of `[tool.pyzpack]` and of the environment is an archive.
+        directory: arguments.get_one::<String>("output").map_or_else(|| PathBuf::from("dist"), PathBuf::from),
+        subdirectory: subdirectory.filter(|path| !path.as_os_str().is_empty()),
         build: settings,
     })
 }

@@ -397,6 +397,16 @@ impl LockFormat {
 }
 
 impl LockedPackage {
+    /// The sha256 that it has for a file of this name.
+    pub fn digest_of(&self, filename: &str) -> Option<Sha256Digest> {
+        let files = match &self.source {
+            LockedSource::Files { files, .. } => files.as_slice(),
+            LockedSource::Archive { file, .. } => std::slice::from_ref(file),
+            _ => &[],
+        };
+        files.iter().find(|file| file.filename == filename)?.hash.sha256()
+    }
+
     /// The sha256 of each of its files.
     pub fn digests(&self) -> Vec<Sha256Digest> {
         let hashes: Vec<&FileHash> = match &self.source {

@@ -117,7 +117,11 @@ impl Lock {
         Ok(selected)
     }
 
-    fn check_target(&self, target: &Target) -> Result<(), LockError> {
+    /// Refuses a target that the lock was not made for.
+    ///
+    /// # Errors
+    /// [`LockError::Python`], [`LockError::Environment`], or a marker that cannot be evaluated.
+    pub fn check_target(&self, target: &Target) -> Result<(), LockError> {
         if let Some(requires_python) = self.requires_python.as_ref().filter(|python| !target.satisfies(python)) {
             return Err(LockError::Python {
                 path: self.path.clone(),

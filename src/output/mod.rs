@@ -57,6 +57,9 @@ pub enum OutputError {
     /// The output is one of the files that it is made from.
     #[error("the output `{0}` is one of the inputs")]
     Input(String),
+    /// Two wheels that are made at once have one name.
+    #[error("two of the sources give `{0}`")]
+    Twice(String),
     /// The output is the list of checksums.
     #[error("the output `{0}` has the name of the list of checksums")]
     List(String),
@@ -119,7 +122,8 @@ impl Explain for OutputError {
             Self::Wheel(error) => error.status(),
             Self::Finished(error) => error.status(),
             Self::Input(_) | Self::List(_) => Status::Usage,
-            Self::Write {
+            Self::Twice(_)
+            | Self::Write {
                 error: WriteError::TooManyEntries(_) | WriteError::TooLarge | WriteError::Read(ReadError::Fault { .. }),
                 ..
             } => Status::Refused,
@@ -145,6 +149,7 @@ impl Explain for OutputError {
             Self::Write { error: WriteError::TooManyEntries(_) | WriteError::TooLarge, .. } => {
                 Some("pack fewer distributions: no Python before 3.13 runs a zip64")
             }
+            Self::Twice(_) => Some("write one of them to another directory, with `-o DIR`"),
             Self::Write { .. } => Some("build again when nothing writes to the wheels"),
             Self::Reread { .. } => Some("check the disk and the memory of this machine, then build again"),
             Self::Wheel(error) => return error.hint(),

@@ -12,7 +12,7 @@ use crate::archive::{ArchivePath, Epoch};
 use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::evidence::{Origins, RecipeFile, RecipeInput};
-use crate::lock::Lock;
+use crate::lock::{Lock, LockedPackage, LockedSource};
 use crate::names::{ExtraName, PackageName};
 use crate::process::ScratchDir;
 use crate::project::git::Checkout;
@@ -110,7 +110,9 @@ pub(super) fn collect(
     let commission =
         Commission { settings, world, inputs, interpreter, scratch: &scratch, epoch, build_lock, observer };
     let (gathered, settled) = with_workshop(commission, |workshop| {
-        let collector = Collector { settings, world, observer, scratch: &scratch, target: &target, epoch, workshop };
+        let (target, scratch) = (&target, &scratch);
+        let collector =
+            Collector { settings, world, observer, scratch, target, epoch, workshop, given: Given::default() };
         let mut gathered = collector.gather(inputs, &checkouts)?;
         let requirements = collector.requirements(inputs, &gathered);
         let settled = match &locked {
@@ -215,7 +217,7 @@ pub(super) struct Gathered {
     requires_python: Option<VersionSpecifiers>,
     recipe_inputs: Vec<RecipeInput>,
     pub(super) unpinned: Unpinned,
-    builds: Vec<BuildFacts>,
+    pub(super) builds: Vec<BuildFacts>,
     /// The distributions that the inputs are.
     given: BTreeSet<PackageName>,
     /// Sources that a resolver found on this machine.
@@ -248,13 +250,23 @@ pub(super) struct Collector<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) scratch: &'a ScratchDir,
     pub(super) target: &'a Target,
-    epoch: Epoch,
+    pub(super) epoch: Epoch,
     pub(super) workshop: &'a Workshop<'a>,
+    pub(super) given: Given<'a>,
+}
+
+/// What is said of sources besides what they are themselves.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Given<'a> {
+    /// The lock that tells by its digest what a source distribution is of.
+    pub(super) entries: Option<&'a Lock>,
+    /// The project's directory in a source.
+    pub(super) subdirectory: Option<&'a Path>,
 }
 
 impl Collector<'_> {
     /// Builds and checks what was named.
-    fn gather(&self, inputs: &Inputs, checkouts: &[Checkout]) -> Result<Gathered, Error> {
+    pub(super) fn gather(&self, inputs: &Inputs, checkouts: &[Checkout]) -> Result<Gathered, Error> {
         let mut gathered = Gathered { name: inputs.fallback_name(), ..Gathered::default() };
         let wheels = inputs.sources.iter().filter_map(|source| match source {
             SourceKind::Wheel(path) => Some(WheelInput { path: path.clone(), expected: None, origin: Origin::Local }),
@@ -314,18 +326,33 @@ impl Collector<'_> {
             }
             SourceKind::Project(project) => {
                 self.observer.begin(Stage::Build, &format!("building {}", project.root.display()));
-                let source = Source::Project(&project.root);
+                let source = match self.given.subdirectory {
+                    Some(inside) => {
+                        let root = project.root.ancestors().nth(inside.components().count()).unwrap_or(&project.root);
+                        Source::Directory { root, project: inside }
+                    }
+                    None => Source::Project(&project.root),
+                };
                 gathered.recipe_inputs.push(RecipeInput::Requirement(".".to_owned()));
-                self.build(&source, BuiltFrom { uri: ".".to_owned(), sha256: None }, gathered)?
+                let from = BuiltFrom { uri: ".".to_owned(), sha256: None };
+                self.build(&source, Known::default(), from, gathered)?
             }
             SourceKind::Sdist(path) => {
                 let file = describe_file(path)?;
                 check_file(inputs, path, &file.filename, file.sha256)?;
                 self.observer.begin(Stage::Build, &format!("building {}", file.filename));
-                let source = Source::Sdist { path, sha256: Some(file.sha256), subdirectory: None };
+                let entry = self.given.entries.map(|lock| find_entry(lock, &file)).transpose()?.flatten();
+                let version = entry.and_then(|entry| entry.version.as_ref()).map(ToString::to_string);
+                let known = Known { name: entry.map(|entry| &entry.name), version: version.as_deref() };
+                let locked = match entry.map(|entry| &entry.source) {
+                    Some(LockedSource::Archive { subdirectory, .. }) => subdirectory.as_deref(),
+                    _ => None,
+                };
+                let subdirectory = self.given.subdirectory.or(locked).map(Path::to_owned);
+                let source = Source::Sdist { path, sha256: Some(file.sha256), subdirectory };
                 let from = BuiltFrom { uri: file.filename.clone(), sha256: Some(file.sha256) };
                 gathered.recipe_inputs.push(RecipeInput::File(file));
-                self.build(&source, from, gathered)?
+                self.build(&source, known, from, gathered)?
             }
             SourceKind::Git(git) => {
                 let checkout = checked.checkouts.next().expect("every repository that is named was fetched");
@@ -342,7 +369,7 @@ impl Collector<'_> {
                     gathered.unpinned.repositories.insert(git.url.clone());
                 }
                 let from = BuiltFrom { uri: git.pinned(&checkout.commit), sha256: None };
-                self.build(&source, from, gathered)?
+                self.build(&source, Known::default(), from, gathered)?
             }
         };
         let name = wheel.metadata.name.clone();
@@ -352,9 +379,15 @@ impl Collector<'_> {
         Ok((name.to_string(), true))
     }
 
-    fn build(&self, source: &Source<'_>, from: BuiltFrom, gathered: &mut Gathered) -> Result<VerifiedWheel, Error> {
+    fn build(
+        &self,
+        source: &Source<'_>,
+        known: Known<'_>,
+        from: BuiltFrom,
+        gathered: &mut Gathered,
+    ) -> Result<VerifiedWheel, Error> {
         self.allow_building(vec![from.uri.clone()])?;
-        let built = self.workshop.build(source, Known::default(), &[]).map_err(Box::new)?;
+        let built = self.workshop.build(source, known, &[]).map_err(Box::new)?;
         self.take_built(&built, from, gathered)
     }
 
@@ -508,6 +541,21 @@ impl Collector<'_> {
             needed.constraints.push(constraint.requirement.text_with_credentials().to_owned());
         }
         needed
+    }
+}
+
+/// The entry that a source distribution is of; what a lock names with another digest is refused.
+fn find_entry<'l>(lock: &'l Lock, file: &RecipeFile) -> Result<Option<&'l LockedPackage>, Error> {
+    let to_build = lock.builds.iter().flat_map(|build| &build.packages).map(|marked| &marked.package);
+    let mut entries = lock.packages.iter().chain(to_build);
+    if let Some(entry) = entries.clone().find(|entry| entry.digests().contains(&file.sha256)) {
+        return Ok(Some(entry));
+    }
+    match entries.find_map(|entry| entry.digest_of(&file.filename)) {
+        Some(expected) => {
+            Err(CollectError::WrongHash { file: file.filename.clone(), expected, found: file.sha256 }.into())
+        }
+        None => Ok(None),
     }
 }
 

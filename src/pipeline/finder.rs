@@ -113,7 +113,11 @@ impl<'a> Finder<'a> {
             Location::from_url(&found.url)
         };
         let location = match &file.location {
-            FileLocation::Path(path) => Location::Path(path.clone()),
+            FileLocation::Path(path) => match self.at_hand.get(&file.filename) {
+                // The lock is here without what lies beside it.
+                Some(at_hand) if !path.exists() => Location::Path(at_hand.clone()),
+                _ => Location::Path(path.clone()),
+            },
             FileLocation::Url(url) => Location::Url(url.clone()),
             FileLocation::Index => match self.at_hand.get(&file.filename) {
                 Some(path) => Location::Path(path.clone()),

@@ -2,6 +2,7 @@
 //! fetched, built where it has no wheel, and checked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::application::{Overridden, facts_of};
 use crate::error::Error;
@@ -60,17 +61,8 @@ impl<'a> Locked<'a> {
             }
         }
         let finder = Finder::new(&interpreter.target, &world.cache, &inputs.index.find_links);
-        for build in &lock.builds {
-            let packages = match lock.select_build(build, &interpreter.target) {
-                Ok(packages) => packages,
-                // A lock for many platforms builds some things elsewhere alone.
-                Err(_) if !locked.may_build(&build.name, direct.as_ref()) => continue,
-                Err(error) => return Err(Box::new(error).into()),
-            };
-            let packages = locate_all(lock, &packages.iter().collect::<Vec<_>>(), &finder, Absence::NotAsked)?;
-            let (name, version, requires) = (build.name.clone(), build.version.clone(), build.requires.clone());
-            locked.builds.push(LockedRequirements { name, version, requires, packages });
-        }
+        let may_build = |name: &PackageName| locked.may_build(name, direct.as_ref());
+        locked.builds = locate_builds(lock, &interpreter.target, &finder, may_build)?;
         Ok(locked)
     }
 
@@ -239,6 +231,29 @@ impl Collector<'_> {
     }
 }
 
+/// What a lock has of build requirements for the interpreter that builds, and where that is. What cannot be taken of a
+/// distribution that is not built anyway is left out.
+pub(super) fn locate_builds(
+    lock: &Lock,
+    target: &Target,
+    finder: &Finder<'_>,
+    may_build: impl Fn(&PackageName) -> bool,
+) -> Result<Vec<LockedRequirements>, Error> {
+    let mut located = Vec::new();
+    for build in &lock.builds {
+        let packages = match lock.select_build(build, target) {
+            Ok(packages) => packages,
+            // A lock for many platforms builds some things elsewhere alone.
+            Err(_) if !may_build(&build.name) => continue,
+            Err(error) => return Err(Box::new(error).into()),
+        };
+        let packages = locate_all(lock, &packages.iter().collect::<Vec<_>>(), finder, Absence::NotAsked)?;
+        let (name, version, requires) = (build.name.clone(), build.version.clone(), build.requires.clone());
+        located.push(LockedRequirements { name, version, requires, packages });
+    }
+    Ok(located)
+}
+
 /// Where the files of entries are.
 ///
 /// # Errors
@@ -280,18 +295,19 @@ fn locate(lock: &Lock, one: &Selected<'_>, finder: &Finder<'_>) -> Result<Option
 
 /// A wheel of a source that was built before, by Nix for one, and lies at hand: it stands for the source.
 fn built_beforehand(one: &Selected<'_>, finder: &Finder<'_>) -> Option<CollectedWheel> {
+    let inside = |subdirectory: Option<&Path>| {
+        subdirectory.map(|inside| format!("#subdirectory={}", inside.display())).unwrap_or_default()
+    };
     let (source, sha256) = match (&one.choice, &one.package.source) {
         (Choice::Sdist(file), source) => {
-            let inside = match source {
-                LockedSource::Archive { subdirectory: Some(inside), .. } => {
-                    format!("#subdirectory={}", inside.display())
-                }
-                _ => String::new(),
+            let subdirectory = match source {
+                LockedSource::Archive { subdirectory, .. } => subdirectory.as_deref(),
+                _ => None,
             };
-            (file.filename.clone() + &inside, file.hash.sha256())
+            (file.filename.clone() + &inside(subdirectory), file.hash.sha256())
         }
-        (Choice::Source, LockedSource::Git { url, commit, .. }) => {
-            (format!("git+{}@{commit}", recorded_url(url)), None)
+        (Choice::Source, LockedSource::Git { url, commit, subdirectory }) => {
+            (format!("git+{}@{commit}{}", recorded_url(url), inside(subdirectory.as_deref())), None)
         }
         _ => return None,
     };

@@ -14,6 +14,7 @@ mod pins;
 mod repositories;
 mod resolved;
 mod start;
+pub mod wheel;
 mod workshop;
 
 use std::path::PathBuf;

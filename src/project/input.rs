@@ -65,6 +65,17 @@ pub enum InputError {
         /// Where it was looked for.
         directory: String,
     },
+    /// Something that no wheel is built from, where one is to be built.
+    #[error("`{input}` is {kind}, and no source that a wheel is built from")]
+    NoSource {
+        /// The input.
+        input: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// A subdirectory of several sources, or of a repository, whose URL has it.
+    #[error("`--subdirectory` is for one directory, source distribution or archive")]
+    Subdirectory,
     /// The time of a commit was asked for, of what has none.
     #[error("`--source-date-epoch commit` takes the time of the first input's commit, and `{0}` has none")]
     Undated(String),
@@ -92,6 +103,10 @@ impl Explain for InputError {
             Self::FindLinksUrl(_) => {
                 Some("download what it links to, or name an index with `--extra-index-url URL`".to_owned())
             }
+            Self::NoSource { .. } => Some(
+                "name a directory, a source distribution, another archive (.tar.gz, .zip) or git+URL@COMMIT".to_owned(),
+            ),
+            Self::Subdirectory => Some("of a repository it is `git+URL@COMMIT#subdirectory=DIR`".to_owned()),
             Self::Undated(_) => Some("give the time itself, in seconds since 1970".to_owned()),
             Self::Missing(_) => Some("check the path; a distribution is named without `/`".to_owned()),
             Self::NothingToStart(_) | Self::NoModule { .. } => Some(

@@ -1,8 +1,8 @@
 //! Copies of source trees that may be built: the tree itself is only read.
 //!
 //! Where there is git, the copy holds its tracked and unignored files and the repository's own directory (for backends
-//! that take the version from it); without git everything but what tools are known to leave behind. Symbolic links that
-//! leave the tree, and what is neither file, directory nor link, are refused by name.
+//! that take the version from it); without git everything but what tools are known to leave behind, and all of what nobody
+//! may write to. Symbolic links that leave the tree, and what is neither file, directory nor link, are refused by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -194,7 +194,7 @@ fn copy_files(tree: &Path, path: &Path, into: &Path, repository: &Git<'_>) -> Re
         }
         return Ok(true);
     }
-    for entry in WalkDir::new(&directory).min_depth(1).into_iter().filter_entry(|entry| !is_left_behind(entry)) {
+    for entry in walk(&directory) {
         let entry = entry.map_err(|error| SourcesError::Copy { tree: tree.to_owned(), source: error.into() })?;
         copy_entry(tree, entry.path().strip_prefix(tree).unwrap_or(entry.path()), into)?;
     }
@@ -232,7 +232,7 @@ pub fn list_sources(
         // What was deleted may still be tracked.
         files.extend(listed.into_iter().filter(|path| tree.join(path).symlink_metadata().is_ok()));
     } else {
-        for entry in WalkDir::new(tree).min_depth(1).into_iter().filter_entry(|entry| !is_left_behind(entry)) {
+        for entry in walk(tree) {
             let entry = entry.map_err(|error| fail(error.into()))?;
             if !entry.file_type().is_dir() {
                 files.push(entry.path().strip_prefix(tree).unwrap_or(entry.path()).to_owned());
@@ -246,6 +246,25 @@ pub fn list_sources(
 /// Whether the tree, or one that it lies in, is git's.
 fn in_work_tree(tree: &Path) -> bool {
     tree.ancestors().any(|ancestor| ancestor.join(".git").symlink_metadata().is_ok())
+}
+
+/// What is below a directory that git does not know, without what tools left there.
+fn walk(directory: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
+    let sealed = is_sealed(directory);
+    let stays = move |entry: &DirEntry| if sealed { entry.file_name() != ".git" } else { !is_left_behind(entry) };
+    WalkDir::new(directory).min_depth(1).into_iter().filter_entry(stays)
+}
+
+/// Whether nobody may write to a directory, as in the store of Nix: no tool left anything there, and all of it is source.
+#[cfg(unix)]
+fn is_sealed(directory: &Path) -> bool {
+    let mode = |found: std::fs::Metadata| std::os::unix::fs::PermissionsExt::mode(&found.permissions());
+    directory.metadata().is_ok_and(|found| mode(found) & 0o222 == 0)
+}
+
+#[cfg(not(unix))]
+fn is_sealed(_directory: &Path) -> bool {
+    false
 }
 
 /// Whether a tool made this and no build needs it.

@@ -26,8 +26,13 @@ impl Inputs {
         settings: &BuildSettings,
         world: &Surroundings,
     ) -> Result<(), Error> {
-        if self.purpose == Purpose::Lock {
-            return self.add_directory_to_lock(root);
+        match self.purpose {
+            Purpose::Build => {}
+            Purpose::Lock => return self.add_directory_to_lock(root),
+            Purpose::Wheel => {
+                self.sources.push(SourceKind::Project(Box::new(Project::read(root)?)));
+                return Ok(());
+            }
         }
         let module = match &settings.entry {
             EntryChoice::Object(object) => object.module.split('.').next(),

@@ -62,6 +62,7 @@ pub struct Inputs {
 enum Purpose {
     Build,
     Lock,
+    Wheel,
 }
 
 /// One input, read.
@@ -114,6 +115,14 @@ impl Inputs {
     /// When something is not there, or is nothing that can be packed.
     pub fn read_to_lock(settings: &BuildSettings, world: &Surroundings) -> Result<Self, Error> {
         Self::read_for(Purpose::Lock, settings, world)
+    }
+
+    /// Reads what `settings` name to build its wheels: a directory is a project, whatever lies in it.
+    ///
+    /// # Errors
+    /// When something is not there, or is nothing that can be packed.
+    pub fn read_to_build_wheels(settings: &BuildSettings, world: &Surroundings) -> Result<Self, Error> {
+        Self::read_for(Purpose::Wheel, settings, world)
     }
 
     fn read_for(purpose: Purpose, settings: &BuildSettings, world: &Surroundings) -> Result<Self, Error> {

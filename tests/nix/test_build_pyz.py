@@ -1,0 +1,310 @@
+"""`buildPyz` and `wheelhouse`: what a lock names is fetched and built piece by piece, and the bytes are those of a
+build outside of Nix; what cannot be had is told when Nix evaluates."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Lab, Outcome
+
+sys.path.append(str(ROOT / "tests/e2e"))
+from index import Index, serve
+
+PROJECTS = ROOT / "testdata/nix/projects"
+EVIDENCE = ["SHA256SUMS", *(f"shop.pyz{end}" for end in ("", ".sha256", ".cdx.json", ".spdx.json", ".intoto.json"))]
+
+# A distribution in C, of which the index has the source alone.
+COUNTED = {
+    "setup.py": "from setuptools import Extension, setup\n"
+    "setup(name='counted', version='2.0', python_requires='>=3.8',"
+    " ext_modules=[Extension('counted', ['counted.c'])])\n",
+    "pyproject.toml": '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n',
+    "PKG-INFO": "Metadata-Version: 2.1\nName: counted\nVersion: 2.0\nRequires-Python: >=3.8\n",
+    "counted.c": "#include <Python.h>\n"
+    "static PyObject *count(PyObject *self, PyObject *items) { return PyLong_FromSsize_t(PyObject_Length(items)); }\n"
+    'static PyMethodDef methods[] = {{"count", count, METH_O, NULL}, {NULL, NULL, 0, NULL}};\n'
+    'static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "counted", NULL, -1, methods};\n'
+    "PyMODINIT_FUNC PyInit_counted(void) { return PyModule_Create(&module); }\n",
+}
+SHOP = {
+    "pyproject.toml": '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n\n'
+    '[project]\nname = "shop"\nversion = "4.1"\nrequires-python = ">=3.11"\ndependencies = ["flask", "counted"]\n'
+    '\n[project.scripts]\nshop = "shop:main"\n\n[tool.setuptools]\npy-modules = ["shop"]\n',
+    "shop.py": "import sys\n\nimport counted\nimport flask\n\n\ndef main():\n"
+    "    with flask.Flask('shop').app_context():\n"
+    "        print(flask.jsonify(counted=counted.count(sys.argv[1:])).get_data(as_text=True).strip())\n",
+}
+
+
+def make_sdist(directory: Path, name: str, files: dict[str, str]) -> None:
+    with tarfile.open(directory / f"{name}.tar.gz", "w:gz") as archive:
+        for file, text in files.items():
+            member = tarfile.TarInfo(f"{name}/{file}")
+            member.size = len(text)
+            archive.addfile(member, BytesIO(text.encode()))
+
+
+@dataclass
+class Shop:
+    """A project that is locked from an index on this machine: real distributions, pure and native, and one in C."""
+
+    source: Path
+    index: Index
+    outside: Path
+
+
+@pytest.fixture(scope="module")
+def shop(lab: Lab) -> Iterator[Shop]:
+    place = Path(tempfile.mkdtemp(prefix="pyzpack-index-"))
+    (place / "files").mkdir()
+    for name in ("flask", "build-tools"):
+        wheels = ROOT / "target/wheels" / name
+        listing = ROOT / f"testdata/e2e/{name}.txt"
+        subprocess.run([sys.executable, ROOT / "scripts/wheelhouse.py", listing, wheels], check=True)
+        for wheel in wheels.glob("*.whl"):
+            shutil.copy(wheel, place / "files")
+    make_sdist(place / "files", "counted-2.0", COUNTED)
+    outside = place / "outside"
+    outside.mkdir()
+    for name, content in SHOP.items():
+        (outside / name).write_text(content)
+    with serve(place / "files") as index:
+        python = ["--python", "/usr/bin/python3"]
+        resolver = {"PATH": f"{place}/uv:/usr/bin:/bin"}
+        (place / "uv").mkdir()
+        (place / "uv/uv").symlink_to(ROOT / ".venv/bin/uv")
+        lab.pyzpack("lock", "--index-url", index.url, *python, directory=outside, **resolver)
+        source = lab.source("shop", SHOP | {"pylock.toml": (outside / "pylock.toml").read_bytes()})
+        lab.pyzpack("build", "--locked", "--evidence", "all", *python, directory=outside)
+        index.requests.clear()
+        yield Shop(source, index, outside / "dist")
+    shutil.rmtree(place)
+
+
+def expression(lab: Lab, arguments: str) -> str:
+    return f"""
+        let pkgs = import {lab.stub} {{ overlays = [ (import {lab.flake}/nix/overlay.nix) ]; }};
+        in with pkgs; {arguments}"""
+
+
+def of_project(lab: Lab, source: Path, more: str = "", lock: str = "pylock.toml") -> str:
+    return expression(lab, f"buildPyz {{ src = {source}; lock = {source}/{lock}; {more} }}")
+
+
+def instantiate(lab: Lab, text: str) -> Outcome:
+    return lab.run("nix-instantiate", "--option", "allow-import-from-derivation", "false", "-E", text)
+
+
+def refusal(outcome: Outcome) -> str:
+    """What a `throw` says, without where it stands."""
+    assert outcome.status == 1, outcome.log
+    message = re.search(r"^error: (.*?)(?=^\(use '--show-trace'|\Z)", outcome.log, re.MULTILINE | re.DOTALL)
+    assert message, outcome.log
+    return re.sub(r"^ +", "", message[1], flags=re.MULTILINE).rstrip()
+
+
+def build(lab: Lab, text: str) -> Path:
+    return lab.real(lab.nix("nix-build", "--no-out-link", "-E", text).strip())
+
+
+def packed(path: Path, name: str) -> str:
+    return sha256((path / f"share/pyzpack/{name}.pyz").read_bytes()).hexdigest()
+
+
+def test_each_file_is_fetched_once_and_the_bytes_are_those_of_a_build_outside(lab: Lab, shop: Shop) -> None:
+    built = build(lab, of_project(lab, shop.source))
+    fetched = sorted(request for request in shop.index.requests if not request.startswith("/simple"))
+    lock = (shop.source / "pylock.toml").read_text()
+    named = re.findall(r'url = "http://127\.0\.0\.1:\d+(/files/[^"]+)"', lock)
+    # Whatever else the index has of a version, one file is taken; what is locked twice is fetched once.
+    assert fetched == sorted(set(named))
+    assert sorted(path.name for path in (built / "share/pyzpack").iterdir()) == sorted(EVIDENCE)
+    for name in EVIDENCE:
+        assert (built / "share/pyzpack" / name).read_bytes() == (shop.outside / name).read_bytes(), name
+
+
+def test_without_a_sandbox_the_bytes_are_the_same(open_lab: Lab, lab: Lab, shop: Shop) -> None:
+    source = open_lab.source("shop", {path.name: path.read_bytes() for path in shop.source.iterdir()})
+    built = build(open_lab, of_project(open_lab, source))
+    assert packed(built, "shop") == sha256((shop.outside / "shop.pyz").read_bytes()).hexdigest()
+
+
+def test_what_was_built_is_built_the_same_again(lab: Lab, shop: Shop) -> None:
+    text = of_project(lab, shop.source)
+    for attribute in ("", ".wheelhouse.wheels.counted"):
+        derivation = lab.nix("nix-instantiate", "-E", f"({text}){attribute}").strip()
+        lab.nix("nix-store", "--realise", derivation)
+        lab.nix("nix-store", "--realise", "--check", derivation)
+    lab.nix("nix-store", "--verify", "--check-contents")
+
+
+def test_another_lock_builds_no_source_anew(lab: Lab, shop: Shop) -> None:
+    files = {path.name: path.read_text() for path in shop.source.iterdir()}
+    files["pylock.toml"] = files["pylock.toml"].replace("created-by", "# Another day.\ncreated-by", 1)
+    other = lab.source("another-day", files)
+    wheels = [
+        lab.nix("nix-instantiate", "-E", f"({of_project(lab, source)}).wheelhouse.wheels.{name}")
+        for name in ("counted", "flask")
+        for source in (shop.source, other)
+    ]
+    assert wheels[0] == wheels[1]
+    assert wheels[2] == wheels[3]
+    assert wheels[0] != wheels[2]
+
+
+def test_the_launcher_runs_it_and_finds_libraries_of_native_wheels(lab: Lab, shop: Shop) -> None:
+    text = of_project(lab, shop.source)
+    run = f'runCommand "run" {{ }} "PYZPACK_CACHE=$TMPDIR/cache ${{{text}}}/bin/shop a b > $out"'
+    assert build(lab, expression(lab, run)).read_text() == '{"counted":2}\n'
+    launcher = (build(lab, text) / "bin/shop").read_text()
+    assert re.fullmatch(
+        r"#!/nix/store/\S+/bin/bash\n"
+        r"export LD_LIBRARY_PATH='(/nix/store/[^:']+/lib:?)+'\$\{LD_LIBRARY_PATH:\+:\$LD_LIBRARY_PATH\}\n"
+        r"exec '/nix/store/\S+/bin/python3' '/nix/store/\S+/libexec/pyzpack/shop' \"\$@\"\n",
+        launcher,
+    ), launcher
+
+
+def test_what_comes_with_it_is_had_by_itself(lab: Lab, shop: Shop) -> None:
+    text = of_project(lab, shop.source)
+    assert build(lab, f"({text}).sbom").read_bytes() == (shop.outside / "shop.pyz.cdx.json").read_bytes()
+    assert build(lab, f"({text}).tests.verify").read_text().endswith("PASSED\n")
+    assert build(lab, f"({text}).tests.start").read_text() == "started\n"
+    wheelhouse = build(lab, f"({text}).wheelhouse")
+    assert {path.name.split("-")[0] for path in wheelhouse.iterdir()} == (
+        {"blinker", "click", "counted", "flask", "itsdangerous", "jinja2", "markupsafe", "setuptools", "werkzeug"}
+    )
+    assert all(path.is_symlink() and path.suffix == ".whl" for path in wheelhouse.iterdir())
+
+
+def test_the_hook_takes_a_wheelhouse_by_itself(lab: Lab, shop: Shop) -> None:
+    wheels = f"pyzpackWheelhouse = wheelhouse {{ lock = {shop.source}/pylock.toml; }};"
+    built = lab.hook(f'pname = "shop"; {wheels}', shop.source)
+    assert built.digest("share/pyzpack/shop.pyz") == sha256((shop.outside / "shop.pyz").read_bytes()).hexdigest()
+
+
+def test_another_file_than_the_lock_names_is_refused(lab: Lab, shop: Shop) -> None:
+    files = {path.name: path.read_text() for path in shop.source.iterdir()}
+    found = sha256(next((shop.index.directory).glob("blinker*")).read_bytes()).hexdigest()
+    expected = found[:-1] + ("0" if found[-1] != "0" else "1")
+    source = lab.source("tampered", files | {"pylock.toml": files["pylock.toml"].replace(found, expected)})
+    outcome = lab.run("nix-build", "--no-out-link", "-E", of_project(lab, source))
+    assert outcome.status == 102
+    assert "hash mismatch in fixed-output derivation" in outcome.log
+    assert "blinker-1.9.0-py3-none-any.whl" in outcome.log
+
+
+def test_nothing_is_imported_from_a_derivation(lab: Lab) -> None:
+    source = lab.source("elsewhere", {name.name: name.read_bytes() for name in (PROJECTS / "pure").glob("*.*")})
+    lock = f"{lab.flake}/testdata/nix/projects/pure/pylock.toml"
+    made = f'src = runCommand "source" {{ }} "cp -r ${{{source}}} $out"; lock = {lock};'
+    assert refusal(instantiate(lab, expression(lab, f"buildPyz {{ {made} }}"))) == (
+        "buildPyz: `pname` is not given, and `src` is made by a derivation, which is not asked for it\n"
+        'hint: pname = "..."'
+    )
+    text = expression(lab, f'buildPyz {{ {made} pname = "greet"; }}')
+    assert instantiate(lab, text).status == 0
+    here = expression(lab, f"buildPyz {{ src = {source}; lock = {lock}; }}")
+    assert packed(build(lab, text), "greet") == packed(build(lab, here), "greet")
+
+
+def project_files(name: str) -> dict[str, str | bytes]:
+    root = PROJECTS / name
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_what_a_lock_does_not_say_is_asked_for_with_the_command(lab: Lab) -> None:
+    files = project_files("uv")
+    del files["uv.lock.nix.json"]
+    assert refusal(instantiate(lab, of_project(lab, lab.source("bare-uv", files), lock="uv.lock"))) == (
+        "`uv.lock` does not say what is needed to build `welcome`, of which it has no wheel for CPython 3.11 on "
+        "manylinux_2_36_x86_64\n"
+        'hint: run "pyzpack lock --format nix" in the project, and keep the file that it writes beside the lock'
+    )
+
+
+def test_a_description_of_another_lock_is_stale(lab: Lab) -> None:
+    files = project_files("uv")
+    found = sha256(files["uv.lock"] + b"\n").hexdigest()
+    described = json.loads(files["uv.lock.nix.json"])["lock"]["sha256"]
+    source = lab.source("stale-uv", files | {"uv.lock": files["uv.lock"] + b"\n"})
+    message = refusal(instantiate(lab, of_project(lab, source, lock="uv.lock")))
+    assert found in message
+    assert described in message
+    assert "pyzpack lock --format nix" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "platform", "message"),
+    [
+        (
+            "native",
+            'pname = "native";',
+            "macosx_14_0_arm64",
+            "pyzpack: `pylock.toml`, fastsum 1.0: no wheel fits CPython 3.11 on macosx_14_0_arm64, and there is no "
+            "source distribution; there are fastsum-1.0-cp38-abi3-manylinux_2_17_x86_64.whl",
+        ),
+        ("pure", 'extras = [ "gui" ];', None, "pyzpack: `pylock.toml` has no extra `gui`"),
+        (
+            "native",
+            "",
+            None,
+            "buildPyz: `pname` is not given, and no `pyproject.toml` in `src` says it\n" + 'hint: pname = "..."',
+        ),
+    ],
+)
+def test_what_cannot_be_had_is_told_when_nix_evaluates(
+    lab: Lab, name: str, more: str, platform: str | None, message: str
+) -> None:
+    source = lab.flake / "testdata/nix/projects" / name
+    asked = f'platform = "{platform}";' if platform else ""
+    assert refusal(instantiate(lab, of_project(lab, source, more + asked))) == message
+
+
+def test_all_checks_of_the_flake_pass(lab_in_place: Lab) -> None:
+    # Of templates, Nix 2.8 checks the directory by its name in the store.
+    lab_in_place.nix(*lab_in_place.flake_command("flake", "check", "-L", f"path:{lab_in_place.flake}"))
+    lab_in_place.nix("nix-store", "--verify", "--check-contents")
+
+
+def test_the_example_in_readme_does_what_readme_says(lab_in_place: Lab) -> None:
+    lab = lab_in_place
+    section = (ROOT / "README.md").read_text().partition("\n## In Nix\n")[2]
+    flake, commands = re.findall(r"^```(?:nix|console)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[:2]
+    files = {name: text for name, text in project_files("pure").items() if name not in ("greet.py", "pylock.toml")}
+    project = (PROJECTS / "pure/pyproject.toml").read_text().replace("greet", "hello")
+    program = "from importlib.metadata import version\n\n\ndef main():\n    print('hello', version('hello'))\n"
+    place = lab.source("hello", files | {"pyproject.toml": project, "hello.py": program})
+    lock = ["lock", "--universal", "--find-links", "wheels", "--no-index"]
+    lab.pyzpack(*lock, directory=place, PATH=f"{ROOT}/.venv/bin:/usr/bin:/bin")
+    (place / "flake.nix").write_text(flake.replace("github:OWNER/pyzpack", f"path:{lab.flake}"))
+    lab.hand_over()
+    inputs = ["--override-input", "pyzpack/nixpkgs", f"path:{lab.stub}", "--no-write-lock-file"]
+    said = ""
+    for line in re.findall(r"^\$ (.*)$", commands, re.MULTILINE):
+        said += f"$ {line}\n"
+        command = line.split()
+        if command[0] == "nix":
+            command[2:2] = inputs
+        said += lab.nix("env", "-C", place, "LC_ALL=C.UTF-8", *command)
+    assert sorted(said.split("\n")) == sorted(commands.split("\n"))
+    outside = lab.place / "home/hello"
+    shutil.copytree(place, outside, ignore=shutil.ignore_patterns("result"))
+    lab.pyzpack("build", directory=outside)
+    assert packed(place / "result", "hello") == sha256((outside / "dist/hello.pyz").read_bytes()).hexdigest()
