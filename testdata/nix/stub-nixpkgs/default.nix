@@ -157,6 +157,7 @@ let
     });
 
     bash = pkgs.hostPrograms "bash" [ "bash" "sh" ];
+    bashInteractive = pkgs.bash;
     runtimeShell = "${pkgs.bash}/bin/bash";
     python3 = pkgs.hostPrograms "python3" [ "python3" ] // rec {
       version = host.pythonVersion;
