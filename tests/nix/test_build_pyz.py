@@ -248,7 +248,8 @@ def test_what_a_lock_does_not_say_is_asked_for_with_the_command(lab: Lab) -> Non
     assert refusal(instantiate(lab, of_project(lab, lab.source("bare-uv", files), lock="uv.lock"))) == (
         "`uv.lock` does not say what is needed to build `welcome`, of which it has no wheel for CPython 3.11 on "
         "manylinux_2_36_x86_64\n"
-        'hint: run "pyzpack lock --format nix" in the project, and keep the file that it writes beside the lock'
+        'hint: run "pyzpack lock --format nix" in the project, and keep the file that it writes beside the lock, '
+        "under version control: a flake sees no other file"
     )
 
 
@@ -317,7 +318,36 @@ def test_the_example_in_readme_does_what_readme_says(lab_in_place: Lab) -> None:
             command[2:2] = inputs
         said += lab.nix("env", "-C", place, "LC_ALL=C.UTF-8", *command)
     assert sorted(said.split("\n")) == sorted(commands.split("\n"))
-    outside = lab.place / "home/hello"
-    shutil.copytree(place, outside, ignore=shutil.ignore_patterns("result"))
-    lab.pyzpack("build", directory=outside)
-    assert packed(place / "result", "hello") == sha256((outside / "dist/hello.pyz").read_bytes()).hexdigest()
+    # There, with the link that `nix build` left.
+    lab.pyzpack("build", directory=place)
+    assert packed(place / "result", "hello") == sha256((place / "dist/hello.pyz").read_bytes()).hexdigest()
+
+
+def test_what_an_index_has_is_packed_without_a_project(lab: Lab, shop: Shop) -> None:
+    readme = (ROOT / "README.md").read_text()
+    arguments = re.search(r'```nix\n(pname = "httpie";\n.*?)```', readme, re.DOTALL)[1]
+    assert "`pyzpack lock httpie==3.2.4`" in readme
+    flask = next(shop.index.directory.glob("flask-*")).name.split("-")[1]
+    for httpie, other in (("httpie==3.2.4", f"flask=={flask}"), ('"httpie"', '"flask"'), ('"http"', '"flask"')):
+        assert httpie in arguments
+        arguments = arguments.replace(httpie, other)
+    place = lab.source("of-an-index", {})
+    place.mkdir()
+    python = ["--python", "/usr/bin/python3"]
+    resolver = {"PATH": f"{ROOT}/.venv/bin:/usr/bin:/bin"}
+    lab.pyzpack("lock", f"flask=={flask}", "--index-url", shop.index.url, *python, directory=place, **resolver)
+    built = build(lab, of_project(lab, place, arguments))
+    named = ["-c", "flask", "--lock", "pylock.toml", "-o", "flask.pyz"]
+    lab.pyzpack("build", f"flask=={flask}", *named, *python, directory=place)
+    assert packed(built, "flask") == sha256((place / "flask.pyz").read_bytes()).hexdigest()
+    assert build(lab, f"({of_project(lab, place, arguments)}).tests.verify").read_text().endswith("PASSED\n")
+
+
+def test_a_lock_that_git_does_not_have_is_asked_for(lab: Lab) -> None:
+    source = lab.source("no-lock", {"pyproject.toml": project_files("pure")["pyproject.toml"]})
+    copied = f'builtins.path {{ path = {source}; name = "source"; }}'
+    text = expression(lab, f"let src = {copied}; in buildPyz {{ inherit src; lock = src + \"/pylock.toml\"; }}")
+    assert re.sub(r"/nix/store/[a-z0-9]{32}-", "/nix/store/HASH-", refusal(instantiate(lab, text))) == (
+        "pyzpack: no such lock file: `/nix/store/HASH-source/pylock.toml`; where it is there, run "
+        "`git add pylock.toml`, since a flake sees no other file"
+    )
