@@ -89,7 +89,7 @@ let
         }, of which it has no wheel for ${target.shown}
         hint: run "${locks.describeCommand locked}" in ${
           if directory == null || directory == "." then "the project" else "`${directory}`"
-        }, and keep the file that it writes beside the lock, under version control: a flake sees no other file'';
+        }, and keep the file that it writes where it is, under version control: a flake sees no other file'';
 
   # A file of the lock: fetched, or from beside the lock.
   fileOf =

@@ -84,7 +84,9 @@ rec {
       name = nameOf path;
       directory = dirOf path;
       hasFile = file: builtins.pathExists (directory + "/${file}");
-      described = directory + "/${name}.nix.json";
+      # The description of a workspace's lock is another one for each member, and lies in the member's directory.
+      isOfMember = format == "uv" && projectOf != null && projectOf != "" && projectOf != ".";
+      described = directory + (if isOfMember then "/${projectOf}" else "") + "/${name}.nix.json";
       format = formatOf name;
       command = commandOf name hasFile;
       describe = "run `${command}`, which writes `${name}.nix.json` beside it, and keep both under version control: a flake sees no other file";
@@ -122,7 +124,7 @@ rec {
       }"
     else if format == null then
       fault "name" "`${name}` is no lock file that is known by its name: a lock is called pylock.toml, pylock.NAME.toml, uv.lock, poetry.lock, Pipfile.lock, pdm.lock or NAME.txt (a requirements file with hashes)"
-    else if hasFile "${name}.nix.json" then
+    else if builtins.pathExists described then
       if fromJson ? fault then fromJson else { locked = fromJson.lock; }
     else if format == "described" then
       fault "described" "`${name}` does not say, or not so that Nix can read it, where every file is: ${describe}"

@@ -258,7 +258,7 @@ def test_what_a_lock_does_not_say_is_asked_for_with_the_command(lab: Lab) -> Non
     assert refusal(instantiate(lab, of_project(lab, lab.source("bare-uv", files), lock="uv.lock"))) == (
         "`uv.lock` does not say what is needed to build `welcome`, of which it has no wheel for CPython 3.11 on "
         "manylinux_2_36_x86_64\n"
-        'hint: run "pyzpack lock --format nix" in the project, and keep the file that it writes beside the lock, '
+        'hint: run "pyzpack lock --format nix" in the project, and keep the file that it writes where it is, '
         "under version control: a flake sees no other file"
     )
 
@@ -302,7 +302,7 @@ def test_options_of_a_build_are_arguments(lab: Lab) -> None:
         assert (built / "share/pyzpack" / name).read_bytes() == (source / "dist" / name).read_bytes(), name
 
 
-def test_a_member_of_a_workspace_is_built_with_what_it_takes_of_it(lab: Lab) -> None:
+def test_members_of_a_workspace_are_built_with_what_they_take_of_it(lab: Lab) -> None:
     wheels = {name: content for name, content in project_files("uv").items() if name.startswith("wheels/")}
     system = '[build-system]\nrequires = ["plain-backend"]\nbuild-backend = "plain_backend"\n\n'
 
@@ -316,10 +316,11 @@ def test_a_member_of_a_workspace_is_built_with_what_it_takes_of_it(lab: Lab) -> 
         "workspace",
         wheels
         | {
-            "pyproject.toml": "[tool.uv]\nno-index = true\n\n"
-            '[tool.uv.workspace]\nmembers = ["apps/api", "libs/core"]\n',
+            "pyproject.toml": '[tool.uv]\nno-index = true\n\n[tool.uv.workspace]\nmembers = ["apps/*", "libs/core"]\n',
             "apps/api/pyproject.toml": member("api", '["core"]') + of_core,
             "apps/api/api.py": "import core\n\n\ndef main():\n    print('api', core.WORD)\n",
+            "apps/worker/pyproject.toml": member("worker", "[]") + of_core.replace("api", "worker"),
+            "apps/worker/worker.py": "def main():\n    print('worker')\n",
             "libs/core/pyproject.toml": member("core", '["tinydep"]') + of_wheel,
             "libs/core/core.py": "from tinydep import WORD\n",
         },
@@ -330,15 +331,20 @@ def test_a_member_of_a_workspace_is_built_with_what_it_takes_of_it(lab: Lab) -> 
     assert refusal(instantiate(lab, text)) == (
         "`uv.lock` does not say what is needed to build `api`, `core`, of which it has no wheel for CPython 3.11 on "
         "manylinux_2_36_x86_64\n"
-        'hint: run "pyzpack lock --format nix" in `apps/api`, and keep the file that it writes beside the lock, '
+        'hint: run "pyzpack lock --format nix" in `apps/api`, and keep the file that it writes where it is, '
         "under version control: a flake sees no other file"
     )
     links = ["--find-links", "../../wheels", "--no-index"]
-    lab.pyzpack("lock", "--format", "nix", *links, directory=source / "apps/api", **tools)
-    lab.hand_over()
-    built = build(lab, text)
-    lab.pyzpack("build", "--locked", *links, directory=source / "apps/api")
-    assert packed(built, "api") == sha256((source / "apps/api/dist/api.pyz").read_bytes()).hexdigest()
+    members = {name: source / "apps" / name for name in ("api", "worker")}
+    for directory in members.values():
+        lab.pyzpack("lock", "--format", "nix", *links, directory=directory, **tools)
+    for name, directory in members.items():
+        said = lab.pyzpack("lock", "--format", "nix", "--check", *links, directory=directory, **tools)
+        assert said == "uv.lock.nix.json: up to date\n"
+        lab.hand_over()
+        built = build(lab, text.replace("apps/api", f"apps/{name}"))
+        lab.pyzpack("build", "--locked", *links, directory=directory)
+        assert packed(built, name) == sha256((directory / f"dist/{name}.pyz").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(
