@@ -2,7 +2,8 @@
 # project (its name and version) is read from sources that are there when Nix evaluates, or given.
 #
 #   buildPyz {
-#     src = ./.;                     # of a workspace all, and pyzpackSrc = "apps/api" for what is packed
+#     src = ./.;                     # of a workspace all, and pyzpackSrc = "apps/api" for what is packed; or beside the lock of
+#                                    # what an index has, and pyzpackSrc = "httpie==3.2.4"
 #     lock = ./pylock.toml;          # in src, or elsewhere
 #     consoleScript = null;          # or entryPoint = "module:function"; null: the project's only console script
 #     pname = null; version = null;  # null: as in src's pyproject.toml

@@ -87,7 +87,9 @@ let
         `${locked.lock.name}` does not say what is needed to build ${
           lib.concatMapStringsSep ", " (one: "`${one.name}`") (lib.unique missing)
         }, of which it has no wheel for ${target.shown}
-        hint: run "${locks.describeCommand locked}" in the project, and keep the file that it writes beside the lock'';
+        hint: run "${locks.describeCommand locked}" in ${
+          if directory == null || directory == "." then "the project" else "`${directory}`"
+        }, and keep the file that it writes where it is, under version control: a flake sees no other file'';
 
   # A file of the lock: fetched, or from beside the lock.
   fileOf =

@@ -46,7 +46,7 @@ PYLOCK = (
     f'wheels = [{{ url = "{WHEEL}", upload-time = 2025-01-02T03:04:05Z, hashes = {{ sha256 = "{HASH}" }} }}]\n'
 )
 SECOND = PYLOCK[PYLOCK.index("[[packages]]") :].replace("1.0", "2.0").replace("> '3'", "> '4'")
-AFTER = "and keep both under version control"
+AFTER = "and keep both under version control: a flake sees no other file"
 LINUX = "CPython 3.11 on manylinux_2_36_x86_64"
 
 

@@ -417,6 +417,39 @@ fn lists_what_it_would_copy() {
 }
 
 #[test]
+fn the_link_that_nix_leaves_is_no_source() {
+    let Some(program) = git_program() else { return };
+    let place = tempfile::tempdir().unwrap();
+    let tree = place.path().join("tree");
+    write_tree(&tree, &[("main.py", ""), ("result.py", "")]);
+    let store = place.path().join("store").join("0fizy0p2yl24s4mj3y5z5nbjmvbdgw0a-hello-1.0");
+    std::fs::create_dir_all(&store).unwrap();
+    for name in ["result", "result-sbom", "result-2"] {
+        symlink(&store, tree.join(name)).unwrap();
+    }
+    let assert_left_out = |git: Option<&Path>| {
+        let (_kept, copied) = copy(&tree, git).unwrap();
+        assert_eq!(listing(&copied.root), ["main.py", "result.py"]);
+    };
+    assert_left_out(None);
+    let set_mode = |mode| std::fs::set_permissions(&tree, std::fs::Permissions::from_mode(mode)).unwrap();
+    set_mode(0o555);
+    assert_left_out(None);
+    set_mode(0o755);
+    git(&tree, &["init", "-q"]);
+    assert_left_out(Some(&program));
+    // One that a commit has is the project's own, and so is one that leads elsewhere.
+    git(&tree, &["add", "result"]);
+    assert!(matches!(copy(&tree, Some(&program)), Err(SourcesError::LinkLeaves { .. })));
+    git(&tree, &["rm", "-q", "--cached", "result"]);
+    std::fs::remove_file(tree.join("result")).unwrap();
+    symlink(place.path(), tree.join("result")).unwrap();
+    for git in [None, Some(&*program)] {
+        assert!(matches!(copy(&tree, git), Err(SourcesError::LinkLeaves { .. })));
+    }
+}
+
+#[test]
 fn copies_no_login_and_no_program_of_a_repositorys_configuration() {
     let Some(program) = git_program() else { return };
     let tree = tempfile::tempdir().unwrap();

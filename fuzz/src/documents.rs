@@ -32,7 +32,7 @@ fn lock_for_nix(bytes: &[u8]) {
     let lock = Lock::read(&file("uv.lock", text), Context { project: None, name: None }).expect("a lock");
     file("uv.lock.nix.json", bytes);
     let _ = lock.nix_builds(None).map_err(|error| error.to_string());
-    if let Ok(Some(document)) = NixLock::read(&lock.nix_path()) {
+    if let Ok(Some(document)) = NixLock::read(&lock.nix_path(None)) {
         let places = document.places(&lock, None);
         if let (Ok(builds), Ok(places)) = (document.builds(&lock, None), places) {
             let written = lock.to_nix(&places, &builds, None).expect("what was read can be written");

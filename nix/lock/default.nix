@@ -84,9 +84,12 @@ rec {
       name = nameOf path;
       directory = dirOf path;
       hasFile = file: builtins.pathExists (directory + "/${file}");
-      described = directory + "/${name}.nix.json";
+      # The description of a workspace's lock is another one for each member, and lies in the member's directory.
+      isOfMember = format == "uv" && projectOf != null && projectOf != "" && projectOf != ".";
+      described = directory + (if isOfMember then "/${projectOf}" else "") + "/${name}.nix.json";
       format = formatOf name;
       command = commandOf name hasFile;
+      describe = "run `${command}`, which writes `${name}.nix.json` beside it, and keep both under version control: a flake sees no other file";
       plain = file: builtins.unsafeDiscardStringContext (builtins.readFile file);
       sha256 = builtins.hashFile "sha256" path;
       fault = kind: message: { fault = { inherit kind message; }; };
@@ -112,15 +115,21 @@ rec {
       };
     in
     if !(builtins.pathExists path) then
-      fault "missing" "no such lock file: `${toString path}`"
+      fault "missing" "no such lock file: `${toString path}`${
+        # Where sources are in the store, they are a flake's, without what was not added to git.
+        if text.hasPrefix "${builtins.storeDir}/" (toString path) then
+          "; where it is there, run `git add ${name}`, since a flake sees no other file"
+        else
+          ""
+      }"
     else if format == null then
       fault "name" "`${name}` is no lock file that is known by its name: a lock is called pylock.toml, pylock.NAME.toml, uv.lock, poetry.lock, Pipfile.lock, pdm.lock or NAME.txt (a requirements file with hashes)"
-    else if hasFile "${name}.nix.json" then
+    else if builtins.pathExists described then
       if fromJson ? fault then fromJson else { locked = fromJson.lock; }
     else if format == "described" then
-      fault "described" "`${name}` does not say, or not so that Nix can read it, where every file is: run `${command}`, which writes `${name}.nix.json` beside it, and keep both under version control"
+      fault "described" "`${name}` does not say, or not so that Nix can read it, where every file is: ${describe}"
     else if dated.hasDates then
-      fault "dates" "`${name}` holds dates, which Nix cannot read: run `${command}`, which writes `${name}.nix.json` beside it, and keep both under version control"
+      fault "dates" "`${name}` holds dates, which Nix cannot read: ${describe}"
     else if read.fault != null then
       { inherit (read) fault; }
     else

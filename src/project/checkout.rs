@@ -77,7 +77,8 @@ pub fn look_at_work_tree(
     // As they are copied for a build: what one user ignores is no part of the project.
     let untracked = demand(&["ls-files", "-z", "--others", "--exclude-per-directory=.gitignore"])?;
     let untracked = untracked.split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(path_of);
-    let found: BTreeSet<PathBuf> = overlooked.chain(changed).chain(untracked.filter(|path| !is_output(path))).collect();
+    let found: BTreeSet<PathBuf> =
+        overlooked.chain(changed).chain(untracked.filter(|path| !is_output(&root.join(path)))).collect();
     Ok(Some(WorkTree {
         commit: String::from_utf8_lossy(&commit).trim().to_owned(),
         differences: found.iter().map(|path| path.display().to_string()).collect(),

@@ -251,7 +251,11 @@ fn in_work_tree(tree: &Path) -> bool {
 /// What is below a directory that git does not know, without what tools left there.
 fn walk(directory: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
     let sealed = is_sealed(directory);
-    let stays = move |entry: &DirEntry| if sealed { entry.file_name() != ".git" } else { !is_left_behind(entry) };
+    let stays = move |entry: &DirEntry| {
+        let is_left =
+            if sealed { entry.file_name() == ".git" || is_result_of_nix(entry.path()) } else { is_left_behind(entry) };
+        !is_left
+    };
     WalkDir::new(directory).min_depth(1).into_iter().filter_entry(stays)
 }
 
@@ -270,6 +274,9 @@ fn is_sealed(_directory: &Path) -> bool {
 /// Whether a tool made this and no build needs it.
 fn is_left_behind(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
+    if entry.path_is_symlink() {
+        return is_result_of_nix(entry.path());
+    }
     if !entry.file_type().is_dir() {
         return entry.file_type().is_file() && (name.ends_with(".pyc") || name == ".DS_Store" || name == ".git");
     }
@@ -281,12 +288,29 @@ fn is_left_behind(entry: &DirEntry) -> bool {
         || path.join("pyvenv.cfg").exists()
 }
 
-/// Whether a file that no commit has is called like what a build writes (`src/output/`): an older output is no source of
-/// the next one.
+/// Whether a file that no commit has is called like what a build writes (`src/output/`), or is what Nix leaves: an older
+/// output is no source of the next one.
 pub(super) fn is_output(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let evidence = name.ends_with(".sha256") || name.ends_with(".json");
-    name == "SHA256SUMS" || name.ends_with(".pyz") || (evidence && name.contains(".pyz."))
+    let written = name == "SHA256SUMS" || name.ends_with(".pyz") || (evidence && name.contains(".pyz."));
+    written || is_result_of_nix(path)
+}
+
+/// Whether this is the link that `nix build` leaves: `result`, `result-OUTPUT` or `result-NUMBER`, which leads to
+/// `STORE/DIGEST-NAME`.
+fn is_result_of_nix(path: &Path) -> bool {
+    let is_named = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name == "result" || name.starts_with("result-")
+    };
+    let leads_to_store = |target: PathBuf| {
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let digest = name.split_once('-').map_or("", |(digest, _)| digest);
+        let is_digit = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_lowercase();
+        target.is_absolute() && digest.len() == 32 && digest.bytes().all(is_digit)
+    };
+    is_named(path) && path.read_link().is_ok_and(leads_to_store)
 }
 
 /// Copies one file, link or directory of `tree`; what vanished meanwhile, or was deleted but is still tracked, is left
@@ -459,7 +483,7 @@ impl Git<'_> {
         for line in ended.stdout.split(|byte| *byte == 0).filter(|line| line.len() > 2) {
             // A letter, a blank, a path.
             let path = path_of_bytes(&line[2..]);
-            if line[0] == b'?' && is_output(&path) {
+            if line[0] == b'?' && is_output(&tree.join(&path)) {
                 continue;
             }
             // A submodule, or another repository inside: git names its directory only.

@@ -208,6 +208,16 @@ def test_the_hook_takes_a_wheelhouse_by_itself(lab: Lab, shop: Shop) -> None:
     assert built.digest("share/pyzpack/shop.pyz") == sha256((shop.outside / "shop.pyz").read_bytes()).hexdigest()
 
 
+def test_what_builds_a_source_and_what_fetches_may_be_changed(lab: Lab, shop: Shop) -> None:
+    overrides = 'overrides.counted = { NOTE = "of counted"; };'
+    fetch = 'fetchurl = args: pkgs.fetchurl (args // { meta.note = "of ${args.name}"; });'
+    wheelhouse = expression(lab, f"wheelhouse {{ lock = {shop.source}/pylock.toml; {overrides} {fetch} }}")
+    notes = f"with ({wheelhouse}).wheels; [ counted.NOTE (flask.NOTE or null) flask.meta.note ]"
+    said = json.loads(lab.nix("nix-instantiate", "--eval", "--strict", "--json", "-E", notes))
+    flask = next(shop.index.directory.glob("flask-*")).name
+    assert said == ["of counted", None, f"of {flask}"]
+
+
 def test_another_file_than_the_lock_names_is_refused(lab: Lab, shop: Shop) -> None:
     files = {path.name: path.read_text() for path in shop.source.iterdir()}
     found = sha256(next((shop.index.directory).glob("blinker*")).read_bytes()).hexdigest()
@@ -248,7 +258,8 @@ def test_what_a_lock_does_not_say_is_asked_for_with_the_command(lab: Lab) -> Non
     assert refusal(instantiate(lab, of_project(lab, lab.source("bare-uv", files), lock="uv.lock"))) == (
         "`uv.lock` does not say what is needed to build `welcome`, of which it has no wheel for CPython 3.11 on "
         "manylinux_2_36_x86_64\n"
-        'hint: run "pyzpack lock --format nix" in the project, and keep the file that it writes beside the lock'
+        'hint: run "pyzpack lock --format nix" in the project, and keep the file that it writes where it is, '
+        "under version control: a flake sees no other file"
     )
 
 
@@ -261,6 +272,79 @@ def test_a_description_of_another_lock_is_stale(lab: Lab) -> None:
     assert found in message
     assert described in message
     assert "pyzpack lock --format nix" in message
+
+
+def test_options_of_a_build_are_arguments(lab: Lab) -> None:
+    project = project_files("pure")["pyproject.toml"].decode()
+    dependencies = re.search(r"^dependencies = .*$", project, re.MULTILINE)[0]
+    more = '\n[dependency-groups]\nmore = ["plain-backend"]\n\n[project.optional-dependencies]\ncli = ["tinydep"]\n'
+    project = project.replace(dependencies, "dependencies = []") + more
+    main = "import sys\n\nimport tinydep\n\n\ndef main():\n    print(tinydep.WORD, *sys.argv[1:])\n"
+    files = project_files("pure") | {"pyproject.toml": project, "greet.py": main}
+    source = lab.source("options", files)
+    lab.pyzpack(
+        *("lock", "--universal", "--find-links", "wheels", "--no-index"),
+        directory=source,
+        PATH=f"{ROOT}/.venv/bin:/usr/bin:/bin",
+    )
+    arguments = """
+        entryPoint = "greet:main"; extras = [ "cli" ]; groups = [ "more" ]; layout = "extract"; evidence = "spdx";
+        epoch = 1700000000; flags = [ "--on-conflict" "first" ]; importsCheck = [ "tinydep" "plain_backend" ];"""
+    built = build(lab, of_project(lab, source, arguments))
+    command = (
+        "build --entry-point greet:main --extra cli --group more --layout extract --evidence spdx --on-conflict first"
+    )
+    lab.pyzpack(*command.split(), "--source-date-epoch", "1700000000", directory=source)
+    names = sorted(path.name for path in (source / "dist").iterdir())
+    assert names == ["SHA256SUMS", "greet.pyz", "greet.pyz.spdx.json"]
+    assert sorted(path.name for path in (built / "share/pyzpack").iterdir()) == names
+    for name in names:
+        assert (built / "share/pyzpack" / name).read_bytes() == (source / "dist" / name).read_bytes(), name
+
+
+def test_members_of_a_workspace_are_built_with_what_they_take_of_it(lab: Lab) -> None:
+    wheels = {name: content for name, content in project_files("uv").items() if name.startswith("wheels/")}
+    system = '[build-system]\nrequires = ["plain-backend"]\nbuild-backend = "plain_backend"\n\n'
+
+    def member(name: str, needs: str) -> str:
+        about = f'[project]\nname = "{name}"\nversion = "1.0"\nrequires-python = ">=3.8"\ndependencies = {needs}\n'
+        return system + about + "\n[tool.uv.sources]\n"
+
+    of_core = 'core = { workspace = true }\n\n[project.scripts]\napi = "api:main"\n'
+    of_wheel = 'tinydep = { path = "../../wheels/tinydep-1.0-py3-none-any.whl" }\n'
+    source = lab.source(
+        "workspace",
+        wheels
+        | {
+            "pyproject.toml": '[tool.uv]\nno-index = true\n\n[tool.uv.workspace]\nmembers = ["apps/*", "libs/core"]\n',
+            "apps/api/pyproject.toml": member("api", '["core"]') + of_core,
+            "apps/api/api.py": "import core\n\n\ndef main():\n    print('api', core.WORD)\n",
+            "apps/worker/pyproject.toml": member("worker", "[]") + of_core.replace("api", "worker"),
+            "apps/worker/worker.py": "def main():\n    print('worker')\n",
+            "libs/core/pyproject.toml": member("core", '["tinydep"]') + of_wheel,
+            "libs/core/core.py": "from tinydep import WORD\n",
+        },
+    )
+    tools = {"PATH": f"{ROOT}/.venv/bin:/usr/bin:/bin"}
+    subprocess.run([f"{ROOT}/.venv/bin/uv", "lock", "--quiet", "--offline"], cwd=source, check=True)
+    text = of_project(lab, source, 'pyzpackSrc = "apps/api";', lock="uv.lock")
+    assert refusal(instantiate(lab, text)) == (
+        "`uv.lock` does not say what is needed to build `api`, `core`, of which it has no wheel for CPython 3.11 on "
+        "manylinux_2_36_x86_64\n"
+        'hint: run "pyzpack lock --format nix" in `apps/api`, and keep the file that it writes where it is, '
+        "under version control: a flake sees no other file"
+    )
+    links = ["--find-links", "../../wheels", "--no-index"]
+    members = {name: source / "apps" / name for name in ("api", "worker")}
+    for directory in members.values():
+        lab.pyzpack("lock", "--format", "nix", *links, directory=directory, **tools)
+    for name, directory in members.items():
+        said = lab.pyzpack("lock", "--format", "nix", "--check", *links, directory=directory, **tools)
+        assert said == "uv.lock.nix.json: up to date\n"
+        lab.hand_over()
+        built = build(lab, text.replace("apps/api", f"apps/{name}"))
+        lab.pyzpack("build", "--locked", *links, directory=directory)
+        assert packed(built, name) == sha256((directory / f"dist/{name}.pyz").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -317,7 +401,36 @@ def test_the_example_in_readme_does_what_readme_says(lab_in_place: Lab) -> None:
             command[2:2] = inputs
         said += lab.nix("env", "-C", place, "LC_ALL=C.UTF-8", *command)
     assert sorted(said.split("\n")) == sorted(commands.split("\n"))
-    outside = lab.place / "home/hello"
-    shutil.copytree(place, outside, ignore=shutil.ignore_patterns("result"))
-    lab.pyzpack("build", directory=outside)
-    assert packed(place / "result", "hello") == sha256((outside / "dist/hello.pyz").read_bytes()).hexdigest()
+    # There, with the link that `nix build` left.
+    lab.pyzpack("build", directory=place)
+    assert packed(place / "result", "hello") == sha256((place / "dist/hello.pyz").read_bytes()).hexdigest()
+
+
+def test_what_an_index_has_is_packed_without_a_project(lab: Lab, shop: Shop) -> None:
+    readme = (ROOT / "README.md").read_text()
+    arguments = re.search(r'```nix\n(pname = "httpie";\n.*?)```', readme, re.DOTALL)[1]
+    assert "`pyzpack lock httpie==3.2.4`" in readme
+    flask = next(shop.index.directory.glob("flask-*")).name.split("-")[1]
+    for httpie, other in (("httpie==3.2.4", f"flask=={flask}"), ('"httpie"', '"flask"'), ('"http"', '"flask"')):
+        assert httpie in arguments
+        arguments = arguments.replace(httpie, other)
+    place = lab.source("of-an-index", {})
+    place.mkdir()
+    python = ["--python", "/usr/bin/python3"]
+    resolver = {"PATH": f"{ROOT}/.venv/bin:/usr/bin:/bin"}
+    lab.pyzpack("lock", f"flask=={flask}", "--index-url", shop.index.url, *python, directory=place, **resolver)
+    built = build(lab, of_project(lab, place, arguments))
+    named = ["-c", "flask", "--lock", "pylock.toml", "-o", "flask.pyz"]
+    lab.pyzpack("build", f"flask=={flask}", *named, *python, directory=place)
+    assert packed(built, "flask") == sha256((place / "flask.pyz").read_bytes()).hexdigest()
+    assert build(lab, f"({of_project(lab, place, arguments)}).tests.verify").read_text().endswith("PASSED\n")
+
+
+def test_a_lock_that_git_does_not_have_is_asked_for(lab: Lab) -> None:
+    source = lab.source("no-lock", {"pyproject.toml": project_files("pure")["pyproject.toml"]})
+    copied = f'builtins.path {{ path = {source}; name = "source"; }}'
+    text = expression(lab, f'let src = {copied}; in buildPyz {{ inherit src; lock = src + "/pylock.toml"; }}')
+    assert re.sub(r"/nix/store/[a-z0-9]{32}-", "/nix/store/HASH-", refusal(instantiate(lab, text))) == (
+        "pyzpack: no such lock file: `/nix/store/HASH-source/pylock.toml`; where it is there, run "
+        "`git add pylock.toml`, since a flake sees no other file"
+    )

@@ -41,7 +41,9 @@ def test_the_installed_file_is_the_one_that_is_built_outside(lab: Lab, outside: 
     # No home, inputs of 1970, no network: as every build in Nix.
     probe = """
         doInstallCheck = true;
-        preBuild = ''[ "$HOME" = /homeless-shelter ] && [ ! -e "$HOME" ] && [ "$(stat -c %Y main.py)" = 1 ]'';
+        preBuild = ''[ "$HOME" = /homeless-shelter ] && [ ! -e "$HOME" ] && [ "$(stat -c %Y main.py)" = 1 ]
+            [ "$(grep -o '^ *[^ :]*:' /proc/net/dev | tr -d ' ')" = lo: ]
+        '';
         installCheckPhase = "$out/bin/plain 'a  b' '' '*' > $out/said";
     """
     built = lab.hook(attributes + probe)

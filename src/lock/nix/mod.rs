@@ -122,9 +122,16 @@ impl std::fmt::Display for Unplaced {
 }
 
 impl Lock {
-    /// Where the same lock is as data for Nix.
-    pub fn nix_path(&self) -> PathBuf {
-        self.path.with_file_name(format!("{}.nix.json", self.filename()))
+    /// Where the same lock is as data for Nix: beside it; of a workspace's lock, which is another one for each member, in
+    /// the directory of the member that `project` is.
+    pub fn nix_path(&self, project: Option<&Path>) -> PathBuf {
+        let name = format!("{}.nix.json", self.filename());
+        let root = self.path.parent().and_then(|root| root.canonicalize().ok());
+        let member = project.filter(|_| self.format == LockFormat::Uv).and_then(|project| project.canonicalize().ok());
+        match (member, root) {
+            (Some(member), Some(root)) if member != root && member.starts_with(&root) => member.join(name),
+            _ => self.path.with_file_name(name),
+        }
     }
 
     /// What makes that anew.
@@ -173,7 +180,7 @@ impl Lock {
     /// # Errors
     /// It is none, or of another state of the lock, or one of its entries cannot be trusted.
     pub fn nix_builds(&self, project: Option<&Path>) -> Result<Option<Vec<LockedBuild>>, LockError> {
-        let Some(document) = NixLock::read(&self.nix_path())? else { return Ok(None) };
+        let Some(document) = NixLock::read(&self.nix_path(project))? else { return Ok(None) };
         if let Some(reason) = document.find_staleness(self) {
             return Err(LockError::stale(&document.path, reason, self.nix_command()));
         }

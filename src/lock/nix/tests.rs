@@ -146,7 +146,7 @@ fn builds_of(text: &str) -> Result<Vec<LockedBuild>, String> {
     let path = place.path().canonicalize().unwrap().join("uv.lock");
     std::fs::write(&path, LOCK).unwrap();
     let lock = Lock::read(&path, Context { project: None, name: None }).unwrap();
-    std::fs::write(lock.nix_path(), text).unwrap();
+    std::fs::write(lock.nix_path(None), text).unwrap();
     let directory = path.parent().unwrap().display().to_string();
     let read = lock.nix_builds(None).map_err(|error| error.to_string().replace(&directory, "DIR"));
     read.map(|builds| builds.expect("there is a document"))
@@ -207,7 +207,7 @@ fn what_is_written_is_read_as_the_same() {
         })
         .collect();
     let text = lock.to_nix(&Places::new(Absence::NotAsked), &relocated, None).unwrap();
-    std::fs::write(lock.nix_path(), &text).unwrap();
+    std::fs::write(lock.nix_path(None), &text).unwrap();
     assert_eq!(lock.nix_builds(None).unwrap(), Some(relocated.clone()));
     // Written again from what was read, every byte is the same.
     let read = lock.nix_builds(None).unwrap().unwrap();
@@ -333,7 +333,23 @@ fn names_the_command_that_writes_it() {
     ] {
         let lock = Lock { path: place.path().join(name), format, ..lock.clone() };
         assert_eq!(lock.nix_command(), command);
-        assert_eq!(lock.nix_path(), place.path().join(format!("{name}.nix.json")));
+        assert_eq!(lock.nix_path(None), place.path().join(format!("{name}.nix.json")));
         assert!(lock.nix_builds(None).unwrap().is_none());
     }
+}
+
+#[test]
+fn a_member_of_a_workspace_has_a_document_of_its_own() {
+    let place = tempfile::tempdir().unwrap();
+    let (root, member) = (place.path().join("workspace"), place.path().join("workspace/apps/api"));
+    std::fs::create_dir_all(&member).unwrap();
+    std::fs::write(root.join("uv.lock"), LOCK).unwrap();
+    let lock = Lock::read(&root.join("uv.lock"), Context { project: None, name: None }).unwrap();
+    assert_eq!(lock.nix_path(Some(&member)), member.canonicalize().unwrap().join("uv.lock.nix.json"));
+    for beside in [None, Some(&*root), Some(place.path())] {
+        assert_eq!(lock.nix_path(beside), root.join("uv.lock.nix.json"));
+    }
+    // Other tools lock one project.
+    let lock = Lock { path: root.join("pylock.toml"), format: LockFormat::Pylock, ..lock };
+    assert_eq!(lock.nix_path(Some(&member)), root.join("pylock.toml.nix.json"));
 }

@@ -11,11 +11,8 @@ let
     inherit system config;
     isLinux = builtins.elemAt parts 1 == "linux";
     isDarwin = builtins.elemAt parts 1 == "darwin";
-    isx86_64 = builtins.head parts == "x86_64";
-    isAarch64 = builtins.head parts == "aarch64";
     darwinArch = if builtins.head parts == "aarch64" then "arm64" else "x86_64";
     darwinMinVersion = "14.0";
-    isGnu = host.libc == "glibc";
     isMusl = host.libc == "musl";
     canExecute = other: other.system == system;
   };
@@ -64,7 +61,6 @@ let
       if builtins.isAttrs made
       then made // { override = more: pkgs.newScope scope file (args // (if lib.isFunction more then more (builtins.intersectAttrs (builtins.functionArgs f) (pkgs // scope)) else more)); }
       else made;
-    extend = overlay: import ./. { inherit system config; overlays = overlays ++ [ overlay ]; };
     pkgs = pkgs;
     # No cross compilation here: what runs on the build, host and target platform is one.
     buildPackages = pkgs;
@@ -87,40 +83,10 @@ let
     runCommand = name: attrs: buildCommand:
       mkDerivation ({ inherit name buildCommand; } // attrs // { passAsFile = [ "buildCommand" ] ++ attrs.passAsFile or [ ]; });
     runCommandLocal = name: attrs: pkgs.runCommand name (attrs // { preferLocalBuild = true; allowSubstitutes = false; });
-    runCommandCC = pkgs.runCommand;
-    writeTextFile = { name, text, executable ? false, destination ? "" }:
-      pkgs.runCommandLocal name { inherit text executable destination; passAsFile = [ "text" ]; } ''
-        mkdir -p "$(dirname "$out$destination")"
-        cp "$textPath" "$out$destination"
-        [ -z "$executable" ] || chmod +x "$out$destination"
-      '';
-    writeText = name: text: pkgs.writeTextFile { inherit name text; };
-    writeShellScript = name: text:
-      pkgs.writeTextFile { inherit name; executable = true; text = "#!${pkgs.runtimeShell}\n${text}"; };
-    linkFarm = name: entries:
-      let
-        list = if builtins.isList entries then entries
-          else lib.mapAttrsToList (name: path: { inherit name path; }) entries;
-      in
-      pkgs.runCommandLocal name { } ''
-        mkdir -p $out
-        cd $out
-        ${lib.concatMapStrings (entry: ''
-          mkdir -p "$(dirname ${lib.escapeShellArg entry.name})"
-          ln -s ${lib.escapeShellArg "${entry.path}"} ${lib.escapeShellArg entry.name}
-        '') list}
-      '';
-    symlinkJoin = { name, paths, postBuild ? "", meta ? { }, passthru ? { } }:
-      pkgs.runCommandLocal name { inherit paths meta passthru; } ''
-        mkdir -p $out
-        for path in $paths; do cp -rs --no-preserve=mode "$path/." $out/; done
-        ${postBuild}
-      '';
     mkShell = attrs: mkDerivation ({ name = "shell"; } // removeAttrs attrs [ "packages" "inputsFrom" ] // {
       nativeBuildInputs = attrs.nativeBuildInputs or [ ] ++ attrs.packages or [ ];
       buildCommand = "export > $out";
     });
-    mkShellNoCC = pkgs.mkShell;
 
     # A fixed-output derivation: the one kind that has a network in the sandbox. The host's Python fetches.
     fetchurl = { url ? lib.head urls, urls ? [ url ], name ? baseNameOf url, sha256 ? "", hash ? "", meta ? { }, passthru ? { } }:
@@ -157,15 +123,12 @@ let
     });
 
     bash = pkgs.hostPrograms "bash" [ "bash" "sh" ];
+    bashInteractive = pkgs.bash;
     runtimeShell = "${pkgs.bash}/bin/bash";
     python3 = pkgs.hostPrograms "python3" [ "python3" ] // rec {
       version = host.pythonVersion;
       pythonVersion = builtins.head (builtins.match "([0-9]+\\.[0-9]+).*" version);
-      sourceVersion = lib.genAttrs [ "major" "minor" "patch" ]
-        (part: builtins.elemAt (lib.splitVersion version) ({ major = 0; minor = 1; patch = 2; }.${part}));
-      implementation = "cpython";
       interpreter = "${pkgs.python3}/bin/python3";
-      executable = "python3";
       sitePackages = "lib/python${pythonVersion}/site-packages";
       stdenv = pkgs.stdenv;
     };

@@ -36,7 +36,7 @@ use builds::{Chooser, find_missing};
 pub struct NixSettings {
     /// What a build would be told.
     pub build: BuildSettings,
-    /// The file to write; none for `LOCKNAME.nix.json` beside the lock.
+    /// The file to write; none for `LOCKNAME.nix.json` where [`Lock::nix_path`] has it.
     pub output: Option<PathBuf>,
     /// What becomes of the versions of build requirements in an earlier document.
     pub versions: Versions,
@@ -74,7 +74,7 @@ pub fn lock_for_nix(
     observer.begin(Stage::Setup, "reading the inputs");
     let inputs = Inputs::read(build, world)?;
     let lock = read_lock(&inputs, build)?;
-    let path = nix_path(settings, &lock);
+    let path = nix_path(settings, &lock, &inputs);
     check_target(&path)?;
     check_not_input(&path, [lock.path.as_path()])?;
     let interpreter = inputs.find_interpreter(build, world)?;
@@ -134,7 +134,7 @@ pub fn check_for_nix(settings: &NixSettings, world: &Surroundings) -> Result<Pat
     if inputs.is_stated() {
         inputs.check_stated(&lock, &choose_target(build, &inputs.find_interpreter(build, world)?)?)?;
     }
-    let path = nix_path(settings, &lock);
+    let path = nix_path(settings, &lock, &inputs);
     match find_change(&path, &lock, &inputs).map_err(Box::new)? {
         None => Ok(path),
         Some(reason) => Err(Box::new(LockError::stale(&path, reason, lock.nix_command())).into()),
@@ -181,10 +181,10 @@ fn read_lock(inputs: &Inputs, settings: &BuildSettings) -> Result<Lock, Error> {
     Err(Box::new(LockError::NoLock(format!("`{}`", named.join("`, `")))).into())
 }
 
-fn nix_path(settings: &NixSettings, lock: &Lock) -> PathBuf {
+fn nix_path(settings: &NixSettings, lock: &Lock, inputs: &Inputs) -> PathBuf {
     let path = match &settings.output {
         Some(output) => settings.build.directory.join(output),
-        None => lock.nix_path(),
+        None => lock.nix_path(inputs.locked_directory()),
     };
     match (path.parent(), path.file_name()) {
         (Some(directory), Some(name)) => canonical(directory).join(name),
