@@ -162,6 +162,25 @@ fn copies_with_git_what_is_tracked_or_not_ignored_submodules_included() {
 }
 
 #[test]
+fn leaves_out_the_links_to_what_nix_built() {
+    let tree = tempfile::tempdir().unwrap();
+    write_tree(tree.path(), &[("a.py", ""), ("deep/b.py", "")]);
+    for link in ["result", "result-dev"] {
+        symlink("/nix/store/abc-a-1.0", tree.path().join(link)).unwrap();
+    }
+    assert_eq!(listing(&copy(tree.path(), None).unwrap().1.root), ["a.py", "deep/b.py"]);
+    for link in ["results", "deep/result", "deep/result-dev"] {
+        symlink("/nix/store/abc-a-1.0", tree.path().join(link)).unwrap();
+        assert!(matches!(copy(tree.path(), None), Err(SourcesError::LinkLeaves { .. })), "{link}");
+        std::fs::remove_file(tree.path().join(link)).unwrap();
+    }
+    // One that stays is a file like any other.
+    std::fs::remove_file(tree.path().join("result")).unwrap();
+    symlink("a.py", tree.path().join("result")).unwrap();
+    assert_eq!(listing(&copy(tree.path(), None).unwrap().1.root), ["a.py", "deep/b.py", "result"]);
+}
+
+#[test]
 fn refuses_links_that_leave_the_tree_and_special_files() {
     for (target, link) in [("/etc/passwd", "x"), ("../x", "x"), ("d/../..", "deep/x")] {
         let tree = tempfile::tempdir().unwrap();

@@ -2,7 +2,8 @@
 //!
 //! Where there is git, the copy holds its tracked and unignored files and the repository's own directory (for backends
 //! that take the version from it); without git everything but what tools are known to leave behind, and all of what nobody
-//! may write to. Symbolic links that leave the tree, and what is neither file, directory nor link, are refused by name.
+//! may write to. Symbolic links that leave the tree, and what is neither file, directory nor link, are refused by name; the
+//! links to what Nix built are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -307,6 +308,9 @@ fn copy_entry(tree: &Path, path: &Path, into: &Path) -> Result<(), SourcesError>
         // Text alone does not tell where a link through another link leads; the file system does.
         let stays = resolve_link(path, &target).is_some()
             && from.canonicalize().map_or(true, |resolved| resolved.starts_with(tree));
+        if !stays && is_built_by_nix(path) {
+            return Ok(());
+        }
         if !stays {
             return Err(SourcesError::LinkLeaves { tree: tree.to_owned(), link: path.to_owned(), target });
         }
@@ -319,6 +323,13 @@ fn copy_entry(tree: &Path, path: &Path, into: &Path) -> Result<(), SourcesError>
     } else {
         Err(SourcesError::Special { tree: tree.to_owned(), path: path.to_owned() })
     }
+}
+
+/// Whether a link that leaves the tree is called like those that `nix build` puts beside its flake: `result`, and
+/// `result-OUTPUT`.
+fn is_built_by_nix(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    name == "result" || (name.starts_with("result-") && !name.contains('/'))
 }
 
 /// What of a repository's own directory is not copied: hooks never run in a copy, objects are shared, submodules are
