@@ -125,6 +125,7 @@ let
         name = "${one.name}-${shownVersion one}-wheel";
         source = if one.kind == "git" then fetchCommit one else fileOf one;
         sourceName = one.filename or one.name;
+        epoch = toString epoch;
         subdirectory = if one.subdirectory or null == null then "" else one.subdirectory;
         requirements = directoryOf "${one.name}-build-requirements" (map wheelLink (requirementsOf one));
         nativeBuildInputs = [
@@ -142,7 +143,7 @@ let
         buildPhase = ''
           runHook preBuild
           ln -s "$source" "$sourceName"
-          PYZPACK_CACHE="$TMPDIR/cache" SOURCE_DATE_EPOCH=${toString epoch} pyzpack wheel "./$sourceName" --offline --find-links "$requirements" \
+          PYZPACK_CACHE="$TMPDIR/cache" SOURCE_DATE_EPOCH="$epoch" pyzpack wheel "./$sourceName" --offline --find-links "$requirements" \
             ''${subdirectory:+--subdirectory "$subdirectory"} -o "$out"
           runHook postBuild
         '';

@@ -277,6 +277,35 @@ def test_what_cannot_be_had_is_told_when_nix_evaluates(
     assert refusal(instantiate(lab, of_project(lab, source, more + asked))) == message
 
 
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (
+            'epoch = "1; touch x";',
+            'buildPyz: `epoch` is "1; touch x", expected seconds since 1970\nhint: epoch = 1700000000;',
+        ),
+        (
+            'flags = [ "--shebang" "/usr/bin/env python3" ];',
+            'buildPyz: `flags` has "/usr/bin/env python3", which would not stay one argument\n'
+            "hint: __structuredAttrs = true;",
+        ),
+    ],
+)
+def test_arguments_that_would_not_arrive_are_refused(lab: Lab, more: str, message: str) -> None:
+    source = lab.flake / "testdata/nix/projects/pure"
+    assert refusal(instantiate(lab, of_project(lab, source, more))) == message
+
+
+def test_arguments_with_blanks_and_a_time_as_text_arrive(lab: Lab) -> None:
+    source = lab.flake / "testdata/nix/projects/pure"
+    flags = 'flags = [ "--shebang" "/usr/bin/env -S python3 -I" ]; __structuredAttrs = true;'
+    text, number = (
+        build(lab, of_project(lab, source, f"{flags} epoch = {epoch};")) for epoch in ('"1700000000"', 1700000000)
+    )
+    assert (text / "share/pyzpack/greet.pyz").read_bytes().startswith(b"#!/usr/bin/env -S python3 -I\nPK")
+    assert packed(text, "greet") == packed(number, "greet")
+
+
 DIGEST = sha256(b"").hexdigest()
 WHEEL = f'wheels = [{{ url = "https://files.example/s-1-py3-none-any.whl", hashes = {{ sha256 = "{DIGEST}" }} }}]'
 
@@ -360,6 +389,7 @@ def test_the_example_in_readme_does_what_readme_says(lab_in_place: Lab) -> None:
         said += lab.nix("env", "-C", place, "LC_ALL=C.UTF-8", *command)
     assert sorted(said.split("\n")) == sorted(commands.split("\n"))
     outside = lab.place / "home/hello"
-    shutil.copytree(place, outside, ignore=shutil.ignore_patterns("result"))
+    # With the link to what Nix built.
+    shutil.copytree(place, outside, symlinks=True)
     lab.pyzpack("build", directory=outside)
     assert packed(place / "result", "hello") == sha256((outside / "dist/hello.pyz").read_bytes()).hexdigest()
