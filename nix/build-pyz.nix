@@ -132,7 +132,10 @@ let
     ]
     // {
       pname = name;
-      version = lib.findFirst (value: value != null) "0" [ version (project.version or null) ];
+      # The store takes no `!`, which epochs of versions have.
+      version = builtins.replaceStrings [ "!" ] [ "_" ] (
+        lib.findFirst (value: value != null) "0" [ version (project.version or null) ]
+      );
       inherit src;
       nativeBuildInputs = [
         pyzpackHook

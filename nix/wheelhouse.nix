@@ -152,7 +152,8 @@ let
       // overrides.${one.name} or { }
     );
 
-  shownVersion = one: if one.version or null == null then "0" else one.version;
+  # The store takes no `!`, which epochs of versions have.
+  shownVersion = one: if one.version or null == null then "0" else builtins.replaceStrings [ "!" ] [ "_" ] one.version;
 
   # Each source is built once, however many others are built with it.
   identityOf = one: "${one.name} ${shownVersion one} ${one.commit or one.sha256}";

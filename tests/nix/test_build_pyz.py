@@ -354,6 +354,13 @@ def test_build_requirements_that_nix_cannot_have_are_told_when_it_evaluates(lab:
     assert refusal(instantiate(lab, text)) == message
 
 
+def test_versions_with_an_epoch_have_names_in_the_store(lab: Lab) -> None:
+    lock = sources_lock({"s": []}).replace('version = "1"', 'version = "2!1"').replace("s-1.tar.gz", "s-2%211.tar.gz")
+    files = {"pylock.toml": lock, "main.py": ""}
+    text = of_project(lab, lab.source("with-epoch", files), 'pname = "app"; version = "1!3";')
+    assert instantiate(lab, text).status == 0
+
+
 def test_what_several_are_built_with_is_evaluated_once(lab: Lab) -> None:
     # Each level needs both of the next: a million ways lead to the last.
     levels = {f"{side}{level}": [f"x{level + 1}", f"y{level + 1}"] for level in range(20) for side in "xy"}
