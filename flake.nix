@@ -5,7 +5,9 @@
 
   outputs = { self, nixpkgs }:
     let
-      systems = [ "x86_64-linux" "aarch64-linux" "x86_64-darwin" "aarch64-darwin" ];
+      # nixpkgs 26.11 throws where it is asked for a Mac with a processor of Intel.
+      hasIntelMac = builtins.compareVersions (nixpkgs.lib.trivial.release or "0") "26.11" < 0;
+      systems = [ "x86_64-linux" "aarch64-linux" "aarch64-darwin" ] ++ (if hasIntelMac then [ "x86_64-darwin" ] else [ ]);
       forEachSystem = f: nixpkgs.lib.genAttrs systems (system: f nixpkgs.legacyPackages.${system});
       scope = pkgs: import ./nix { inherit pkgs; };
     in
@@ -22,7 +24,8 @@
       checks = forEachSystem (pkgs: import ./nix/checks.nix { inherit pkgs; inherit (scope pkgs) pyzpack pyzpackHook buildPyz; });
 
       templates.default = {
-        path = ./nix/template;
+        # A text, so that `nix flake check` finds it in a store that is elsewhere than its paths say.
+        path = "${./nix/template}";
         description = "A Python program that Nix packs as one .pyz";
       };
 

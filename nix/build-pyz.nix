@@ -159,9 +159,10 @@ let
         ++ flags
       );
       # Wheels of the index expect these where a Linux distribution has them, and in Nix they are nowhere.
-      pyzpackLibraryPath = lib.optionalString (stdenv.hostPlatform.isLinux && wheels.isNative) (
-        lib.makeLibraryPath [ stdenv.cc.cc zlib ]
-      );
+      pyzpackLibraryPath =
+        args.pyzpackLibraryPath or (lib.optionalString (stdenv.hostPlatform.isLinux && wheels.isNative) (
+          lib.makeLibraryPath [ stdenv.cc.cc zlib ]
+        ));
       passthru = {
         wheelhouse = wheels;
         sbom = runCommand "${program}.pyz.cdx.json" { nativeBuildInputs = [ pyzpack ]; } ''

@@ -134,6 +134,7 @@ let
         ];
         # No library's place in the store gets into a file that runs elsewhere, nor that of this derivation, nor its hash as the
         # seed of random names.
+        __structuredAttrs = false; # these are for the compiler wrappers, not for this shell alone
         NIX_DONT_SET_RPATH = "1";
         NIX_NO_SELF_RPATH = "1";
         NIX_OUTPATH_USED_AS_RANDOM_SEED = one.name;
@@ -210,6 +211,8 @@ let
     name: links:
     runCommand name
       {
+        # nixpkgs can be told to make it true for all.
+        __structuredAttrs = false;
         passAsFile = [ "links" ];
         links = builtins.concatStringsSep "" (
           lib.mapAttrsToList (name: same: "${name}\t${(onlyOf name same).value}\n") (builtins.groupBy (link: link.name) links)

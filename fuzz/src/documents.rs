@@ -1,7 +1,7 @@
 //! Documents: JSON, locks, requirements files, projects, the pages of indexes.
 
 use pyzpack::evidence::{Manifest, Origins, parse_json};
-use pyzpack::lock::{Context, EarlierLock, Lock, Wanted};
+use pyzpack::lock::{Absence, Context, EarlierLock, Lock, NixLock, Places, Wanted};
 use pyzpack::names::PackageName;
 use pyzpack::project::pipfile::read_pipfile;
 use pyzpack::project::pyproject::Project;
@@ -12,8 +12,9 @@ use pyzpack::wheel::fetch::Client;
 
 use super::{directory, file, parts, target};
 
-/// JSON; and as what we wrote ourselves, which is read as the same when it is written again.
+/// JSON; as what we wrote ourselves, which is read as the same when it is written again; and as a lock for Nix.
 pub fn json(bytes: &[u8]) {
+    lock_for_nix(bytes);
     let Ok(value) = parse_json(bytes, 1 << 20) else { return };
     if let Ok(manifest) = serde_json::from_value::<Manifest>(value.clone()) {
         let again = parse_json(&manifest.to_bytes(), usize::MAX).expect("what we write can be read");
@@ -22,6 +23,23 @@ pub fn json(bytes: &[u8]) {
     if let Ok(origins) = serde_json::from_value::<Origins>(value) {
         let again = parse_json(&origins.to_bytes(), usize::MAX).expect("what we write can be read");
         assert_eq!(serde_json::from_value::<Origins>(again).expect("as origins"), origins);
+    }
+}
+
+/// What stands beside a lock.
+fn lock_for_nix(bytes: &[u8]) {
+    let text = b"version = 1\n[[package]]\nname = \"app\"\nversion = \"1\"\nsource = { virtual = \".\" }\n";
+    let lock = Lock::read(&file("uv.lock", text), Context { project: None, name: None }).expect("a lock");
+    file("uv.lock.nix.json", bytes);
+    let _ = lock.nix_builds(None).map_err(|error| error.to_string());
+    if let Ok(Some(document)) = NixLock::read(&lock.nix_path()) {
+        let places = document.places(&lock, None);
+        if let (Ok(builds), Ok(places)) = (document.builds(&lock, None), places) {
+            let written = lock.to_nix(&places, &builds, None).expect("what was read can be written");
+            file("uv.lock.nix.json", written.as_bytes());
+            let again = lock.nix_builds(None).expect("what we write can be read");
+            assert_eq!(again, Some(builds));
+        }
     }
 }
 
@@ -34,7 +52,8 @@ fn lock(name: &str, bytes: &[u8]) {
     let app: PackageName = "app".parse().expect("a name");
     for context in [Context { project: None, name: None }, Context { project: Some(&project), name: Some(&app) }] {
         let Ok(lock) = Lock::read(&path, context) else { continue };
-        let _ = (lock.described(), lock.digests());
+        let _ = (lock.described(), lock.digests(), lock.nix_command());
+        let _ = lock.to_nix(&Places::new(Absence::NotAsked), &lock.builds, context.project);
         let everything =
             Wanted { extras: lock.extras.clone().unwrap_or_default(), groups: lock.groups.clone().unwrap_or_default() };
         for wanted in [Wanted::default(), everything] {

@@ -252,7 +252,7 @@ def test_what_a_build_needs_is_checked_like_the_lock(pyzpack: Pyzpack, built: Wo
     for tampered, message in [
         (
             text.replace(url, "file:///etc/passwd"),
-            f"error: {entry}`file:///etc/passwd` is neither an http nor an https URL",
+            f"error: {entry}`file:passwd` is written without credentials, query and fragment",
         ),
         (text.replace(f'"url": "{url}"', '"path": "../x.whl"'), f"error: {entry}`../x.whl` is outside of the project"),
         (

@@ -177,6 +177,19 @@ def test_the_launcher_runs_it_and_finds_libraries_of_native_wheels(lab: Lab, sho
     ), launcher
 
 
+def test_other_libraries_take_the_place_of_those(lab: Lab, shop: Shop) -> None:
+    text = of_project(lab, shop.source, 'pyzpackLibraryPath = "/nix/store/other/lib";')
+    evaluated = lab.nix("nix-instantiate", "--eval", "-E", f"({text}).pyzpackLibraryPath")
+    assert evaluated == '"/nix/store/other/lib"\n'
+
+
+def test_an_environment_of_a_python_is_a_python(lab: Lab, shop: Shop) -> None:
+    # As python3.withPackages makes it: without a version of its own.
+    environment = 'python = removeAttrs pkgs.python3 [ "version" ] // { python = pkgs.python3; };'
+    plain, of_environment = (instantiate(lab, of_project(lab, shop.source, more)) for more in ("", environment))
+    assert of_environment.output == plain.output, of_environment.log
+
+
 def test_what_comes_with_it_is_had_by_itself(lab: Lab, shop: Shop) -> None:
     text = of_project(lab, shop.source)
     assert build(lab, f"({text}).sbom").read_bytes() == (shop.outside / "shop.pyz.cdx.json").read_bytes()

@@ -49,6 +49,17 @@ def test_the_flake_shows_every_output_on_every_system(lab: Lab) -> None:
     assert {"package", "hook"} <= set(shown["checks"][SYSTEM])
 
 
+def test_no_nixpkgs_is_asked_for_a_system_that_it_has_no_more(lab: Lab) -> None:
+    files = {str(path.relative_to(lab.stub)): path.read_bytes() for path in lab.stub.rglob("*.nix")}
+    assert b'release = "26.05"' in files["lib.nix"]
+    files["lib.nix"] = files["lib.nix"].replace(b'release = "26.05"', b'release = "26.11"')
+    newer = lab.source("newer-nixpkgs", files)
+    for name in ("packages", "lib", "checks", "devShells", "formatter"):
+        command = ["nix", "eval", "--json", f"path:{lab.flake}#{name}", "--apply", "builtins.attrNames"]
+        systems = lab.nix(*command, "--override-input", "nixpkgs", f"path:{newer}", "--no-write-lock-file")
+        assert json.loads(systems) == ["aarch64-darwin", "aarch64-linux", "x86_64-linux"]
+
+
 def test_nix_finds_nothing_wrong_with_the_flake(open_lab: Lab) -> None:
     # Of a store that is not where its paths say, Nix 2.8 takes no template.
     open_lab.nix(*open_lab.flake_command("flake", "check", "--no-build", f"path:{open_lab.flake}"))

@@ -10,7 +10,7 @@ use crate::lock::{
     Membership, PackageIndex,
 };
 use crate::redact::{recorded_url, redact_url};
-use crate::urls::split_login;
+use crate::urls::{scheme, split_login};
 
 /// A document in the making.
 pub(super) struct Description<'a> {
@@ -93,12 +93,11 @@ impl<'a> Description<'a> {
             LockedSource::Archive { subdirectory, .. } => {
                 Source::Archive { file: files.pop(), subdirectory: slashed(subdirectory.as_deref()) }
             }
-            LockedSource::Git { url, .. } if url.starts_with("file:") => {
+            LockedSource::Git { url, .. } if is_local(url) => {
                 return Err(EntryFault::Repository("it comes from a repository on this machine".to_owned()));
             }
             LockedSource::Git { url, commit, subdirectory } => Source::Git {
-                // The user of ssh is no credential.
-                url: if redact_url(url) == *url { url.clone() } else { split_login(url).0 },
+                url: repository(url),
                 commit: commit.clone(),
                 subdirectory: slashed(subdirectory.as_deref()),
             },
@@ -109,14 +108,29 @@ impl<'a> Description<'a> {
 
     fn file(&self, file: &LockedFile) -> Result<File, EntryFault> {
         let (url, path) = match &file.location {
-            // A query can be a token; a signed URL would not hold for long anyway.
-            FileLocation::Url(url) => (Some(recorded_url(&split_login(url).0)), None),
+            FileLocation::Url(url) => (Some(bare(url)), None),
             FileLocation::Path(path) => (None, Some(self.bounds.spell(path)?)),
             FileLocation::Index => (None, None),
         };
         let sha256 = file.hash.sha256().ok_or_else(|| EntryFault::NoHash { file: file.filename.clone() })?;
         Ok(File { filename: file.filename.clone(), url, path, sha256 })
     }
+}
+
+/// The URL of a file, as it is written. A query can be a token; a signed URL would not hold for long anyway.
+pub(super) fn bare(url: &str) -> String {
+    let url = recorded_url(&split_login(url).0);
+    url.split('#').next().unwrap_or_default().to_owned()
+}
+
+/// The URL of a repository, as it is written: the user of ssh is no credential.
+pub(super) fn repository(url: &str) -> String {
+    if redact_url(url) == url { url.to_owned() } else { split_login(url).0 }
+}
+
+/// Whether a repository is one of this machine.
+pub(super) fn is_local(url: &str) -> bool {
+    scheme(url).as_deref() == Some("file")
 }
 
 fn edge(edge: &crate::lock::Edge) -> Edge {

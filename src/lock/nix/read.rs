@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::describe::{bare, is_local, repository};
 use super::wire::{Build, Document, File, Header, Package, Source};
 use super::{FORMAT, LARGEST, NixLock, Places, VERSION};
 use crate::json::parse_json;
@@ -12,6 +13,7 @@ use crate::lock::{
     Absence, EarlierPackage, EntryFault, FileHash, FileLocation, Lock, LockError, LockedBuild, LockedFile,
     LockedPackage, LockedSource, MarkedPackage,
 };
+use crate::redact::recorded_url;
 
 impl NixLock {
     /// Reads the document at `path`; none where there is none.
@@ -143,6 +145,7 @@ fn locked_package(wire: &Package, bounds: &Bounds) -> Result<MarkedPackage, Entr
             let file = file.as_ref().ok_or_else(|| EntryFault::Field("`file` is missing".to_owned()))?;
             locked_file(file, bounds)?.alone(inside.as_deref().map_or(Ok(None), subdirectory)?)
         }
+        Source::Git { url, .. } if *url != repository(url) || is_local(url) => return Err(foreign(url)),
         Source::Git { url, commit, subdirectory } => git_commit(url, commit, subdirectory.as_deref(), bounds)?,
         Source::Directory { path } => LockedSource::Directory { path: bounds.resolve(path)? },
         Source::Virtual { path } => LockedSource::Virtual { path: bounds.resolve(path)? },
@@ -152,8 +155,15 @@ fn locked_package(wire: &Package, bounds: &Bounds) -> Result<MarkedPackage, Entr
     Ok(MarkedPackage { package, marker: wire.marker.marker().cloned() })
 }
 
+/// That a URL is none that is ever written: one with a credential, a query or a fragment, or of this machine.
+fn foreign(url: &str) -> EntryFault {
+    let shown = recorded_url(url);
+    EntryFault::Field(format!("`{shown}` is written without credentials, query and fragment, and is of no machine"))
+}
+
 fn locked_file(file: &File, bounds: &Bounds) -> Result<LockedFile, EntryFault> {
     let location = match (&file.url, &file.path) {
+        (Some(url), None) if *url != bare(url) => return Err(foreign(url)),
         (Some(url), None) => FileLocation::Url(http_url(url)?),
         (None, Some(path)) => FileLocation::Path(bounds.resolve(path)?),
         _ => return Err(EntryFault::Field(format!("`{}` has to have either a URL or a path", file.filename))),

@@ -223,6 +223,7 @@ fn refuses_what_cannot_be_trusted() {
         changed.to_string()
     };
     let package = "/builds/0/packages/0";
+    let no_place = "is written without credentials, query and fragment, and is of no machine";
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
     let unreadable = "`DIR/uv.lock.nix.json` cannot be read as a lock: ";
     let entry = "`DIR/uv.lock.nix.json`, the build of app, ";
@@ -240,7 +241,20 @@ fn refuses_what_cannot_be_trusted() {
         ),
         (
             change(&format!("{package}/source/files/0/url"), "file:///etc/passwd".into()),
-            format!("{entry}a 1: `file:///etc/passwd` is neither an http nor an https URL"),
+            format!("{entry}a 1: `file:passwd` {no_place}"),
+        ),
+        (
+            change(&format!("{package}/source/files/0/url"), "ftp://files.example/a-1.zip".into()),
+            format!("{entry}a 1: `ftp://files.example/a-1.zip` is neither an http nor an https URL"),
+        ),
+        (
+            change(&format!("{package}/source/files/0/url"), "https://u:p@files.example/a-1.zip?token".into()),
+            format!("{entry}a 1: `https://****@files.example/a-1.zip` {no_place}"),
+        ),
+        (change("/builds/0/packages/2/source/url", "file:///r".into()), format!("{entry}c 1: `file:r` {no_place}")),
+        (
+            change("/builds/0/packages/2/source/url", "https://u:p@git.example/c".into()),
+            format!("{entry}c 1: `https://****@git.example/c` {no_place}"),
         ),
         (
             change(

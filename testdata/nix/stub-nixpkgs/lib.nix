@@ -63,6 +63,7 @@ rec {
   makeSearchPath = sub: paths: concatStringsSep ":" (map (p: "${p}/${sub}") (filter (p: p != null) paths));
   makeLibraryPath = paths: makeSearchPath "lib" (map getLib paths);
   makeBinPath = makeSearchPath "bin";
+  trivial.release = "26.05";
   versionOlder = a: b: builtins.compareVersions a b < 0;
   versionAtLeast = a: b: !versionOlder a b;
   importTOML = path: builtins.fromTOML (readFile path);
