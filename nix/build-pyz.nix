@@ -84,10 +84,32 @@ let
 
   wheels = wheelhouse {
     inherit lock python platform extras groups overrides fetchurl;
-    epoch = lib.findFirst builtins.isInt 315532800 [ epoch (pyproject.tool.pyzpack.source-date-epoch or null) ];
+    epoch = lib.findFirst isTime 315532800 [ time (pyproject.tool.pyzpack.source-date-epoch or null) ];
     project = if isProject || !isHere then name else null;
     directory = if lockInSource == baseNameOf lock then directory else null;
   };
+
+  isTime = value: builtins.isInt value || builtins.isString value && builtins.match "[0-9]+" value != null;
+  time =
+    if epoch == null || isTime epoch then
+      epoch
+    else
+      throw ''
+        buildPyz: `epoch` is ${builtins.toJSON epoch}, expected seconds since 1970
+        hint: epoch = 1700000000;'';
+
+  # In the environment, which is text, a list is one of words.
+  words =
+    name: list:
+    let
+      several = builtins.filter (word: builtins.match ".*[[:space:]].*|" (toString word) != null) list;
+    in
+    if several == [ ] || args.__structuredAttrs or false then
+      list
+    else
+      throw ''
+        buildPyz: `${name}` has ${builtins.toJSON (lib.head several)}, which would not stay one argument
+        hint: __structuredAttrs = true;'';
 
   option = name: value: lib.optionals (value != null) [ "--${name}" value ];
   each = name: lib.concatMap (value: [ "--${name}" value ]);
@@ -111,7 +133,10 @@ let
     ]
     // {
       pname = name;
-      version = lib.findFirst (value: value != null) "0" [ version (project.version or null) ];
+      # The store takes no `!`, which epochs of versions have.
+      version = builtins.replaceStrings [ "!" ] [ "_" ] (
+        lib.findFirst (value: value != null) "0" [ version (project.version or null) ]
+      );
       inherit src;
       nativeBuildInputs = [
         pyzpackHook
@@ -123,16 +148,17 @@ let
       pyzpackLock = if lockInSource != toString lock then lockInSource else lockBeside;
       pyzpackWheelhouse = wheels;
       pyzpackEvidence = evidence;
-      pyzpackEpoch = toString epoch;
+      pyzpackEpoch = toString time;
       pyzpackImportsCheck = importsCheck;
-      pyzpackFlags =
+      pyzpackFlags = words "flags" (
         option "entry-point" entryPoint
         ++ option "console-script" consoleScript
         ++ option "platform" platform
         ++ option "layout" layout
         ++ each "extra" extras
         ++ each "group" groups
-        ++ flags;
+        ++ flags
+      );
       # Wheels of the index expect these where a Linux distribution has them, and in Nix they are nowhere.
       pyzpackLibraryPath =
         args.pyzpackLibraryPath or (lib.optionalString (stdenv.hostPlatform.isLinux && wheels.isNative) (
@@ -141,20 +167,20 @@ let
       passthru = {
         wheelhouse = wheels;
         sbom = runCommand "${program}.pyz.cdx.json" { nativeBuildInputs = [ pyzpack ]; } ''
-          pyzpack sbom ${file} -o "$out"
+          pyzpack sbom ${lib.escapeShellArg file} -o "$out"
         '';
         tests = {
           # Every byte of it is as its checksums say, and every wheel in it is one of the lock.
           verify = runCommand "${name}-verify" { nativeBuildInputs = [ pyzpack ]; } ''
-            ln -s ${lockFor} ${baseNameOf lock}
-            pyzpack verify ${file} --checksums ${self}/share/pyzpack/SHA256SUMS --lock ${baseNameOf lock} | tee "$out"
+            ln -s ${lib.escapeShellArgs [ lockFor lockName ]}
+            pyzpack verify ${lib.escapeShellArg file} --checksums ${self}/share/pyzpack/SHA256SUMS --lock ${lib.escapeShellArg lockName} | tee "$out"
           '';
         }
         // lib.optionalAttrs (stdenv.buildPlatform.canExecute stdenv.hostPlatform) {
           # The Nix Python starts it, and it finds itself whole.
           start = runCommand "${name}-start" { } ''
             export PYZPACK_CACHE="$TMPDIR/cache" PYZPACK_VERIFY=1 PYZPACK_INTERPRETER=1
-            ${self}/bin/${program} -c 'print("started")' | tee "$out"
+            ${self}/bin/${lib.escapeShellArg program} -c 'print("started")' | tee "$out"
           '';
         };
       }
@@ -167,6 +193,7 @@ let
   );
 
   file = "${self}/share/pyzpack/${program}.pyz";
+  lockName = baseNameOf lock;
   lockFor = if builtins.isPath lock then "${lockBeside}" else lock;
 in
 self

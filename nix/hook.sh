@@ -86,7 +86,9 @@ _pyzpackPlace() {
 _pyzpackFileName() {
     local name="${pyzpackOutput:-${pname:-}}"
     case "$name" in
-    */*) _pyzpackFail "pyzpackOutput is \`$name\`, which is no file name" "give a name such as ${name##*/}" ;;
+    */* | .* | *[[:cntrl:]]*)
+        _pyzpackFail "pyzpackOutput is ${name@Q}, which is no name for a program" "give one such as ${pname:-tool}"
+        ;;
     "" | *.pyz) echo "$name" ;;
     *) echo "$name.pyz" ;;
     esac
@@ -183,10 +185,13 @@ pyzpackBuildPhase() {
     fi
     fileName="$(_pyzpackFileName)"
     if [ -n "$fileName" ]; then
+        [ -d dist ] || [ ! -e dist ] || _pyzpackFail "\`dist\` is a file of the source, and what is packed goes there" \
+            "take it out in prePatch, or set dontUsePyzpackBuild and write the file in buildPhase"
         mkdir -p dist
+        # Of what the source has there, nothing goes into the output.
+        rm -rf -- "dist/$fileName" "dist/$fileName".*
         arguments+=(--output "dist/$fileName")
     fi
-    # Of what the source has there, nothing goes into the output.
     rm -f dist/SHA256SUMS
     arguments+=("${flags[@]}" "${inputs[@]}")
 
@@ -197,12 +202,10 @@ pyzpackBuildPhase() {
     room="$(mktemp -d)"
     # shellcheck disable=SC2030,SC2031 # each for its own process
     (
-        # stdenv's time may be that of the newest source, which is another one outside of Nix. The variable wins over what
-        # the project says, so it is not there where the project says something.
-        export SOURCE_DATE_EPOCH="${pyzpackEpoch:-315532800}"
-        if [ -z "${pyzpackEpoch:-}" ] && grep -qsE '^source-date-epoch *=' "${inputs[0]-.}/pyproject.toml"; then
-            unset SOURCE_DATE_EPOCH
-        fi
+        # stdenv's time may be that of the newest source, which is another one outside of Nix, and the variable wins over
+        # what the project says.
+        unset SOURCE_DATE_EPOCH
+        if [ -n "${pyzpackEpoch:-}" ]; then export SOURCE_DATE_EPOCH="$pyzpackEpoch"; fi
         _pyzpackKeepOutOfLibraries
         export PYZPACK_CACHE="$room/cache"
         export PYZPACK_JOBS="${PYZPACK_JOBS:-${NIX_BUILD_CORES:-1}}"

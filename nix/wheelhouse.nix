@@ -127,6 +127,7 @@ let
         name = "${one.name}-${shownVersion one}-wheel";
         source = if one.kind == "git" then fetchCommit one else fileOf one;
         sourceName = one.filename or one.name;
+        epoch = toString epoch;
         subdirectory = if one.subdirectory or null == null then "" else one.subdirectory;
         requirements = directoryOf "${one.name}-build-requirements" (map wheelLink (requirementsOf one));
         nativeBuildInputs = [
@@ -145,7 +146,7 @@ let
         buildPhase = ''
           runHook preBuild
           ln -s "$source" "$sourceName"
-          PYZPACK_CACHE="$TMPDIR/cache" SOURCE_DATE_EPOCH=${toString epoch} pyzpack wheel "./$sourceName" --offline --find-links "$requirements" \
+          PYZPACK_CACHE="$TMPDIR/cache" SOURCE_DATE_EPOCH="$epoch" pyzpack wheel "./$sourceName" --offline --find-links "$requirements" \
             ''${subdirectory:+--subdirectory "$subdirectory"} -o "$out"
           runHook postBuild
         '';
@@ -154,23 +155,38 @@ let
       // overrides.${one.name} or { }
     );
 
-  shownVersion = one: if one.version or null == null then "0" else one.version;
+  # The store takes no `!`, which epochs of versions have.
+  shownVersion = one: if one.version or null == null then "0" else builtins.replaceStrings [ "!" ] [ "_" ] one.version;
 
-  requirementsOf = one: (lib.findFirst (build: build.name == one.name) null builds).packages;
+  # Each source is built once, however many others are built with it.
+  identityOf = one: "${one.name} ${shownVersion one} ${one.commit or one.sha256}";
+  built = builtins.listToAttrs (
+    map (one: lib.nameValuePair (identityOf one) (buildWheel one)) (
+      builtins.filter (one: one.kind == "sdist" || one.kind == "git") everySource
+    )
+  );
+
+  requirementsOf = one: (lib.findFirst (build: build.name == one.name && build.version == one.version) null builds).packages;
 
   # Under which name which file of the store is linked; a derivation that builds a wheel knows the name by itself.
   fileLink = one: {
     name = one.filename;
     value = "${fileOf one}";
+    inherit (one) sha256;
   };
   wheelLink =
     one:
     if one.kind == "wheel" then
       fileLink one
+    else if one.kind == "directory" then
+      throw ''
+        `${locked.lock.name}`: `${one.name}`, which others are built with, is a directory of the project, and has no wheel
+        hint: lock it from an index, or as a file''
     else
       {
         name = "${one.name}-${shownVersion one}";
-        value = "${buildWheel one}/*.whl";
+        value = "${built.${identityOf one}}/*.whl";
+        sha256 = one.sha256 or one.commit;
       };
 
   # What the project is built with is taken as the lock has it: a source as a source, with what it is built with in turn.
@@ -181,6 +197,18 @@ let
   inTree = builtins.filter (build: !lib.any (one: isFetched one && one.name == build.name) everySource) builds;
   everySource = chosen ++ lib.concatMap (build: build.packages) builds;
 
+  onlyOf =
+    name: same:
+    let
+      digests = lib.unique (map (link: link.sha256 or null) same);
+    in
+    if builtins.length digests == 1 then
+      builtins.head same
+    else
+      throw ''
+        `${locked.lock.name}` has two files called `${name}`: sha256 ${lib.concatStringsSep " and " digests}
+        hint: lock again, so that what is packed and what builds it take the same file'';
+
   directoryOf =
     name: links:
     runCommand name
@@ -188,8 +216,8 @@ let
         # nixpkgs can be told to make it true for all.
         __structuredAttrs = false;
         passAsFile = [ "links" ];
-        links = lib.concatMapStrings (link: "${link.name}\t${link.value}\n") (
-          lib.mapAttrsToList lib.nameValuePair (builtins.listToAttrs links)
+        links = builtins.concatStringsSep "" (
+          lib.mapAttrsToList (name: same: "${name}\t${(onlyOf name same).value}\n") (builtins.groupBy (link: link.name) links)
         );
         preferLocalBuild = true;
       }
@@ -212,7 +240,7 @@ in
     passthru = (old.passthru or { }) // {
       # By distribution: the derivation that fetches or builds its wheel.
       wheels = builtins.listToAttrs (
-        map (one: lib.nameValuePair one.name (if one.kind == "wheel" then fileOf one else buildWheel one)) wheels
+        map (one: lib.nameValuePair one.name (if one.kind == "wheel" then fileOf one else built.${identityOf one})) wheels
       );
       isNative = lib.any (one: one.kind == "wheel" && !lib.hasSuffix "-any.whl" one.filename) wheels;
     };

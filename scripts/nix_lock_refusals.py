@@ -288,22 +288,185 @@ def digest(text):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def described(locked):
-    """Changes to `poetry.lock.nix.json` that is made of `locked`, and the message of each."""
-    again = "; run `pyzpack lock --format nix`, then evaluate again"
-    name = "`poetry.lock.nix.json`"
-    own, other = locked["lock"]["sha256"], "00" * 32
-    return [
-        ({}, None),
-        ({"format": "x"}, f"{name}: its format is `x`, expected `pyzpack-nix-lock`{again}"),
-        ({"version": 2}, f"{name} has version 2, which is not known (known: 1){again}"),
-        ({"lock": {"name": "uv.lock", "sha256": own}}, f"{name} is of `uv.lock`, not of `poetry.lock`{again}"),
-        (
-            {"lock": {"name": "poetry.lock", "sha256": other}},
-            f"{name} is stale: `poetry.lock` has changed since (its sha256 is {own}, expected {other}){again}",
+def _file(name, more):
+    return {"filename": name, "sha256": HASH} | more
+
+
+def _package(name, version, source, **more):
+    head = {"name": name, "version": version, "requires-python": None, "source": source}
+    return head | {"dependencies": [], "optional-dependencies": {}} | more
+
+
+def _edge(to, **more):
+    return {"to": to, "extras": [], "marker": None} | more
+
+
+# What `pyzpack lock --format nix` writes, with every kind of source.
+DESCRIBED = {
+    "format": "pyzpack-nix-lock",
+    "version": 1,
+    "lock": {"name": "poetry.lock", "sha256": digest("")},
+    "requires-python": ">=3.9",
+    "environments": ["sys_platform == 'linux'"],
+    "extras": ["cli"],
+    "groups": ["docs", "test"],
+    "default-groups": ["test"],
+    "conflicts": [[{"extra": "cli"}, {"group": "docs"}]],
+    "project": 4,
+    "roots": [_edge(0, of={}, extras=["x"], marker="os_name == 'posix'"), _edge(2, of={"extra": "cli"})],
+    "packages": [
+        _package(
+            "a",
+            "1.0",
+            {"type": "files", "files": [_file("a-1.0-py3-none-any.whl", {"url": WHEEL})]},
+            **{"requires-python": ">=3.8", "dependencies": [_edge(1)], "optional-dependencies": {"x": [_edge(3)]}},
         ),
-        ({"packages": None}, f"{name}: `packages` is missing{again}"),
-    ]
+        _package(
+            "b", "1", {"type": "archive", "file": _file("b-1.zip", {"path": "wheels/b-1.zip"}), "subdirectory": "s"}
+        ),
+        _package("c", None, {"type": "git", "url": "https://git.example/c", "commit": COMMIT, "subdirectory": None}),
+        _package("d", None, {"type": "directory", "path": "libs/d"}),
+        _package("e", "1", {"type": "virtual", "path": "."}),
+    ],
+    "builds": [
+        {
+            "name": "b",
+            "version": None,
+            "requires": ["t"],
+            "packages": [
+                _package(
+                    "t",
+                    "1",
+                    {"type": "files", "files": [_file("t-1-py3-none-any.whl", {"path": "t-1-py3-none-any.whl"})]},
+                    marker="os_name == 'posix'",
+                )
+            ],
+        }
+    ],
+}
+
+# What to put at a place of it, or to take away; and the message.
+GONE = object()
+FILE = ("packages", 0, "source", "files", 0)
+DESCRIBED_CASES = [
+    (("format",), "x", "NAME: its format is `x`, expected `pyzpack-nix-lock`AGAIN"),
+    (("format",), {}, "NAME: its format is `a set`, expected `pyzpack-nix-lock`AGAIN"),
+    (("version",), 2, "NAME has version 2, which is not known (known: 1)AGAIN"),
+    (("lock", "name"), "uv.lock", "NAME is of `uv.lock`, not of `poetry.lock`AGAIN"),
+    (
+        ("lock", "sha256"),
+        "00" * 32,
+        f"NAME is stale: `poetry.lock` has changed since (its sha256 is {digest('')}, expected {'00' * 32})AGAIN",
+    ),
+    ((), [], "NAME is not what `pyzpack lock --format nix` writesAGAIN"),
+    (("packages",), GONE, "NAME: `packages` is missingAGAIN"),
+    (("more",), 1, "NAME: `more` is not knownAGAIN"),
+    (("roots", 1, "of", "more"), "x", "NAME: `roots[1].of.more` is not knownAGAIN"),
+    (("roots", 1, "of", "group"), "test", "NAME: a member is an extra or a group, and not bothAGAIN"),
+    (("roots", 0, "to"), 5, "NAME: there is no entry 5, the last is 4AGAIN"),
+    (("roots", 0, "to"), 1.5, "NAME: `roots[0].to`: found a float, expected an integerAGAIN"),
+    (("project",), -1, "NAME: there is no entry -1, the last is 4AGAIN"),
+    (("requires-python",), "new", "NAME: `requires-python`: `new` is not a version specifierAGAIN"),
+    (("extras",), ["Cli"], "NAME: `extras and groups`: `Cli` is not normalised, expected `cli`AGAIN"),
+    (
+        ("environments",),
+        ["x"],
+        "NAME: `environments`: invalid marker `x`: expected a marker variable or a quoted text, found `x`AGAIN",
+    ),
+    (("packages", 0, "name"), "A", "NAME: A 1.0: `name`: `A` is not normalised, expected `a`AGAIN"),
+    (("packages", 0, "version"), "new", "NAME: a new: `version`: `new` is not a versionAGAIN"),
+    (("packages", 0, "dependencies", 0, "to"), 9, "NAME: a 1.0: there is no entry 9, the last is 4AGAIN"),
+    (("packages", 0, "source", "type"), "x", "NAME: a 1.0: `source.type`: `x` is not knownAGAIN"),
+    (("packages", 0, "source", "path"), "x", "NAME: a 1.0: `source.path` is not knownAGAIN"),
+    ((*FILE, "sha256"), "X" * 64, f"NAME: a 1.0: `{'X' * 64}` is not a sha256 hash in lower caseAGAIN"),
+    ((*FILE, "sha256"), HASH.upper(), f"NAME: a 1.0: `{HASH.upper()}` is not a sha256 hash in lower caseAGAIN"),
+    ((*FILE, "path"), "a", "NAME: a 1.0: `a-1.0-py3-none-any.whl` has to have either a URL or a pathAGAIN"),
+    ((*FILE, "url"), GONE, "NAME: a 1.0: `a-1.0-py3-none-any.whl` has to have either a URL or a pathAGAIN"),
+    (
+        (*FILE, "url"),
+        "file:///etc/passwd",
+        "NAME: a 1.0: `file:///etc/passwd` is neither an http nor an https URLAGAIN",
+    ),
+    (
+        (*FILE, "url"),
+        "https://u:p@files.example/a",
+        "NAME: a 1.0: the URL of `a-1.0-py3-none-any.whl` has a user, a query or a fragmentAGAIN",
+    ),
+    *(
+        (
+            (*FILE, "filename"),
+            name,
+            f"NAME: a 1.0: `{name}` is the name of neither a wheel nor a source distributionAGAIN",
+        )
+        for name in ["../a-1.0-py3-none-any.whl", "a-1.0-py3-none-any.whl\tx", "a-1.0-py3-none-any.whl\nb", "", "a"]
+    ),
+    (
+        (*FILE, "filename"),
+        "b-1.0-py3-none-any.whl",
+        "NAME: a 1.0: `b-1.0-py3-none-any.whl` is of the name b, expected aAGAIN",
+    ),
+    (("packages", 1, "source", "file", "path"), "../b", "NAME: b 1: `../b` is outside of the projectAGAIN"),
+    (
+        ("packages", 1, "source", "file", "path"),
+        "x/../b",
+        "NAME: b 1: `x/../b` is not written as pyzpack does, expected `b`AGAIN",
+    ),
+    (("packages", 1, "source", "subdirectory"), "../s", "NAME: b 1: `../s` is outside of the projectAGAIN"),
+    (
+        ("packages", 2, "source", "url"),
+        "ext::sh -c x",
+        "NAME: c: `ext::sh -c x` is neither an https nor an ssh URL of a repositoryAGAIN",
+    ),
+    (
+        ("packages", 2, "source", "url"),
+        "https://u:p@git.example/c",
+        f"NAME: c: `https://****@git.example/c` at `{COMMIT}` is not written as pyzpack doesAGAIN",
+    ),
+    (
+        ("packages", 2, "source", "commit"),
+        "main",
+        "NAME: c: `main` is not a whole commit (40 or 64 hexadecimal digits)AGAIN",
+    ),
+    (("packages", 3, "source", "path"), "/etc", "NAME: d: `/etc` is outside of the projectAGAIN"),
+    (
+        ("builds", 0, "packages", 0, "dependencies"),
+        [_edge(0)],
+        "NAME: the build of b, t 1: it has dependencies: what a build needs is listed wholeAGAIN",
+    ),
+    (
+        ("builds", 0, "packages", 0, "marker"),
+        "x",
+        "NAME: the build of b, t 1: `marker`: invalid marker `x`: expected a marker variable or a quoted text, found `x`AGAIN",
+    ),
+]
+# Texts that are no JSON for Nix, which would stop it without a name.
+DESCRIBED_TEXTS = ["", "{", '{"format":', "{\n<<<<<<< ours\n}\n", "[]"]
+DESCRIBED_AGAIN = "; run `pyzpack lock --format nix`, then evaluate again"
+# What stands for none of what is due anywhere.
+WRONG = [None, True, 7, -1, 1.5, "", "a\tb\nc", "../../x", [], {}, ["x"], {"x": "y"}, [[]], "é", "$(x)", "'\"${x}"]
+
+
+def changed(value, place, new):
+    """The value with something else, or nothing, at one place."""
+    if not place:
+        return new
+    key, *rest = place
+    copied = value.copy()
+    if new is GONE and not rest:
+        del copied[key]
+    elif isinstance(copied, dict) and key not in copied:
+        copied[key] = new
+    else:
+        copied[key] = changed(copied[key], rest, new)
+    return copied
+
+
+def places_in(value, place=()):
+    """Every place of a document."""
+    yield place
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        yield from places_in(inner, (*place, key))
 
 
 # A target that is none stops the evaluation: its arguments, and the message.

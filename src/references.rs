@@ -4,9 +4,9 @@
 //! A reference is the directory's path, `/`, and a letter or digit: prose and patterns that only name the directory hold
 //! none. Neither do 32 times `e` or 32 capitals in the place of a hash, which is what Nix leaves where it removed a reference.
 //!
-//! Zips and gzip streams in members are looked into, however deep; a tar is read as the bytes that it is. What is packed in
-//! another way, or cannot be read, is named with the result, since nothing is known of it. Memory does not depend on the
-//! size of what is read.
+//! Zips in members are looked into, however deep, and so are gzip streams; a tar is read as the bytes that it is. What is
+//! packed in another way, or once more in a gzip stream, or cannot be read, is named with the result, since nothing is known
+//! of it. Memory does not depend on the size of what is read.
 
 mod scan;
 
@@ -388,10 +388,15 @@ impl Search<'_> {
             first.get_or_insert(hit.text);
         };
         let mut piece = vec![0; PIECE];
+        let mut ends = Ends::default();
         let end = loop {
             match decoder.read(&mut piece) {
+                Ok(0) if ends.packed().is_some() => break Err(Within::Unknown("it is packed twice".to_owned())),
                 Ok(0) => break Ok(()),
-                Ok(read) if self.spend(read as u64) => scanner.push(&piece[..read], &mut take),
+                Ok(read) if self.spend(read as u64) => {
+                    ends.take(&piece[..read]);
+                    scanner.push(&piece[..read], &mut take);
+                }
                 Ok(_) => break Err(Within::exhausted()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => break Err(Within::Unknown(format!("it is no whole gzip stream: {error}"))),

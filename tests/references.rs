@@ -60,7 +60,7 @@ fn finds_a_reference_in_every_kind_of_member() {
             [b"\xa7\r\r\n\0\0\0\0\xe3\0\xda\x16", path.as_bytes(), b"\xe3"].concat()
         }),
         ("data.txt.gz", |path| gzip(&binary(path))),
-        ("data.tar.gz", |path| gzip(&[&gzip(b"one")[..], path.as_bytes(), &[0; 900]].concat())),
+        ("data.tar.gz", |path| gzip(&[b"one.gz\0", &gzip(b"one")[..], path.as_bytes(), &[0; 900]].concat())),
     ] {
         for method in [Stored, Deflated] {
             let twin = search(&place, "a.zip", &zip(&[(name, &member(&other), method), ("b", b"", Stored)]));
@@ -132,13 +132,17 @@ fn tells_what_it_did_not_look_into() {
             ("b.zip", &broken, Deflated),
             ("c.zip", b"PK\x03\x04 /nix/store/abc", Stored),
             ("d\u{202e}.gz", cut, Stored),
+            ("e.gz", &gzip(&gzip(STORE.as_bytes())), Stored),
+            ("f.gz", &gzip(&zip(&[("x", STORE.as_bytes(), Deflated)])), Stored),
         ]),
     );
     let warnings = "warning: not looked into `a.xz`: it is packed by xz\n\
                     warning: not looked into `b.zip / x`: entry `x`: CRC-32: expected 3b8ba7c7, found 9bb908f9 [zip-crc]\n\
                     warning: not looked into `c.zip`: no end-of-central-directory record at the very end (truncated, or \
                     something was appended) [zip-end-record]\n\
-                    warning: not looked into `d\\u{202e}.gz`: it is no whole gzip stream: incomplete deflate stream\n";
+                    warning: not looked into `d\\u{202e}.gz`: it is no whole gzip stream: incomplete deflate stream\n\
+                    warning: not looked into `e.gz`: it is packed twice\n\
+                    warning: not looked into `f.gz`: it is packed twice\n";
     assert_eq!(ended, Ended::new(1, &format!("b.zip / y: `{STORE}`\nc.zip: `/nix/store/abc`\n"), warnings));
 }
 

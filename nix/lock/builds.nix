@@ -1,5 +1,6 @@
 # What sources are built with, where the lock says: `[tool.pyzpack]` of a pylock.toml, or the JSON beside another lock.
 let
+  text = import ./text.nix;
   markers = import ./markers.nix;
   names = import ./names.nix;
   take = import ./take.nix;
@@ -14,6 +15,10 @@ let
   entryOf = package: names.entry package.name package.version;
 
   fault = kind: message: { inherit kind message; };
+
+  isSource = one: one.kind != "wheel";
+
+  sourcesOf = build: filter isSource (build.packages or [ ]);
 
   numbered = list: genList (index: { inherit index; package = elemAt list index; }) (length list);
 in
@@ -63,6 +68,36 @@ rec {
     else
       take locked target needed;
 
+  # Builds of which each is built with the next, and the last is the first again, as messages name them; null where none are.
+  roundIn =
+    builds:
+    let
+      keyOf = one: names.entry one.name one.version;
+      byKey = builtins.listToAttrs (
+        map (build: {
+          name = build.key;
+          value = build;
+        }) builds
+      );
+      # What needs nothing that is left can be built.
+      settle =
+        left:
+        let
+          waits = build: builtins.any (one: left ? ${keyOf one}) (sourcesOf build);
+          next = builtins.intersectAttrs left (text.toSet (filter (key: waits byKey.${key}) (builtins.attrNames left)));
+        in
+        if next == left then left else settle next;
+      left = settle (text.toSet (builtins.attrNames byKey));
+      follow =
+        path: key:
+        let
+          next = keyOf (head (filter (one: left ? ${keyOf one}) (sourcesOf byKey.${key})));
+        in
+        if builtins.elem key path then dropTo key path ++ [ key ] else follow (path ++ [ key ]) next;
+      dropTo = key: path: if head path == key then path else dropTo key (builtins.tail path);
+    in
+    if left == { } then null else follow [ ] (head (builtins.attrNames left));
+
   # The builds that what was chosen takes, the project's own first, and those of what is built to build others. Each is
   # `{ name; version; packages; }` or, where the lock has none, `{ name; version; isMissing = true; }`; or a fault.
   all =
@@ -73,7 +108,6 @@ rec {
       project ? null,
     }:
     let
-      isSource = one: one.kind != "wheel";
       start = {
         inherit (one) name version;
       };
@@ -99,9 +133,18 @@ rec {
           else
             { packages = found.chosen; }
         );
+      found = builtins.genericClosure {
+        startSet = (if project == null then [ ] else [ (node start) ]) ++ map node (filter isSource chosen);
+        operator = build: map node (sourcesOf build);
+      };
+      round = roundIn found;
     in
-    builtins.genericClosure {
-      startSet = (if project == null then [ ] else [ (node start) ]) ++ map node (filter isSource chosen);
-      operator = build: map node (filter isSource (build.packages or [ ]));
-    };
+    if round == null then
+      found
+    else
+      [
+        {
+          fault = fault "cycle" "`${locked.lock.name}`: to build ${head round}, it would have to be built first (${builtins.concatStringsSep " needs " round}): one of them has to be there as a wheel for ${target.shown}";
+        }
+      ];
 }

@@ -102,15 +102,15 @@ rec {
           if format == "pylock" && asked.hasProject or true then "." else null
         else
           builtins.concatStringsSep "/" (builtins.filter (part: part != "" && part != ".") (text.split "/" asked.project));
+      bounds = places.boundsOf (builtins.unsafeDiscardStringContext (toString directory));
       read = reader.read {
-        inherit name;
+        inherit name bounds;
         document = builtins.fromTOML dated.text;
-        bounds = places.boundsOf (builtins.unsafeDiscardStringContext (toString directory));
         project = if projectOf == "" then "." else projectOf;
         projectName = if asked.projectName or null == null then null else names.normalise asked.projectName;
       };
       fromJson = json.read {
-        inherit name sha256 command;
+        inherit name sha256 command bounds;
         written = plain described;
       };
     in

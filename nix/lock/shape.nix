@@ -1,7 +1,8 @@
 # Whether a document has the types that a format says: what is missing or of another type is named by its whole key.
 #
 # A shape is the name of a type (as `builtins.typeOf` has it), `{ list = SHAPE; }`, `{ values = SHAPE; }` for a table of any
-# keys, or `{ fields = { KEY = SHAPE; }; required = [ KEY ]; }`; other keys are passed over.
+# keys, `{ orNull = SHAPE; }`, or `{ fields = { KEY = SHAPE; }; required = [ KEY ]; isClosed = true; }`; where it is not
+# closed, other keys are passed over.
 let
   text = import ./text.nix;
   words = {
@@ -31,9 +32,12 @@ let
           "set";
       under = key: if at == "" then key else "${at}.${key}";
       missing = builtins.filter (key: !(value ? ${key})) (shape.required or [ ]);
+      unknown = builtins.attrNames (removeAttrs value (builtins.attrNames shape.fields));
       present = builtins.attrNames (builtins.intersectAttrs shape.fields value);
     in
-    if type != due then
+    if shape ? orNull then
+      if value == null then null else check shape.orNull at value
+    else if type != due then
       "`${at}`: found ${word type}, expected ${word due}"
     else if shape == "string" then
       if builtins.stringLength value > longest then
@@ -50,6 +54,8 @@ let
       text.first (map (key: check shape.values (under key) value.${key}) (builtins.attrNames value))
     else if missing != [ ] then
       "`${under (builtins.head missing)}` is missing"
+    else if shape.isClosed or false && unknown != [ ] then
+      "`${under (builtins.head unknown)}` is not known"
     else
       text.first (map (key: check shape.fields.${key} (under key) value.${key}) present);
 in

@@ -374,6 +374,97 @@ def test_what_cannot_be_had_is_told_when_nix_evaluates(
     assert refusal(instantiate(lab, of_project(lab, source, more + asked))) == message
 
 
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (
+            'epoch = "1; touch x";',
+            'buildPyz: `epoch` is "1; touch x", expected seconds since 1970\nhint: epoch = 1700000000;',
+        ),
+        (
+            'flags = [ "--shebang" "/usr/bin/env python3" ];',
+            'buildPyz: `flags` has "/usr/bin/env python3", which would not stay one argument\n'
+            "hint: __structuredAttrs = true;",
+        ),
+    ],
+)
+def test_arguments_that_would_not_arrive_are_refused(lab: Lab, more: str, message: str) -> None:
+    source = lab.flake / "testdata/nix/projects/pure"
+    assert refusal(instantiate(lab, of_project(lab, source, more))) == message
+
+
+def test_arguments_with_blanks_and_a_time_as_text_arrive(lab: Lab) -> None:
+    source = lab.flake / "testdata/nix/projects/pure"
+    flags = 'flags = [ "--shebang" "/usr/bin/env -S python3 -I" ]; __structuredAttrs = true;'
+    text, number = (
+        build(lab, of_project(lab, source, f"{flags} epoch = {epoch};")) for epoch in ('"1700000000"', 1700000000)
+    )
+    assert (text / "share/pyzpack/greet.pyz").read_bytes().startswith(b"#!/usr/bin/env -S python3 -I\nPK")
+    assert packed(text, "greet") == packed(number, "greet")
+
+
+DIGEST = sha256(b"").hexdigest()
+WHEEL = f'wheels = [{{ url = "https://files.example/s-1-py3-none-any.whl", hashes = {{ sha256 = "{DIGEST}" }} }}]'
+
+
+def source(name: str) -> str:
+    return f'sdist = {{ url = "https://files.example/{name}-1.tar.gz", hashes = {{ sha256 = "{DIGEST}" }} }}'
+
+
+def sources_lock(builds: dict[str, list[str]], **more: str) -> str:
+    """A lock of the source `s`, and with what each is built: other sources, or what `more` says they are."""
+
+    lines = ['lock-version = "1.0"', 'created-by = "test"', "[[packages]]", 'name = "s"', 'version = "1"', source("s")]
+    lines += ["[tool.pyzpack]", "lock-version = 1"]
+    for name, needs in builds.items():
+        listed = ", ".join(f'{{ name = "{one}", version = "1" }}' for one in needs)
+        lines += ["[[tool.pyzpack.builds]]", f'name = "{name}"', "requires = []", f"packages = [{listed}]"]
+    for name in sorted({one for needs in builds.values() for one in needs}):
+        lines += ["[[tool.pyzpack.build-packages]]", f'name = "{name}"', 'version = "1"', more.get(name, source(name))]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("lock", "message"),
+    [
+        (
+            sources_lock({"s": ["b"], "b": ["c"], "c": ["b"]}),
+            "pyzpack: `pylock.toml`: to build b 1, it would have to be built first (b 1 needs c 1 needs b 1): one of "
+            "them has to be there as a wheel for CPython 3.11 on manylinux_2_36_x86_64",
+        ),
+        (
+            sources_lock({"s": ["w"], "w": []}, w='directory = { path = "w" }'),
+            "`pylock.toml`: `w`, which others are built with, is a directory of the project, and has no wheel\n"
+            "hint: lock it from an index, or as a file",
+        ),
+        (
+            sources_lock({"app": ["s"]}, s=WHEEL).replace(source("s"), WHEEL.replace(DIGEST, "00" * 32)),
+            "`pylock.toml` has two files called `s-1-py3-none-any.whl`: sha256 " + "00" * 32 + f" and {DIGEST}\n"
+            "hint: lock again, so that what is packed and what builds it take the same file",
+        ),
+    ],
+    ids=["round", "directory", "other-bytes"],
+)
+def test_build_requirements_that_nix_cannot_have_are_told_when_it_evaluates(lab: Lab, lock: str, message: str) -> None:
+    place = lab.source("hostile-builds", {"pylock.toml": lock})
+    text = expression(lab, f"wheelhouse {{ lock = {place}/pylock.toml; }}")
+    assert refusal(instantiate(lab, text)) == message
+
+
+def test_versions_with_an_epoch_have_names_in_the_store(lab: Lab) -> None:
+    lock = sources_lock({"s": []}).replace('version = "1"', 'version = "2!1"').replace("s-1.tar.gz", "s-2%211.tar.gz")
+    files = {"pylock.toml": lock, "main.py": ""}
+    text = of_project(lab, lab.source("with-epoch", files), 'pname = "app"; version = "1!3";')
+    assert instantiate(lab, text).status == 0
+
+
+def test_what_several_are_built_with_is_evaluated_once(lab: Lab) -> None:
+    # Each level needs both of the next: a million ways lead to the last.
+    levels = {f"{side}{level}": [f"x{level + 1}", f"y{level + 1}"] for level in range(20) for side in "xy"}
+    place = lab.source("many-ways", {"pylock.toml": sources_lock({"s": ["x0"], **levels, "x20": [], "y20": []})})
+    assert instantiate(lab, expression(lab, f"wheelhouse {{ lock = {place}/pylock.toml; }}")).status == 0
+
+
 def test_all_checks_of_the_flake_pass(lab_in_place: Lab) -> None:
     # Of templates, Nix 2.8 checks the directory by its name in the store.
     lab_in_place.nix(*lab_in_place.flake_command("flake", "check", "-L", f"path:{lab_in_place.flake}"))

@@ -225,6 +225,7 @@ def test_without_a_name_the_project_gives_it(lab: Lab) -> None:
 
 def test_what_the_source_has_in_dist_is_not_installed(lab: Lab) -> None:
     old = {"dist/SHA256SUMS": "0" * 64 + "  old.pyz\n", "dist/plain.pyz": "old", "dist/old.pyz": "old"}
+    old["dist/plain.pyz.notes"] = "old"
     built = lab.hook("", lab.source("with-dist", PLAIN | old))
     assert built.files() == INSTALLED
     assert built.read("share/pyzpack/SHA256SUMS").decode() == f"{built.digest()}  plain.pyz\n"
@@ -542,10 +543,42 @@ def test_a_lock_beside_a_source_that_cannot_be_written_to_is_refused(lab: Lab) -
     )
 
 
-def test_an_output_that_is_a_path_is_refused(lab: Lab) -> None:
-    assert refused(lab, 'pyzpackOutput = "bin/tool";') == (
-        "error: pyzpackHook: pyzpackOutput is `bin/tool`, which is no file name\nhint: give a name such as tool\n"
+@pytest.mark.parametrize(
+    ("output", "shown"), [("bin/tool", "'bin/tool'"), ("..", "'..'"), (".pyz", "'.pyz'"), (r"a\nb", r"$'a\nb'")]
+)
+def test_an_output_that_names_no_program_is_refused(lab: Lab, output: str, shown: str) -> None:
+    assert refused(lab, f'pyzpackOutput = "{output}";') == (
+        f"error: pyzpackHook: pyzpackOutput is {shown}, which is no name for a program\nhint: give one such as plain\n"
     )
+
+
+def test_a_source_that_has_a_file_called_dist_is_refused(lab: Lab) -> None:
+    assert refused(lab, "", lab.source("dist-file", PLAIN | {"dist": ""})) == (
+        "error: pyzpackHook: `dist` is a file of the source, and what is packed goes there\n"
+        "hint: take it out in prePatch, or set dontUsePyzpackBuild and write the file in buildPhase\n"
+    )
+
+
+@pytest.mark.parametrize("output", ["a b; touch x", "a'b$(id)", "-rf"])
+def test_any_other_name_is_one(lab: Lab, output: str) -> None:
+    run = 'doInstallCheck = true; installCheckPhase = "\\"$out/bin/$pyzpackOutput\\" > $out/said";'
+    built = lab.hook(f'pyzpackOutput = "{output}"; {run}')
+    assert built.files() == {name.replace("plain", output): mode for name, mode in INSTALLED.items()} | {
+        f"libexec/pyzpack/{output}": f"-> ../../share/pyzpack/{output}.pyz",
+        "said": "444",
+    }
+    assert built.read("said") == b"hello\n"
+
+
+def test_the_time_that_the_project_says_counts_however_it_is_written(lab: Lab, tmp_path: Path) -> None:
+    told = pure_project()
+    told["pyproject.toml"] = b"tool = { pyzpack = { source-date-epoch = 1700000000 } }\n" + told["pyproject.toml"]
+    for name, content in told.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    lab.pyzpack("build", "--offline", "--locked", "-o", "greet.pyz", directory=tmp_path)
+    built = lab.hook('pyzpackFlags = "--locked";', lab.source("timed", told))
+    assert built.digest() == digest(tmp_path / "greet.pyz")
 
 
 def test_a_python_that_is_not_there_is_refused(lab: Lab) -> None:

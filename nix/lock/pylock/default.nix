@@ -7,7 +7,7 @@ let
   names = import ../names.nix;
   check = import ../shape.nix;
   shapes = import ./shapes.nix;
-  inherit (import ./fields.nix)
+  inherit (import ../fields.nix)
     field
     normalisedFault
     specifierFault

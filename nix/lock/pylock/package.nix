@@ -10,7 +10,7 @@ let
   check = import ../shape.nix;
   shapes = import ./shapes.nix;
   inherit (import ./dates.nix) uploadTime;
-  inherit (import ./fields.nix)
+  inherit (import ../fields.nix)
     field
     normalisedFault
     notEmpty

@@ -1,7 +1,7 @@
 # What is wrong with the text of a field, or null.
 let
-  versions = import ../versions.nix;
-  names = import ../names.nix;
+  versions = import ./versions.nix;
+  names = import ./names.nix;
 in
 rec {
   field = message: {
