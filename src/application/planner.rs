@@ -136,7 +136,8 @@ impl Planner<'_> {
                 .map(|(name, digest)| runtime::Payload { name: name.clone(), sha256: *digest.as_bytes() })
                 .collect();
             payloads.sort_by_key(|payload| (payload.name.len(), payload.name.clone()));
-            let layout = runtime::Layout::Extract { payloads };
+            let tree = runtime::name_tree(&payloads, |bytes| *Sha256Digest::of(bytes).as_bytes());
+            let layout = runtime::Layout::Extract { payloads, tree };
             runtime::render_main(&Bootstrap { layout, ..bootstrap.clone() })
         };
         let main = EntrySource::NamesDigests(Arc::new(render));

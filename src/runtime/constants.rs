@@ -165,7 +165,10 @@ fn to_bootstrap(app: &Literal) -> Option<Bootstrap> {
             Literal::None => "any".to_owned(),
             platform => platform.items()?.first()?.text()?.to_owned(),
         },
-        layout: if payloads.is_empty() { Layout::Zip } else { Layout::Extract { payloads } },
+        layout: match find("tree")? {
+            Literal::None if payloads.is_empty() => Layout::Zip,
+            tree => Layout::Extract { payloads, tree: to_digest(tree)? },
+        },
         entry: to_entry(find("entry")?)?,
         console_scripts: scripts
             .map(|(name, entry)| Some((name.text()?.to_owned(), to_entry(entry)?)))
@@ -186,7 +189,11 @@ fn to_entry(entry: &Literal) -> Option<Entry> {
 }
 
 fn to_payload(payload: &Literal) -> Option<Payload> {
-    let [name, digits] = payload.items()? else { return None };
+    let [name, digest] = payload.items()? else { return None };
+    Some(Payload { name: name.text()?.to_owned(), sha256: to_digest(digest)? })
+}
+
+fn to_digest(digits: &Literal) -> Option<[u8; 32]> {
     let digits = digits.text()?;
     let mut sha256 = [0; 32];
     if digits.len() != 64 || !digits.is_ascii() {
@@ -195,7 +202,7 @@ fn to_payload(payload: &Literal) -> Option<Payload> {
     for (index, byte) in sha256.iter_mut().enumerate() {
         *byte = u8::from_str_radix(&digits[2 * index..2 * index + 2], 16).ok()?;
     }
-    Some(Payload { name: name.text()?.to_owned(), sha256 })
+    Some(sha256)
 }
 
 #[cfg(test)]

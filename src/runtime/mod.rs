@@ -8,7 +8,8 @@
 //! What the Python leaves in the cache's `apps` directory:
 //! - `SHA256`, a tree: named by the payload's digest, or for several payloads by the digest of their digests' bytes. It is
 //!   whole where its modification time is 2000-01-01 00:00:00 UTC; adding or removing a name at its root resets that.
-//!   It holds the payload's files, a marker `.pyzpack`, and a `__pycache__` made beforehand for Python to write to.
+//!   It holds the payload's files, a marker `.pyzpack`, and a `__pycache__` made beforehand for Python to write to; there
+//!   lies what `boot.py` and `tree.py` compiled to.
 //! - `.unpacking-PID-RANDOM`, a tree in the making: a living process holds the flock of the directory.
 //! - `.SHA256.lock`, there while one process unpacks that tree and others wait.
 
@@ -29,6 +30,22 @@ pub const MARKER_OF_TREE: &str = ".pyzpack";
 pub const MARKER: &str = "# pyzpack: constants";
 
 const MAIN: &str = include_str!("python/main.py");
+const BOOT: &str = include_str!("python/boot.py");
+const TREE: &str = include_str!("python/tree.py");
+
+/// Tells the compiled code of these `boot.py` and `tree.py` from that of another version of pyzpack in the same tree.
+/// Whoever can write to the tree can change what runs, so it need not withstand anybody.
+const BOOT_KEY: u64 = fold(fold(0xcbf2_9ce4_8422_2325, BOOT.as_bytes()), TREE.as_bytes());
+
+/// FNV-1a.
+const fn fold(mut key: u64, bytes: &[u8]) -> u64 {
+    let mut at = 0;
+    while at < bytes.len() {
+        key = (key ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    key
+}
 
 /// Everything that the start of one `.pyz` has to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +95,8 @@ pub enum Layout {
     Extract {
         /// The payloads, at least one, in the order in which they are unpacked.
         payloads: Vec<Payload>,
+        /// What the unpacked tree is named ([`name_tree`]).
+        tree: [u8; 32],
     },
 }
 
@@ -88,6 +107,14 @@ pub struct Payload {
     pub name: String,
     /// The SHA-256 of its bytes.
     pub sha256: [u8; 32],
+}
+
+/// What the tree of these payloads is named; `sha256` makes the SHA-256 of bytes.
+pub fn name_tree(payloads: &[Payload], sha256: impl Fn(&[u8]) -> [u8; 32]) -> [u8; 32] {
+    match payloads {
+        [only] => only.sha256,
+        all => sha256(&all.iter().flat_map(|payload| payload.sha256).collect::<Vec<_>>()),
+    }
 }
 
 /// Something that can be started.
@@ -152,13 +179,15 @@ pub fn is_own_root(name: &str) -> bool {
 }
 
 /// The further files of every archive, sorted by path.
-pub fn support_files() -> [(&'static str, &'static str); 6] {
+pub fn support_files() -> [(&'static str, &'static str); 8] {
     [
+        ("_pyzpack/boot.py", BOOT),
         ("_pyzpack/commands.py", include_str!("python/commands.py")),
         ("_pyzpack/extract.py", include_str!("python/extract.py")),
         ("_pyzpack/pth.py", include_str!("python/pth.py")),
         ("_pyzpack/refuse.py", include_str!("python/refuse.py")),
         ("_pyzpack/run.py", include_str!("python/run.py")),
+        ("_pyzpack/tree.py", TREE),
         ("_pyzpack/verify.py", include_str!("python/verify.py")),
     ]
 }
@@ -198,17 +227,20 @@ fn push_constants(text: &mut String, bootstrap: &Bootstrap) {
     text.push_str(", \"platform\": ");
     platform::push_platform(text, &bootstrap.platform);
     text.push_str(", \"payloads\": ");
-    let payloads = match &bootstrap.layout {
-        Layout::Zip => &[][..],
-        Layout::Extract { payloads } => payloads,
+    let (payloads, tree) = match &bootstrap.layout {
+        Layout::Zip => (&[][..], None),
+        Layout::Extract { payloads, tree } => (&payloads[..], Some(tree)),
     };
     push_tuple(text, payloads, |text, payload| {
-        let digest = payload.sha256.iter().fold(String::with_capacity(64), |mut digits, byte| {
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        });
-        push_tuple(text, &[&payload.name, &digest], |text, part| push_str(text, part));
+        push_tuple(text, &[&payload.name, &digits(&payload.sha256)], |text, part| push_str(text, part));
     });
+    text.push_str(", \"tree\": ");
+    match tree {
+        Some(tree) => push_str(text, &digits(tree)),
+        None => text.push_str("None"),
+    }
+    text.push_str(", \"boot\": ");
+    push_str(text, &format!("{BOOT_KEY:016x}"));
     text.push_str(", \"entry\": ");
     push_tuple(text, &bootstrap.entry.parts(), |text, part| push_str(text, part));
     text.push_str(", \"scripts\": {");
@@ -221,6 +253,13 @@ fn push_constants(text: &mut String, bootstrap: &Bootstrap) {
     text.push_str("}, \"pth\": ");
     push_tuple(text, &bootstrap.pth, |text, name| push_str(text, name));
     text.push('}');
+}
+
+fn digits(digest: &[u8; 32]) -> String {
+    digest.iter().fold(String::with_capacity(64), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 fn push_version(text: &mut String, (major, minor): (u8, u8)) {
@@ -246,6 +285,7 @@ mod tests {
             platform: "manylinux_2_28_x86_64".into(),
             layout: Layout::Extract {
                 payloads: vec![Payload { name: "_pyzpack/payload.zip".into(), sha256: [0xa5; 32] }],
+                tree: [0xa5; 32],
             },
             entry: Entry::Object { module: "tool.cli".into(), attr: "App.main".into() },
             console_scripts: BTreeMap::from([
@@ -270,12 +310,12 @@ mod tests {
                 r#""pythons": ((3, 8), (3, 9)), "#,
                 r#""refused": {{(3, 8): ((0, 1), ">=3.8.2"), (3, 9): ((7,), "!=3.9.7")}}, "newest": (3, 9), "#,
                 r#""platform": ("manylinux_2_28_x86_64", "linux", ("x86_64",), "glibc", (2, 28)), "#,
-                r#""payloads": (("_pyzpack/payload.zip", "{}"),), "#,
+                r#""payloads": (("_pyzpack/payload.zip", "{0}"),), "tree": "{0}", "boot": "{1:016x}", "#,
                 r#""entry": ("object", "tool.cli", "App.main"), "#,
                 r#""scripts": {{"tool": ("object", "tool.cli", "App.main"), "#,
                 r#""\u00e9\"\\\n": ("executable", "bin/\U0001f600")}}, "pth": ("a.pth",)}}"#,
             ),
-            digest
+            digest, BOOT_KEY
         );
         assert_eq!(constants(&sample()), expected);
     }
@@ -295,9 +335,10 @@ mod tests {
         };
         let expected = concat!(
             r#"APP = {"name": "tool", "version": "1.0", "requires_python": None, "pythons": ((3, 8), (3, 9)), "#,
-            r#""newest": None, "platform": None, "payloads": (), "entry": ("module", "tool"), "scripts": {}, "pth": ()}"#,
+            r#""newest": None, "platform": None, "payloads": (), "tree": None, "boot": "KEY", "entry": ("module", "tool"), "#,
+            r#""scripts": {}, "pth": ()}"#,
         );
-        assert_eq!(constants(&bootstrap), expected);
+        assert_eq!(constants(&bootstrap), expected.replace("KEY", &format!("{BOOT_KEY:016x}")));
     }
 
     #[test]
@@ -315,6 +356,7 @@ mod tests {
         let other = Bootstrap {
             layout: Layout::Extract {
                 payloads: vec![Payload { name: "_pyzpack/payload.zip".into(), sha256: [0; 32] }],
+                tree: [0; 32],
             },
             ..sample()
         };
@@ -332,7 +374,7 @@ mod tests {
 
     #[test]
     fn the_check_knows_every_support_file() {
-        let [.., (_, check)] = support_files();
+        let (_, check) = support_files().into_iter().find(|(path, _)| path.ends_with("/verify.py")).unwrap();
         for (path, _) in support_files() {
             let name = path.strip_prefix("_pyzpack/").and_then(|name| name.strip_suffix(".py")).unwrap();
             assert!(check.contains(&format!("\"{name}\"")), "{name}");

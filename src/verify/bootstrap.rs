@@ -11,7 +11,7 @@ use crate::archive::ArchivePath;
 use crate::digest::Sha256Digest;
 use crate::evidence::{MANIFEST_PATH, Manifest, ORIGINS_PATH};
 use crate::finished::is_own;
-use crate::runtime::{Bootstrap, Entry, Layout, MARKER_OF_TREE, is_own_root, read_main, support_files};
+use crate::runtime::{Bootstrap, Entry, Layout, MARKER_OF_TREE, is_own_root, name_tree, read_main, support_files};
 use crate::wheel::EntryPoints;
 
 /// A `__main__.py` or an `entry_points.txt` larger than this is not read.
@@ -113,6 +113,10 @@ fn check_constants(
     differs("platform", manifest.platform.clone(), bootstrap.platform.clone());
     differs("entry point", manifest.entry_point.clone(), describe(&bootstrap.entry));
     let at_root = |path: &&&str| path.ends_with(".pth") && !path.contains('/');
+    if let Layout::Extract { payloads, tree } = &bootstrap.layout {
+        let expected = name_tree(payloads, |bytes| *Sha256Digest::of(bytes).as_bytes());
+        differs("tree", Sha256Digest::from(expected).to_string(), Sha256Digest::from(*tree).to_string());
+    }
     let pth: Vec<&str> = contents.installed.keys().filter(at_root).copied().collect();
     differs("pth files", pth.join(", "), bootstrap.pth.join(", "));
 
@@ -147,7 +151,7 @@ fn check_constants(
 
     let payloads = match &bootstrap.layout {
         Layout::Zip => &[][..],
-        Layout::Extract { payloads } => payloads,
+        Layout::Extract { payloads, .. } => payloads,
     };
     let expected: Vec<_> = container
         .payloads()

@@ -306,7 +306,8 @@ def application_lines(traceback: str) -> str:
     if lines[-1] == "KeyboardInterrupt":
         # Printed by the interpreter itself, which before 3.13 finds no source line in a zip.
         return lines[-1]
-    first = next((number for number, line in enumerate(lines) if line.startswith('  File "<root>/')), len(lines))
+    own = re.compile(r'  File "<root>/(?!_pyzpack/)')
+    first = next((number for number, line in enumerate(lines) if own.match(line)), len(lines))
     return "\n".join(lines[first:])
 
 

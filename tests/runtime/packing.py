@@ -18,7 +18,7 @@ import zlib
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "src", "runtime", "python")
 MARKER = "# pyzpack: constants"
-SUPPORT = ("commands.py", "extract.py", "pth.py", "refuse.py", "run.py", "verify.py")
+SUPPORT = ("boot.py", "commands.py", "extract.py", "pth.py", "refuse.py", "run.py", "tree.py", "verify.py")
 ALL_PYTHONS = tuple((3, minor) for minor in range(8, 15))
 WHOLE = 946684800
 
@@ -63,6 +63,8 @@ def render_main(**app):
         "newest": None,
         "platform": None,
         "payloads": (),
+        "tree": None,
+        "boot": "0123456789abcdef",
         "entry": ("object", "tool", "main"),
         "scripts": {},
         "pth": (),
@@ -102,6 +104,8 @@ def pack(path, files, layout="extract", payload_count=1, manifest=None, extra=No
             outer[name] = payload
             payloads.append((name, hashlib.sha256(payload).hexdigest()))
         app["payloads"] = tuple(payloads)
+        digests = b"".join(bytes.fromhex(digest) for _, digest in payloads)
+        app["tree"] = payloads[0][1] if payload_count == 1 else hashlib.sha256(digests).hexdigest()
     else:
         outer.update(files)
         for name in list(outer):
@@ -115,6 +119,13 @@ def pack(path, files, layout="extract", payload_count=1, manifest=None, extra=No
         file.write(shebang + write_zip(outer, len(shebang)))
     os.chmod(path, 0o755)
     return path
+
+
+def forget_bytecode(tree):
+    """Have the modules at a tree's root compiled anew."""
+    for name in os.listdir(os.path.join(tree, "__pycache__")):
+        os.unlink(os.path.join(tree, "__pycache__", name))
+    os.utime(tree, (WHOLE, WHOLE))
 
 
 class Case(unittest.TestCase):

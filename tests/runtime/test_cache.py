@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from packing import WHOLE, Case
+from packing import WHOLE, Case, forget_bytecode
 
 POSIX = os.name == "posix"
 ROOT_USER = POSIX and os.geteuid() == 0
@@ -166,8 +166,7 @@ class CacheTest(Case):
             os.rename(os.path.join(tree, "bin"), self.path("moved"))
             os.symlink(self.path("moved"), os.path.join(tree, "bin"))
             os.chmod(os.path.join(tree, "pkg", "__init__.py"), 0o600)
-        os.utime(os.path.join(tree, "tool.py"), (WHOLE, WHOLE))  # Its .pyc holds no more.
-        os.utime(tree, (WHOLE, WHOLE))
+        forget_bytecode(tree)
         self.assert_ran(self.run_pyz(path), "bad\n")
         env = {"PYZPACK_VERIFY": "1", "PYZPACK_QUIET": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         self.assert_ran(self.run_pyz(path, env=env), "ran\n")

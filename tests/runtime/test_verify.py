@@ -6,7 +6,7 @@ import os
 import sys
 import unittest
 
-from packing import WHOLE, Case, list_files
+from packing import WHOLE, Case, forget_bytecode, list_files
 
 POSIX = os.name == "posix"
 RAN = "def main(): print('ran')"
@@ -210,8 +210,7 @@ class VerifyTest(Case):
             os.rename(os.path.join(tree, "pkg", "data"), os.path.join(outside, "data"))
             os.symlink(os.path.join(outside, "data"), os.path.join(tree, "pkg", "data"))
             os.chmod(os.path.join(tree, "bin"), 0o777)
-        os.utime(os.path.join(tree, "tool.py"), (WHOLE, WHOLE))  # Its .pyc holds no more.
-        os.utime(tree, (WHOLE, WHOLE))
+        forget_bytecode(tree)
 
     def test_what_was_done_to_the_tree_is_undone_and_said(self):
         path = self.pack(FILES)

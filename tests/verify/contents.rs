@@ -251,14 +251,17 @@ fn start_up_code_of_another_version_cannot_be_compared() {
 }
 
 #[test]
-fn refuses_a_payload_that_the_start_up_code_does_not_expect() {
+fn refuses_a_payload_or_a_tree_that_the_start_up_code_does_not_expect() {
     let parts = parts(Extract);
-    let mut zip = parts.zip();
-    let main = zip.entry("__main__.py");
-    let text = String::from_utf8(main.data.clone()).unwrap();
-    let at = text.find(crate::good::PAYLOAD).unwrap() + crate::good::PAYLOAD.len() + 4;
-    let other = [&text[..at], &"0".repeat(64), &text[at + 64..]].concat();
-    main.data = other.clone().into_bytes();
-    main.both(|header| header.crc32 = crc32fast::hash(other.as_bytes()));
-    assert_eq!(codes_of(&crate::good::behind(&parts.shebang, zip)), ["bootstrap-payload"]);
+    for (with, code) in [
+        (crate::good::with_payload as fn(&[u8], &str) -> Vec<u8>, "bootstrap-payload"),
+        (crate::good::with_tree, "bootstrap-constant"),
+    ] {
+        let mut zip = parts.zip();
+        let main = zip.entry("__main__.py");
+        let other = with(&main.data, &"0".repeat(64));
+        main.both(|header| header.crc32 = crc32fast::hash(&other));
+        main.data = other;
+        assert_eq!(codes_of(&crate::good::behind(&parts.shebang, zip)), [code]);
+    }
 }

@@ -16,6 +16,22 @@ use crate::wheels::{Entry, Wheel, Zip, row};
 pub const SHEBANG: &str = "#!/usr/bin/env python3\n";
 pub const MANIFEST: &str = "_pyzpack/manifest.json";
 pub const PAYLOAD: &str = "_pyzpack/payload.zip";
+
+/// The start-up code of another payload, of which it has the digest in two places.
+pub fn with_payload(main: &[u8], digest: &str) -> Vec<u8> {
+    with_tree(&with_digest(main, &format!("{PAYLOAD}\", \""), digest), digest)
+}
+
+/// The start-up code with another name for the unpacked tree.
+pub fn with_tree(main: &[u8], digest: &str) -> Vec<u8> {
+    with_digest(main, "\"tree\": \"", digest)
+}
+
+fn with_digest(main: &[u8], place: &str, digest: &str) -> Vec<u8> {
+    let text = str::from_utf8(main).expect("ASCII");
+    let at = text.find(place).expect("the digest's place") + place.len();
+    [&text[..at], digest, &text[at + 64..]].concat().into_bytes()
+}
 pub const RECORD: &str = "demo-1.0.dist-info/RECORD";
 
 /// The application's wheels.
@@ -80,10 +96,7 @@ impl Parts {
         if let Some(payload) = &self.payload {
             let bytes = canonical(payload).to_bytes();
             let main = &mut outer.get_mut("__main__.py").expect("the start-up code").1;
-            let text = String::from_utf8(main.clone()).expect("ASCII");
-            let at = text.find(PAYLOAD).expect("the payload's name") + PAYLOAD.len() + 4;
-            let digest = Sha256Digest::of(&bytes).to_string();
-            *main = [&text[..at], &digest, &text[at + 64..]].concat().into_bytes();
+            *main = with_payload(main, &Sha256Digest::of(&bytes).to_string());
             outer.insert(PAYLOAD.to_owned(), (0o644, bytes));
         }
         canonical(&outer)

@@ -48,11 +48,6 @@ class Entry:
     __slots__ = ("crc", "deflated", "end", "mode", "name", "offset", "packed", "path", "size")
 
 
-def join_digests(payloads):
-    """The name of the tree of several payloads: the sha256 of their digests."""
-    return hashlib.sha256(b"".join(bytes.fromhex(digest) for _, digest in payloads)).hexdigest()
-
-
 def read_exactly(file, size):
     """The next `size` bytes."""
     data = file.read(size)

@@ -18,7 +18,7 @@ MANIFEST = "_pyzpack/manifest.json"
 MANIFEST_LIMIT = 256 << 20
 # What the manifest does not list; payloads come on top.
 OWN = {"__main__.py", MANIFEST, "_pyzpack/origins.json"} | {
-    "_pyzpack/%s.py" % name for name in ("commands", "extract", "pth", "refuse", "run", "verify")
+    "_pyzpack/%s.py" % name for name in ("boot", "commands", "extract", "pth", "refuse", "run", "tree", "verify")
 }
 
 

@@ -23,14 +23,6 @@ fn manifest(parts: &mut Parts, pointer: &str, new: impl Into<Value>) {
     parts.manifest(|manifest| set(manifest, pointer, new));
 }
 
-/// Writes another digest for the payload into the start-up code.
-fn replace_digest(parts: &mut Parts, digest: &str) {
-    let main = &mut parts.outer.get_mut("__main__.py").expect("the start-up code").1;
-    let text = String::from_utf8(main.clone()).expect("ASCII");
-    let at = text.find(crate::good::PAYLOAD).expect("the payload's name") + crate::good::PAYLOAD.len() + 4;
-    *main = [&text[..at], digest, &text[at + 64..]].concat().into_bytes();
-}
-
 pub(super) const ARTIFACTS: &[Case] = &[
     command("a symbolic link", "file-symlink", "link.pyz --sha256 DIGEST", |signed| {
         std::os::unix::fs::symlink("demo.pyz", signed.place.path("link.pyz")).unwrap();
@@ -85,7 +77,8 @@ pub(super) const ARTIFACTS: &[Case] = &[
         changed.outer.insert(crate::good::PAYLOAD.to_owned(), (0o644, bytes));
         changed.payload = None;
         let other = "0".repeat(64);
-        replace_digest(&mut changed, &other);
+        let main = &mut changed.outer.get_mut("__main__.py").expect("the start-up code").1;
+        *main = crate::good::with_payload(main, &other);
         signed.place.write("demo.pyz", changed.bytes());
     }),
     file("a RECORD removed", "record-missing", |parts| {

@@ -1,0 +1,177 @@
+"""From the interpreter's start to the application's. The cache keeps what this compiles to."""
+
+import os
+import sys
+
+
+def fits(app):
+    """Whether this Python and this machine are among those that the wheels inside were chosen for."""
+    version = sys.version_info[:2]
+    if version not in app["pythons"] and not (app["newest"] and version > app["newest"]):
+        return False
+    if "refused" in app and sys.version_info[2] in app["refused"].get(version, ((),))[0]:
+        return False
+    if not app["platform"]:
+        return True
+    _, system, machines, libc, minimum = app["platform"]
+    if sys.platform != system or sys.implementation.name != "cpython":
+        return False
+    if system == "win32":
+        bits = "win-amd64" if "amd64" in sys.version.lower() else "win32"
+        return ("win-arm64" if "(ARM64)" in sys.version else bits) in machines
+    kernel = os.uname()
+    machine = kernel.machine
+    if sys.maxsize < 2**32:  # A 32-bit Python under a 64-bit kernel.
+        machine = {"x86_64": "i686", "aarch64": "armv7l", "armv8l": "armv7l"}.get(machine, machine)
+    if machine not in machines:
+        return False
+    if system == "darwin":
+        return int(kernel.release.split(".")[0]) >= minimum
+    if libc:
+        try:
+            found = (os.confstr("CS_GNU_LIBC_VERSION") or "").split()
+        except ValueError:  # musl does not know the name.
+            found = []
+        if (found[:1] == ["glibc"]) != (libc == "glibc"):
+            return False
+        return not found or tuple(int(part) for part in found[1].split(".")[:2]) >= minimum
+    return True
+
+
+def isolate():
+    """Undo what the host's site-packages brought before this file ran, and hand back the standard library's path."""
+    import _frozen_importlib as builtin
+    import _frozen_importlib_external as external
+
+    library = os.path.dirname(os.__file__)
+    tails = (os.sep + "lib-dynload", os.sep + "python%d%d.zip" % sys.version_info[:2])
+    paths = [p for p in sys.path if p == library or p.endswith(tails)]
+    if os.name == "nt":
+        ours = (sys.base_prefix, os.path.join(sys.base_prefix, "DLLs"))
+        paths = [p for p in sys.path if p in paths or p in ours]
+    homes = tuple(p + os.sep for p in paths if p != sys.prefix)
+    packages = tuple(p + d + "-packages" + os.sep for p in homes for d in ("site", "dist"))
+
+    foreign = set()
+    for name, module in list(sys.modules.items()):
+        if "." not in name and name not in sys.builtin_module_names and name not in ("__main__", "__mp_main__"):
+            file = getattr(module, "__file__", None)
+            if not file:
+                if getattr(getattr(module, "__spec__", None), "origin", None) != "frozen":
+                    foreign.add(name)
+            elif not file.startswith(homes) or file.startswith(packages):
+                foreign.add(name)
+    for name in [name for name in sys.modules if name.partition(".")[0] in foreign]:
+        del sys.modules[name]
+
+    finders = (builtin.BuiltinImporter, builtin.FrozenImporter, external.PathFinder)
+    sys.meta_path[:] = finders
+    modules = ("zipimport", external.__name__, "_frozen_importlib_external")
+    sys.path_hooks[:] = [hook for hook in sys.path_hooks if getattr(hook, "__module__", None) in modules]
+    for path, finder in list(sys.path_importer_cache.items()):
+        if finder is not None and type(finder).__module__ not in modules:
+            del sys.path_importer_cache[path]
+    return paths
+
+
+def choose_entry(environ, app, support):
+    """The entry point, or the console script that PYZPACK_SCRIPT or a symbolic link's name asks for."""
+    scripts, invoked = app["scripts"], sys.argv[0]
+    wanted = environ.pop("PYZPACK_SCRIPT", None)
+    if wanted:
+        if wanted not in scripts:
+            support("commands.py")["refuse_script"](app, wanted)
+        sys.argv[0] = os.path.join(os.path.dirname(invoked), wanted)
+        return scripts[wanted]
+    name = os.path.basename(invoked)
+    entry = scripts.get(name) or (name.endswith(".pyz") and scripts.get(name[:-4]))
+    return entry if entry and os.path.islink(invoked) else app["entry"]
+
+
+def run(main, entry, site):
+    """Run an entry point as an installed script would."""
+    kind, target = entry[:2]
+    if kind == "object":
+        __import__(target)
+        function = sys.modules[target]
+        for name in entry[2].split("."):
+            function = getattr(function, name)
+        sys.exit(function())
+    elif kind == "module":
+        import runpy
+
+        for name in [name for name in main if not name.startswith("__")]:
+            del main[name]
+        runpy._run_module_as_main(target, alter_argv=False)
+    else:
+        main["support"]("run.py")["run_" + kind](main, site, target)
+
+
+def print_exception(kind, value, trace):
+    """Show the source lines of zipped modules too; before 3.13 the interpreter looks for files only."""
+    if not issubclass(kind, Exception):
+        # Importing traceback runs code that makes CPython forget to end by SIGINT after a KeyboardInterrupt.
+        return sys.__excepthook__(kind, value, trace)
+    import traceback
+
+    return traceback.print_exception(kind, value, trace)
+
+
+def start(main, tree, compiled):
+    """Start the application whose __main__ has the names `main`.
+
+    `tree` is where it is unpacked, if it is, and `compiled` the code of tree.py that was kept there.
+    """
+    app, support, loader = main["APP"], main["support"], main["__loader__"]
+    if not fits(app):
+        support("refuse.py")["refuse"](app)
+    environ = os.environ
+    interpreter = environ.pop("PYZPACK_INTERPRETER", "0")
+    roots = main["cache_roots"](environ, getattr(os, "geteuid", int)())
+    if environ.pop("PYZPACK_INFO", "0") not in ("", "0"):
+        trees = [os.path.join(root, "apps", app["tree"] or "") for root in roots]
+        support("commands.py")["print_info"](app, trees, main["WHOLE"])
+    entry = choose_entry(environ, app, support)
+    verify = environ.get("PYZPACK_VERIFY", "0") not in ("", "0")
+    # First, so that unpacking and checking import from the standard library alone.
+    sys.path[:] = isolate()
+    if app["payloads"] and not tree:
+        tree = support("extract.py")["unpack"](app, loader.archive, roots, app["tree"], environ)
+    # Absolute, for the program may change its directory.
+    site = tree or os.path.abspath(loader.archive)
+    if verify:
+        support("verify.py")["verify"](app, support("extract.py"), loader.archive, site)
+    if tree:
+        unpacked = support("tree.py", compiled)
+        if not verify and compiled is None:
+            unpacked["keep"]((__code__, unpacked["__code__"]), main["compiled_name"](), tree)
+        unpacked["quicken"](tree)
+    sys.path.append(site)
+    if app["pth"]:
+        support("pth.py")["run_pth"](site, app["pth"], loader)
+    if environ.get("PYTHONPATH") and not sys.flags.ignore_environment:
+        sys.path += [os.path.abspath(path) for path in environ["PYTHONPATH"].split(os.pathsep)]
+    # As in an installed script. A child of multiprocessing runs __file__ again, as __mp_main__.
+    main.update(__file__=os.path.abspath(loader.archive), __spec__=None, __package__=None)
+    if interpreter not in ("", "0"):
+        support("commands.py")["interpret"](main)
+    if not tree and sys.version_info < (3, 13) and sys.excepthook is sys.__excepthook__:
+        sys.excepthook = print_exception
+    if (3, 11) <= sys.version_info < (3, 15):
+        # From 3.11 on CPython maps and unmaps a chunk of its data stack at each call that crosses the chunk's edge,
+        # thousands of times in some programs (python/cpython gh-142183). One large frame makes one large chunk.
+        run.__code__ = run.__code__.replace(co_stacksize=1 << 15)
+    run(main, entry, site)
+
+
+def resume(main, compiled):
+    """What a child of multiprocessing needs beside sys.path, which it inherits."""
+    app, loader = main["APP"], main["__loader__"]
+    isolate()
+    # An older Python's fork server has not got the tree on its path; its children have, and come here again.
+    name = app["tree"] or os.path.basename(loader.archive)
+    for site in [path for path in sys.path if os.path.basename(path) == name][:1]:
+        if app["tree"]:
+            main["support"]("tree.py", compiled)["quicken"](site)
+        if app["pth"]:
+            main["support"]("pth.py")["run_pth"](site, app["pth"], loader)

@@ -1,0 +1,125 @@
+"""What an unpacked tree is good for: quicker imports, and a quicker next start. The cache keeps this, compiled."""
+
+import os
+import sys
+
+CHUNK = 64 << 10  # Most modules' bytecode is less. Half of what malloc would map memory for.
+
+
+def forget(path):
+    """Remove a file, if that may be."""
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def quicken(site):
+    """Have what is imported from the tree found with fewer system calls: its files do not change.
+
+    A directory is listed once, and a module's bytecode is read without a look at its source. What is not found so
+    (extension modules, namespace packages, what was written after the start) is left to importlib's own finder.
+    """
+    import _frozen_importlib as builtin
+    import _frozen_importlib_external as external
+    import _imp
+    import marshal
+
+    if sys.pycache_prefix or sys.version_info >= (3, 15):
+        return
+    source = os.path.join(site, "a.py")
+    tail = external.cache_from_source(source)[len(os.path.join(site, "__pycache__", "a")) :]
+    between = os.sep + "__pycache__" + os.sep
+    details = external._get_supported_file_loaders()
+    before_source = tuple(_imp.extension_suffixes())
+    magic, new_spec, prefix = external.MAGIC_NUMBER, builtin.ModuleSpec, site + os.sep
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+
+    class TreeLoader(external.SourceFileLoader):
+        def get_code(self, fullname):
+            try:
+                # A third of the system calls of a file object, which asks for its kind, place and size first.
+                file = os.open(self.bytecode, flags)
+                try:
+                    data = part = os.read(file, CHUNK)
+                    while len(part) == CHUNK:
+                        part = os.read(file, CHUNK)
+                        data += part
+                finally:
+                    os.close(file)
+                if data[:4] == magic:
+                    code = marshal.loads(memoryview(data)[16:])
+                    _imp._fix_co_filename(code, self.path)
+                    return code
+            except OSError:
+                pass
+            except (EOFError, ValueError, TypeError):
+                # Cut short by a crash; importlib would fail of it.
+                forget(self.bytecode)
+            return super().get_code(fullname)
+
+    class TreeFinder(external.FileFinder):
+        def __init__(self, path):
+            super().__init__(path, *details)
+            self.names = frozenset(os.listdir(path))
+
+        def has_source(self, module):
+            return module + ".py" in self.names and not any(module + end in self.names for end in before_source)
+
+        def find_spec(self, fullname, target=None):
+            module = fullname.rpartition(".")[2]
+            base = self.path + os.sep + module
+            if module in self.names:
+                package = sys.path_importer_cache.get(base)
+                if package is None:
+                    try:
+                        package = sys.path_importer_cache[base] = TreeFinder(base)
+                    except OSError:
+                        return super().find_spec(fullname, target)
+                if type(package) is not TreeFinder or not package.has_source("__init__"):
+                    return super().find_spec(fullname, target)
+                directory, module = base, "__init__"
+            elif self.has_source(module):
+                directory = self.path
+            else:
+                return super().find_spec(fullname, target)
+            path = directory + os.sep + module + ".py"
+            loader = TreeLoader(fullname, path)
+            loader.bytecode = directory + between + module + tail
+            spec = new_spec(fullname, loader, origin=path, is_package=directory is base)
+            if directory is base:
+                spec.submodule_search_locations.append(base)
+            spec._set_fileattr, spec.cached = True, loader.bytecode
+            return spec
+
+        def invalidate_caches(self):
+            super().invalidate_caches()
+            self.names = frozenset(os.listdir(self.path))
+
+    def find_finder(path):
+        if path == site or path.startswith(prefix):
+            try:
+                return TreeFinder(path)
+            except OSError:
+                pass
+        raise ImportError
+
+    sys.path_hooks.insert(0, find_finder)
+
+
+def keep(codes, name, tree):
+    """Leave the compiled code of boot.py and of this file for the next start; where that cannot be, nothing is lost."""
+    import _frozen_importlib_external
+    import marshal
+
+    if sys.dont_write_bytecode:
+        return
+    path = os.path.join(tree, "__pycache__", name)
+    temporary = "%s.%d" % (path, os.getpid())
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        with open(descriptor, "wb") as file:
+            file.write(_frozen_importlib_external.MAGIC_NUMBER + marshal.dumps(codes))
+        os.replace(temporary, path)
+    except OSError:
+        pass

@@ -1,0 +1,181 @@
+"""What the unpacked tree brings: modules found as importlib finds them, and a start that is compiled once."""
+
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+
+from packing import Case, forget_bytecode
+
+# Every module of the tree, as the tree's own finder and as importlib's describes it.
+COMPARE = """
+import importlib.machinery, os, sys
+import tool
+
+def describe(spec):
+    if spec is None:
+        return None
+    places = spec.submodule_search_locations
+    return (spec.name, type(spec.loader).__mro__[-4:], getattr(spec.loader, "path", None), spec.origin, spec.cached,
+            spec.has_location, spec.parent, None if places is None else list(places))
+
+def main():
+    site = os.path.dirname(tool.__file__)
+    details = importlib._bootstrap_external._get_supported_file_loaders()
+    count = 0
+    for directory, _, names in os.walk(site):
+        ours = sys.path_importer_cache.get(directory) or importlib._bootstrap_external.PathFinder._path_importer_cache(directory)
+        theirs = importlib.machinery.FileFinder(directory, *details)
+        assert type(ours).__name__ == "TreeFinder", ours
+        prefix = os.path.relpath(directory, site).replace(os.sep, ".").strip(".")
+        for module in sorted({name.split(".")[0] for name in names + os.listdir(directory)} | {"missing"}):
+            name = prefix + "." + module if prefix else module
+            found, expected = describe(ours.find_spec(name)), describe(theirs.find_spec(name))
+            assert found == expected, (found, expected)
+            count += found is not None
+    print(count)
+"""
+FILES = {
+    "tool.py": COMPARE,
+    "pkg/__init__.py": "VALUE = 1\n",
+    "pkg/mod.py": "def where():\n    raise ValueError('here')\n",
+    "pkg/both.py": "KIND = 'module'\n",
+    "pkg/both/__init__.py": "KIND = 'package'\n",
+    "pkg/data/file.txt": "text\n",
+    "space/inner.py": "",
+    "plain.txt": "",
+    "late/__init__.py": "",
+}
+
+
+def main_of(*lines):
+    return "def main():\n" + "".join("    %s\n" % line for line in lines)
+
+
+class TreeTest(Case):
+    def test_modules_are_found_as_importlib_finds_them(self):
+        extension = {"native%s" % end: b"no library" for end in __import__("_imp").extension_suffixes()[:1]}
+        path = self.pack(dict(FILES, **extension))
+        for _ in range(2):  # Without and with bytecode.
+            done = self.run_pyz(path)
+            self.assertEqual((done.stderr, done.returncode), ("", 0))
+            self.assertGreaterEqual(int(done.stdout), 10)
+
+    def test_what_programs_ask_of_modules_is_answered(self):
+        tool = main_of(
+            "import importlib, importlib.resources, inspect, pkgutil, pkg, pkg.mod, pkg.both, space.inner",
+            "print(sorted(module.name for module in pkgutil.iter_modules(pkg.__path__)))",
+            "print(pkgutil.get_data('pkg', 'data/file.txt'), inspect.getsource(pkg.mod.where).split()[1])",
+            "print(importlib.resources.read_text('pkg', '__init__.py').strip(), pkg.both.KIND)",
+            "print(importlib.reload(pkg.mod) is pkg.mod, type(space.__path__).__name__)",
+        )
+        said = "['both', 'mod']\nb'text\\n' where():\nVALUE = 1 package\nTrue _NamespacePath\n"
+        path = self.pack(dict(FILES, **{"tool.py": tool}))
+        for _ in range(2):
+            self.assert_ran(self.run_pyz(path, env={"PYTHONWARNINGS": "ignore"}), said)
+
+    def test_a_module_that_the_program_writes_is_found(self):
+        tool = main_of(
+            "import importlib, os, late",
+            "try: import late.made",
+            "except ImportError: print('not yet')",
+            "open(os.path.join(os.path.dirname(late.__file__), 'made.py'), 'w').write('print(\"made\")')",
+            "importlib.invalidate_caches()",
+            "import late.made",
+        )
+        self.assert_ran(self.run_pyz(self.pack(dict(FILES, **{"tool.py": tool}))), "not yet\nmade\n")
+
+    def test_bytecode_that_does_not_fit_is_made_anew(self):
+        tool = main_of("import pkg.mod", "print(pkg.mod.where.__name__)")
+        path = self.pack(dict(FILES, **{"tool.py": tool}))
+        self.assert_ran(self.run_pyz(path), "where\n")
+        cache = os.path.join(self.tree(), "pkg", "__pycache__")
+        (name,) = [name for name in os.listdir(cache) if name.startswith("mod.")]
+        with open(os.path.join(cache, name), "rb") as file:
+            whole = file.read()
+        for broken in (b"", whole[:4], whole[:40], b"\0\0\r\n" + whole[4:], whole[:16] + b"\xff" * 20):
+            with open(os.path.join(cache, name), "wb") as file:
+                file.write(broken)
+            self.assert_ran(self.run_pyz(path), "where\n")
+        with open(os.path.join(cache, name), "rb") as file:
+            self.assertEqual(file.read(), whole)
+
+    def test_a_changed_prefix_for_bytecode_is_followed(self):
+        tool = main_of("import pkg.mod", "print(pkg.mod.__cached__)")
+        path = self.pack(dict(FILES, **{"tool.py": tool}))
+        done = self.run_pyz(path, env={"PYTHONPYCACHEPREFIX": self.path("elsewhere")})
+        self.assertTrue(done.stdout.startswith(self.path("elsewhere")), done.stdout)
+
+
+class CompiledStartTest(Case):
+    FILES = {"tool.py": main_of("import sys", "print('ran', sys.argv[1:])")}
+
+    def compiled(self, count=1):
+        found = [name for name in os.listdir(os.path.join(self.tree(), "__pycache__")) if name.startswith("_pyzpack-")]
+        self.assertEqual(len(found), count, found)
+        return [os.path.join(self.tree(), "__pycache__", name) for name in sorted(found)]
+
+    def test_is_kept_by_the_first_start_and_used_by_the_next(self):
+        path = self.pack(self.FILES)
+        self.assert_ran(self.run_pyz(path), "ran []\n")
+        (kept,) = self.compiled()
+        self.assertEqual(os.path.basename(kept), "_pyzpack-0123456789abcdef.%s-0.pyc" % sys.implementation.cache_tag)
+        # What is in it is what runs: no source of it is compiled any more.
+        with open(kept, "rb") as file:
+            data = file.read()
+        with open(kept, "wb") as file:
+            file.write(data.replace(b"PYZPACK_INTERPRETER", b"PYZPACK_INTERPRETEX"))
+        env = {"PYZPACK_INTERPRETER": "1"}
+        self.assert_ran(self.run_pyz(path, "-c", "print(1)", env=env), "ran ['-c', 'print(1)']\n")
+        # Not where the cache is to be checked.
+        env.update(PYZPACK_VERIFY="1", PYZPACK_QUIET="1")
+        self.assert_ran(self.run_pyz(path, "-c", "print(1)", env=env), "1\n")
+
+    def test_is_made_anew_where_it_does_not_fit(self):
+        path = self.pack(self.FILES)
+        self.run_pyz(path)
+        (kept,) = self.compiled()
+        with open(kept, "rb") as file:
+            whole = file.read()
+        for broken in (b"", whole[:4], whole[:60], b"\0\0\r\n" + whole[4:], whole[:4] + b"i\0\0\0\0"):
+            with open(kept, "wb") as file:
+                file.write(broken)
+            self.assert_ran(self.run_pyz(path), "ran []\n")
+            self.assertGreater(os.path.getsize(kept), len(whole) // 2)
+
+    def test_is_another_for_optimised_code_and_for_another_version_of_pyzpack(self):
+        path = self.pack(self.FILES)
+        self.run_pyz(path)
+        self.assert_ran(self.run_pyz(path, python=[self.python, "-O"]), "ran []\n")
+        self.compiled(2)
+        self.assert_ran(self.run_pyz(self.pack(self.FILES, boot="fedcba9876543210")), "ran []\n")
+        self.compiled(3)
+
+    def test_is_not_written_where_no_bytecode_is(self):
+        path = self.pack(self.FILES)
+        self.assert_ran(self.run_pyz(path, env={"PYTHONDONTWRITEBYTECODE": "1"}), "ran []\n")
+        self.compiled(0)
+
+    def test_shows_the_lines_of_the_file_that_runs(self):
+        path = self.pack({"tool.py": main_of("raise ValueError('here')")})
+        first = self.run_pyz(path).stderr
+        self.assertEqual(self.run_pyz(path).stderr, first)
+        moved = self.path("moved.pyz")
+        shutil.move(path, moved)
+        self.assertEqual(self.run_pyz(moved).stderr, first.replace(path, moved))
+        self.assertIn(os.path.join(moved, "_pyzpack", "boot.py"), first.replace(path, moved))
+
+    def test_many_at_once_leave_one(self):
+        path = self.pack(self.FILES)
+        self.run_pyz(path)
+        forget_bytecode(self.tree())
+        command = [self.python, path]
+        running = [subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE) for _ in range(8)]
+        self.assertEqual([process.communicate()[0] for process in running], [b"ran []\n"] * 8)
+        names = [name for name in os.listdir(os.path.join(self.tree(), "__pycache__")) if name.startswith("_pyzpack")]
+        self.assertEqual(len(names), 1, names)
+
+
+if __name__ == "__main__":
+    unittest.main()
