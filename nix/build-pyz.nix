@@ -55,16 +55,32 @@ let
   directory = args.pyzpackSrc or ".";
   root = if directory == "." then toString src else "${toString src}/${directory}";
   has = name: isHere && builtins.pathExists "${root}/${name}";
-  pyproject = if has "pyproject.toml" then builtins.fromTOML (builtins.readFile "${root}/pyproject.toml") else { };
-  isProject = lib.any has [ "pyproject.toml" "setup.py" "setup.cfg" ];
+  pyproject =
+    if has "pyproject.toml" then
+      builtins.fromTOML (builtins.readFile "${root}/pyproject.toml")
+    else
+      { };
+  isProject = lib.any has [
+    "pyproject.toml"
+    "setup.py"
+    "setup.cfg"
+  ];
   project = pyproject.project or pyproject.tool.poetry or { };
-  told = lib.findFirst (value: value != null) null [ pname (project.name or null) ];
+  told = lib.findFirst (value: value != null) null [
+    pname
+    (project.name or null)
+  ];
   name =
     if told != null then
       lib.toLower (builtins.replaceStrings [ "_" "." ] [ "-" "-" ] told)
     else
       throw ''
-        buildPyz: `pname` is not given, and ${if isHere then "no `pyproject.toml` in `src` says it" else "`src` is made by a derivation, which is not asked for it"}
+        buildPyz: `pname` is not given, and ${
+          if isHere then
+            "no `pyproject.toml` in `src` says it"
+          else
+            "`src` is made by a derivation, which is not asked for it"
+        }
         hint: pname = "..."'';
   program = if consoleScript != null then consoleScript else name;
 
@@ -78,18 +94,51 @@ let
         builtins.path {
           name = "lock";
           path = dirOf lock;
-          filter = path: _: dirOf path == toString (dirOf lock) && lib.elem (baseNameOf path) [ (baseNameOf lock) "${baseNameOf lock}.nix.json" ];
+          filter =
+            path: _:
+            dirOf path == toString (dirOf lock)
+            && lib.elem (baseNameOf path) [
+              (baseNameOf lock)
+              "${baseNameOf lock}.nix.json"
+            ];
         }
       }/${baseNameOf lock}";
 
+  # The only lock of a project is not named: pyzpack finds it by itself, as outside of Nix, and compares it with what else is
+  # there (requirements.txt).
+  locksThere = builtins.filter has [
+    "pylock.toml"
+    "uv.lock"
+    "poetry.lock"
+    "pdm.lock"
+    "Pipfile.lock"
+  ];
+  isFound =
+    directory == "."
+    && locksThere == [ lockInSource ]
+    && !(pyproject ? tool.pyzpack.lock)
+    && baseNameOf lock == lockInSource;
+
   wheels = wheelhouse {
-    inherit lock python platform extras groups overrides fetchurl;
-    epoch = lib.findFirst isTime 315532800 [ time (pyproject.tool.pyzpack.source-date-epoch or null) ];
+    inherit
+      lock
+      python
+      platform
+      extras
+      groups
+      overrides
+      fetchurl
+      ;
+    epoch = lib.findFirst isTime 315532800 [
+      time
+      (pyproject.tool.pyzpack.source-date-epoch or null)
+    ];
     project = if isProject || !isHere then name else null;
     directory = if lockInSource == baseNameOf lock then directory else null;
   };
 
-  isTime = value: builtins.isInt value || builtins.isString value && builtins.match "[0-9]+" value != null;
+  isTime =
+    value: builtins.isInt value || builtins.isString value && builtins.match "[0-9]+" value != null;
   time =
     if epoch == null || isTime epoch then
       epoch
@@ -111,8 +160,18 @@ let
         buildPyz: `${name}` has ${builtins.toJSON (lib.head several)}, which would not stay one argument
         hint: __structuredAttrs = true;'';
 
-  option = name: value: lib.optionals (value != null) [ "--${name}" value ];
-  each = name: lib.concatMap (value: [ "--${name}" value ]);
+  option =
+    name: value:
+    lib.optionals (value != null) [
+      "--${name}"
+      value
+    ];
+  each =
+    name:
+    lib.concatMap (value: [
+      "--${name}"
+      value
+    ]);
 
   self = stdenv.mkDerivation (
     removeAttrs args [
@@ -135,7 +194,10 @@ let
       pname = name;
       # The store takes no `!`, which epochs of versions have.
       version = builtins.replaceStrings [ "!" ] [ "_" ] (
-        lib.findFirst (value: value != null) "0" [ version (project.version or null) ]
+        lib.findFirst (value: value != null) "0" [
+          version
+          (project.version or null)
+        ]
       );
       inherit src;
       nativeBuildInputs = [
@@ -145,7 +207,13 @@ let
       ++ nativeBuildInputs;
       pyzpackPython = python.interpreter;
       pyzpackOutput = "${program}.pyz";
-      pyzpackLock = if lockInSource != toString lock then lockInSource else lockBeside;
+      pyzpackLock =
+        if isFound then
+          ""
+        else if lockInSource != toString lock then
+          lockInSource
+        else
+          lockBeside;
       pyzpackWheelhouse = wheels;
       pyzpackEvidence = evidence;
       pyzpackEpoch = toString time;
@@ -162,7 +230,10 @@ let
       # Wheels of the index expect these where a Linux distribution has them, and in Nix they are nowhere.
       pyzpackLibraryPath =
         args.pyzpackLibraryPath or (lib.optionalString (stdenv.hostPlatform.isLinux && wheels.isNative) (
-          lib.makeLibraryPath [ stdenv.cc.cc zlib ]
+          lib.makeLibraryPath [
+            stdenv.cc.cc
+            zlib
+          ]
         ));
       passthru = {
         wheelhouse = wheels;
@@ -172,7 +243,12 @@ let
         tests = {
           # Every byte of it is as its checksums say, and every wheel in it is one of the lock.
           verify = runCommand "${name}-verify" { nativeBuildInputs = [ pyzpack ]; } ''
-            ln -s ${lib.escapeShellArgs [ lockFor lockName ]}
+            ln -s ${
+              lib.escapeShellArgs [
+                lockFor
+                lockName
+              ]
+            }
             pyzpack verify ${lib.escapeShellArg file} --checksums ${self}/share/pyzpack/SHA256SUMS --lock ${lib.escapeShellArg lockName} | tee "$out"
           '';
         }

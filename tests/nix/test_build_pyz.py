@@ -263,6 +263,15 @@ def test_what_a_lock_does_not_say_is_asked_for_with_the_command(lab: Lab) -> Non
     )
 
 
+def test_requirements_beside_the_lock_have_to_agree_with_it(lab: Lab) -> None:
+    files = project_files("sdist") | {"requirements.txt": "oldstyle\nnewer\n"}
+    outcome = lab.run(
+        "nix-build", "--no-out-link", "-E", of_project(lab, lab.source("newer", files), 'pname = "sdist";')
+    )
+    assert outcome.status == 100
+    assert "newer" in outcome.log.partition("error: ")[2].splitlines()[0], outcome.log
+
+
 def test_a_description_of_another_lock_is_stale(lab: Lab) -> None:
     files = project_files("uv")
     found = sha256(files["uv.lock"] + b"\n").hexdigest()
