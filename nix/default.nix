@@ -7,7 +7,10 @@ let
     pyzpack = pkgs.callPackage ./package.nix { };
     pyzpackHook = pkgs.callPackage ./hook.nix { inherit (scope) pyzpack; };
     wheelhouse = pkgs.callPackage ./wheelhouse.nix { inherit (tools) pyzpack; };
-    buildPyz = pkgs.callPackage ./build-pyz.nix { inherit (tools) pyzpack pyzpackHook; inherit (scope) wheelhouse; };
+    buildPyz = pkgs.callPackage ./build-pyz.nix {
+      inherit (tools) pyzpack pyzpackHook;
+      inherit (scope) wheelhouse;
+    };
   };
 in
 scope

@@ -1,5 +1,11 @@
 # `pyzpackHook`, the setup hook: see hook.sh.
-{ lib, stdenv, makeSetupHook, targetPackages, pyzpack }:
+{
+  lib,
+  stdenv,
+  makeSetupHook,
+  targetPackages,
+  pyzpack,
+}:
 makeSetupHook {
   name = "pyzpack-hook";
   # For phases that call pyzpack themselves.
@@ -8,7 +14,9 @@ makeSetupHook {
     program = "${pyzpack}/bin/pyzpack";
     # The launcher's: a hook runs on the build platform, what it installs on the one that the hook targets.
     shell = targetPackages.runtimeShell;
-    crossCompiling = lib.optionalString (stdenv.hostPlatform.system != stdenv.targetPlatform.system) "1";
+    crossCompiling = lib.optionalString (
+      stdenv.hostPlatform.system != stdenv.targetPlatform.system
+    ) "1";
   };
   meta = {
     description = "Setup hook that packs a Python program with pyzpack";

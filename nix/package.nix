@@ -1,5 +1,10 @@
 # The program, built by nixpkgs' cargo from the crates of Cargo.lock.
-{ lib, stdenv, rustPlatform, installShellFiles }:
+{
+  lib,
+  stdenv,
+  rustPlatform,
+  installShellFiles,
+}:
 let
   manifest = (builtins.fromTOML (builtins.readFile ../Cargo.toml)).package;
 in

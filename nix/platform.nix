@@ -7,8 +7,12 @@ let
   libc = lib.replaceStrings [ "." ] [ "_" ] (lib.versions.majorMinor stdenv.cc.libc.version);
 in
 if stdenv.hostPlatform.isDarwin then
-  "macosx_${lib.replaceStrings [ "." ] [ "_" ] stdenv.hostPlatform.darwinMinVersion}_${stdenv.hostPlatform.darwinArch}"
+  "macosx_${
+    lib.replaceStrings [ "." ] [ "_" ] stdenv.hostPlatform.darwinMinVersion
+  }_${stdenv.hostPlatform.darwinArch}"
 else if stdenv.hostPlatform.config != stdenv.buildPlatform.config then
-  "${if stdenv.hostPlatform.isMusl then "musllinux" else "manylinux"}_${libc}_${stdenv.hostPlatform.parsed.cpu.name}"
+  "${
+    if stdenv.hostPlatform.isMusl then "musllinux" else "manylinux"
+  }_${libc}_${stdenv.hostPlatform.parsed.cpu.name}"
 else
   null

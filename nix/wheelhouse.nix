@@ -46,7 +46,9 @@ let
     inherit system;
     libc =
       if stdenv.hostPlatform.isLinux then
-        "${if stdenv.hostPlatform.isMusl then "musl" else "glibc"} ${lib.versions.majorMinor stdenv.cc.libc.version}"
+        "${
+          if stdenv.hostPlatform.isMusl then "musl" else "glibc"
+        } ${lib.versions.majorMinor stdenv.cc.libc.version}"
       else
         null;
   };
@@ -63,7 +65,14 @@ let
     project = directory;
     projectName = project;
   };
-  chosen = locks.select { inherit locked target extras groups; };
+  chosen = locks.select {
+    inherit
+      locked
+      target
+      extras
+      groups
+      ;
+  };
 
   # What is packed is not in its lock, and what it is built with is.
   packages = locked.packages ++ lib.concatMap (build: build.packages) locked.builds;
@@ -156,7 +165,9 @@ let
     );
 
   # The store takes no `!`, which epochs of versions have.
-  shownVersion = one: if one.version or null == null then "0" else builtins.replaceStrings [ "!" ] [ "_" ] one.version;
+  shownVersion =
+    one:
+    if one.version or null == null then "0" else builtins.replaceStrings [ "!" ] [ "_" ] one.version;
 
   # Each source is built once, however many others are built with it.
   identityOf = one: "${one.name} ${shownVersion one} ${one.commit or one.sha256}";
@@ -166,7 +177,10 @@ let
     )
   );
 
-  requirementsOf = one: (lib.findFirst (build: build.name == one.name && build.version == one.version) null builds).packages;
+  requirementsOf =
+    one:
+    (lib.findFirst (build: build.name == one.name && build.version == one.version) null builds)
+    .packages;
 
   # Under which name which file of the store is linked; a derivation that builds a wheel knows the name by itself.
   fileLink = one: {
@@ -191,10 +205,16 @@ let
 
   # What the project is built with is taken as the lock has it: a source as a source, with what it is built with in turn.
   sourceLinks =
-    one: if one.kind == "sdist" then [ (fileLink one) ] ++ lib.concatMap sourceLinks (requirementsOf one) else [ (wheelLink one) ];
+    one:
+    if one.kind == "sdist" then
+      [ (fileLink one) ] ++ lib.concatMap sourceLinks (requirementsOf one)
+    else
+      [ (wheelLink one) ];
 
   isFetched = one: one.kind != "directory";
-  inTree = builtins.filter (build: !lib.any (one: isFetched one && one.name == build.name) everySource) builds;
+  inTree = builtins.filter (
+    build: !lib.any (one: isFetched one && one.name == build.name) everySource
+  ) builds;
   everySource = chosen ++ lib.concatMap (build: build.packages) builds;
 
   onlyOf =
@@ -217,7 +237,9 @@ let
         __structuredAttrs = false;
         passAsFile = [ "links" ];
         links = builtins.concatStringsSep "" (
-          lib.mapAttrsToList (name: same: "${name}\t${(onlyOf name same).value}\n") (builtins.groupBy (link: link.name) links)
+          lib.mapAttrsToList (name: same: "${name}\t${(onlyOf name same).value}\n") (
+            builtins.groupBy (link: link.name) links
+          )
         );
         preferLocalBuild = true;
       }
@@ -240,7 +262,10 @@ in
     passthru = (old.passthru or { }) // {
       # By distribution: the derivation that fetches or builds its wheel.
       wheels = builtins.listToAttrs (
-        map (one: lib.nameValuePair one.name (if one.kind == "wheel" then fileOf one else built.${identityOf one})) wheels
+        map (
+          one:
+          lib.nameValuePair one.name (if one.kind == "wheel" then fileOf one else built.${identityOf one})
+        ) wheels
       );
       isNative = lib.any (one: one.kind == "wheel" && !lib.hasSuffix "-any.whl" one.filename) wheels;
     };

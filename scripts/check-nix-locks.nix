@@ -6,15 +6,18 @@ let
   versions = import ../nix/lock/versions.nix;
   tags = import ../nix/lock/tags.nix;
   text = import ../nix/lock/text.nix;
-  inherit (builtins) elemAt genList head length;
+  inherit (builtins)
+    elemAt
+    genList
+    head
+    length
+    ;
 
   document = builtins.fromJSON (builtins.readFile cases);
 
   readOf = lock.tryRead;
 
-  nameOf =
-    one:
-    if one.kind == "git" || one.kind == "directory" then one.kind else one.filename;
+  nameOf = one: if one.kind == "git" || one.kind == "directory" then one.kind else one.filename;
 
   # `[ NAME VERSION FILE ]` of what is selected.
   factsOf = one: [
@@ -35,7 +38,9 @@ let
         path = 1;
         sha256 = 1;
       } one;
-      places = builtins.filter (place: elemAt files place == file) (genList (place: place) (length files));
+      places = builtins.filter (place: elemAt files place == file) (
+        genList (place: place) (length files)
+      );
       what =
         if package.source.type == "archive" then
           "archive"
@@ -57,7 +62,10 @@ let
         inherit (question) extras groups;
       };
     in
-    if found ? fault then { refused = found.fault.kind; } else { chosen = map (shape read.locked) found.chosen; };
+    if found ? fault then
+      { refused = found.fault.kind; }
+    else
+      { chosen = map (shape read.locked) found.chosen; };
 
   ask =
     shape: case:
@@ -99,7 +107,12 @@ let
       names = if context ? groups then { inherit sets; } else { metadata = sets.extras; };
       found = markers.evaluate context.environment names marker;
     in
-    if builtins.isAttrs found then "E" else if found then "1" else "0";
+    if builtins.isAttrs found then
+      "E"
+    else if found then
+      "1"
+    else
+      "0";
 in
 {
   real = map (ask (_: factsOf)) document.real;
@@ -122,7 +135,9 @@ in
     {
       chosen = map nameOf asked.chosen;
       # What the store calls them where it does not take their names.
-      storeNames = map (one: one.storeName) (builtins.filter (one: one.storeName != one.filename) asked.chosen);
+      storeNames = map (one: one.storeName) (
+        builtins.filter (one: one.storeName != one.filename) asked.chosen
+      );
       builds = map (build: [ (show build) ] ++ map nameOf build.packages) (lock.selectBuilds asked);
       missing = map show (lock.missingBuilds asked);
     }
@@ -154,6 +169,8 @@ in
 
   ranks = map (
     target:
-    map (wheel: tags.rank (lock.target target).ranking (tags.parseWheel "a-1-${wheel}.whl")) document.wheels
+    map (
+      wheel: tags.rank (lock.target target).ranking (tags.parseWheel "a-1-${wheel}.whl")
+    ) document.wheels
   ) document.targets;
 }

@@ -20,7 +20,12 @@ let
 
   sourcesOf = build: filter isSource (build.packages or [ ]);
 
-  numbered = list: genList (index: { inherit index; package = elemAt list index; }) (length list);
+  numbered =
+    list:
+    genList (index: {
+      inherit index;
+      package = elemAt list index;
+    }) (length list);
 in
 rec {
   # What a distribution is built with, where the lock says; a build without a version is that of any. Null where it does not.
@@ -84,7 +89,9 @@ rec {
         left:
         let
           waits = build: builtins.any (one: left ? ${keyOf one}) (sourcesOf build);
-          next = builtins.intersectAttrs left (text.toSet (filter (key: waits byKey.${key}) (builtins.attrNames left)));
+          next = builtins.intersectAttrs left (
+            text.toSet (filter (key: waits byKey.${key}) (builtins.attrNames left))
+          );
         in
         if next == left then left else settle next;
       left = settle (text.toSet (builtins.attrNames byKey));

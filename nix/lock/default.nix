@@ -94,14 +94,23 @@ rec {
       sha256 = builtins.hashFile "sha256" path;
       fault = kind: message: { fault = { inherit kind message; }; };
 
-      dated = if format == "pylock" then pylock.withoutDates (plain path) else { text = plain path; hasDates = false; };
+      dated =
+        if format == "pylock" then
+          pylock.withoutDates (plain path)
+        else
+          {
+            text = plain path;
+            hasDates = false;
+          };
       reader = if format == "pylock" then pylock else uv;
       projectOf =
         if asked.project or null == null then
           # Of a pylock.toml the directory that it lies in is what is packed.
           if format == "pylock" && asked.hasProject or true then "." else null
         else
-          builtins.concatStringsSep "/" (builtins.filter (part: part != "" && part != ".") (text.split "/" asked.project));
+          builtins.concatStringsSep "/" (
+            builtins.filter (part: part != "" && part != ".") (text.split "/" asked.project)
+          );
       bounds = places.boundsOf (builtins.unsafeDiscardStringContext (toString directory));
       read = reader.read {
         inherit name bounds;
@@ -110,7 +119,12 @@ rec {
         projectName = if asked.projectName or null == null then null else names.normalise asked.projectName;
       };
       fromJson = json.read {
-        inherit name sha256 command bounds;
+        inherit
+          name
+          sha256
+          command
+          bounds
+          ;
         written = plain described;
       };
     in
@@ -138,7 +152,8 @@ rec {
           format = "pyzpack-nix-lock";
           version = 1;
           lock = { inherit name sha256; };
-        } // read.lock;
+        }
+        // read.lock;
       };
 
   # The lock as data, in the form of LOCKNAME.nix.json.
@@ -185,6 +200,5 @@ rec {
     );
 
   # What writes LOCKNAME.nix.json, which holds build requirements for every lock.
-  describeCommand =
-    locked: commandOf locked.lock.name (_: false);
+  describeCommand = locked: commandOf locked.lock.name (_: false);
 }

@@ -96,21 +96,20 @@ let
     ];
     isClosed = true;
   };
-  sources =
-    builtins.mapAttrs (_: fields: table (fields // { type = "string"; })) {
-      files.files = listOf file;
-      archive = {
-        file = orNull file;
-        subdirectory = orNull "string";
-      };
-      git = {
-        url = "string";
-        commit = "string";
-        subdirectory = orNull "string";
-      };
-      directory.path = "string";
-      virtual.path = "string";
+  sources = builtins.mapAttrs (_: fields: table (fields // { type = "string"; })) {
+    files.files = listOf file;
+    archive = {
+      file = orNull file;
+      subdirectory = orNull "string";
     };
+    git = {
+      url = "string";
+      commit = "string";
+      subdirectory = orNull "string";
+    };
+    directory.path = "string";
+    virtual.path = "string";
+  };
 
   of = message: { inherit message; };
   firstOf = faultOf: list: text.first (map faultOf list);
@@ -122,7 +121,10 @@ let
     if written != null && marker.fault != null then of "`${key}`: ${marker.fault}" else null;
   indexFault =
     count: index:
-    if index < 0 || index >= count then of "there is no entry ${toString index}, the last is ${toString (count - 1)}" else null;
+    if index < 0 || index >= count then
+      of "there is no entry ${toString index}, the last is ${toString (count - 1)}"
+    else
+      null;
   memberFault =
     one:
     if one ? extra && one ? group then
@@ -151,7 +153,12 @@ let
     in
     text.first [
       (identify file.filename)
-      (if file ? url == file ? path then of "`${file.filename}` has to have either a URL or a path" else null)
+      (
+        if file ? url == file ? path then
+          of "`${file.filename}` has to have either a URL or a path"
+        else
+          null
+      )
       (
         if file ? path then
           spelled file.path (places.resolve bounds file.path)
@@ -162,7 +169,12 @@ let
         else
           null
       )
-      (if match "[0-9a-f]{64}" file.sha256 == null then of "`${file.sha256}` is not a sha256 hash in lower case" else null)
+      (
+        if match "[0-9a-f]{64}" file.sha256 == null then
+          of "`${file.sha256}` is not a sha256 hash in lower case"
+        else
+          null
+      )
     ];
   sourceFault =
     bounds:
@@ -176,7 +188,13 @@ let
         isOmissible = true;
         isArchive = type == "archive";
       };
-      files = if type == "files" then source.files else if source.file or null != null then [ source.file ] else [ ];
+      files =
+        if type == "files" then
+          source.files
+        else if source.file or null != null then
+          [ source.file ]
+        else
+          [ ];
       commit = places.gitCommit bounds source.url source.commit source.subdirectory;
     in
     if !(sources ? ${type}) then
@@ -217,8 +235,16 @@ let
     let
       one = elemAt list index;
     in
-    if names.normalise one.name == null then "${key}[${toString index}]" else names.entry one.name one.version;
-  each = list: genList (index: { inherit index; one = elemAt list index; }) (length list);
+    if names.normalise one.name == null then
+      "${key}[${toString index}]"
+    else
+      names.entry one.name one.version;
+  each =
+    list:
+    genList (index: {
+      inherit index;
+      one = elemAt list index;
+    }) (length list);
 
   contentFault =
     bounds: locked:
@@ -239,16 +265,27 @@ let
         text.first [
           (within named (normalisedFault "name" one.name))
           (within named (versionFault "version" one.version))
-          (firstOf (package: within "${named}, ${label "packages" one.packages package.index}" (inner package)) inBuild)
+          (firstOf (
+            package: within "${named}, ${label "packages" one.packages package.index}" (inner package)
+          ) inBuild)
         ];
-      memberNames = (if locked.extras == null then [ ] else locked.extras) ++ (if locked.groups == null then [ ] else locked.groups) ++ locked.default-groups;
+      memberNames =
+        (if locked.extras == null then [ ] else locked.extras)
+        ++ (if locked.groups == null then [ ] else locked.groups)
+        ++ locked.default-groups;
       head = text.first [
         (specifierFault "requires-python" locked.requires-python)
         (firstOf (markerFault "environments") locked.environments)
         (firstOf (normalisedFault "extras and groups") memberNames)
         (firstOf (firstOf memberFault) locked.conflicts)
         (if locked.project == null then null else indexFault count locked.project)
-        (firstOf (root: text.first [ (memberFault root.of) (edgeFault count root) ]) locked.roots)
+        (firstOf (
+          root:
+          text.first [
+            (memberFault root.of)
+            (edgeFault count root)
+          ]
+        ) locked.roots)
       ];
     in
     if head != null then
@@ -273,7 +310,12 @@ in
     }:
     let
       shown = "`${name}.nix.json`";
-      fault = kind: message: { fault = { inherit kind; message = "${message}; run `${command}`, then evaluate again"; }; };
+      fault = kind: message: {
+        fault = {
+          inherit kind;
+          message = "${message}; run `${command}`, then evaluate again";
+        };
+      };
       malformed = reason: fault "malformed" "${shown}: ${reason}";
       found = builtins.fromJSON written;
       # What is cut off or was not merged stops Nix without a name.

@@ -74,9 +74,17 @@ let
       parts = builtins.split token written;
       stray = builtins.filter (part: part != "") (builtins.filter builtins.isString parts);
       tokens = map head (builtins.filter isList parts);
-      isWord = token: !elem (substring 0 1 token) [ " " "\t" ];
+      isWord =
+        token:
+        !elem (substring 0 1 token) [
+          " "
+          "\t"
+        ];
     in
-    if stray != [ ] then { fault = "`${head stray}` is out of place"; } else { tokens = builtins.filter isWord tokens; };
+    if stray != [ ] then
+      { fault = "`${head stray}` is out of place"; }
+    else
+      { tokens = builtins.filter isWord tokens; };
 
   # A parse of tokens from a place is `{ node; next; }` or `{ fault; }`.
   parser =
@@ -167,7 +175,14 @@ let
           side = if left ? variable then "left" else "right";
           variable = (if side == "left" then left else right).variable;
           literal = (if side == "left" then right else left).literal;
-          isNormalised = variable == "extra" || side == "right" && elem variable [ "extras" "dependency_groups" ];
+          isNormalised =
+            variable == "extra"
+            ||
+              side == "right"
+              && elem variable [
+                "extras"
+                "dependency_groups"
+              ];
         in
         if left == null then
           expected "a marker variable or a quoted text" place
@@ -252,7 +267,8 @@ let
   compare =
     node: left: right:
     let
-      asVersions = if elem node.variable versionValued then compareVersions left node.operator right else null;
+      asVersions =
+        if elem node.variable versionValued then compareVersions left node.operator right else null;
       undefined = {
         fault = "marker `${showComparison node}`: `${node.operator}` is not defined for `${left}` and `${right}`, which are not versions";
       };
@@ -289,7 +305,8 @@ let
           if names ? sets then "in lock files" else "outside lock files"
         }";
       };
-      ofText = value: if node.side == "left" then compare node value literal else compare node literal value;
+      ofText =
+        value: if node.side == "left" then compare node value literal else compare node literal value;
       ofSet =
         set:
         if variable == "extra" && (operator == "==" || operator == "!=") then

@@ -42,7 +42,8 @@ rec {
 
   # Specifiers as they are printed; null where there are none.
   showSpecifiers =
-    written: if written == null then null else versions.showSpecifiers (versions.parseSpecifiers written);
+    written:
+    if written == null then null else versions.showSpecifiers (versions.parseSpecifiers written);
 
   # The first of names that is none, as a message; or null.
   faultOf =

@@ -29,7 +29,12 @@ let
 
   components = path: filter (part: part != "" && part != ".") (text.split "/" path);
 
-  up = parts: part: if part != ".." then parts ++ [ part ] else genList (elemAt parts) (if parts == [ ] then 0 else length parts - 1);
+  up =
+    parts: part:
+    if part != ".." then
+      parts ++ [ part ]
+    else
+      genList (elemAt parts) (if parts == [ ] then 0 else length parts - 1);
 
   startsWith =
     prefix: parts: length parts >= length prefix && genList (elemAt parts) (length prefix) == prefix;
@@ -73,9 +78,12 @@ let
     && isPrintable name
     && !text.containsAny [ "/" "\\" ] name;
 
-  noName = name: fault "filename" "`${name}` is the name of neither a wheel nor a source distribution";
+  noName =
+    name: fault "filename" "`${name}` is the name of neither a wheel nor a source distribution";
 
-  sameName = written: name: builtins.replaceStrings [ "_" ] [ "-" ] written == name || text.normaliseName written == name;
+  sameName =
+    written: name:
+    builtins.replaceStrings [ "_" ] [ "-" ] written == name || text.normaliseName written == name;
 in
 rec {
   inherit fault scheme redact;
@@ -108,13 +116,16 @@ rec {
     written:
     let
       separated =
-        if text.containsAny [ "/" ] written then written else builtins.replaceStrings [ "\\" ] [ "/" ] written;
+        if text.containsAny [ "/" ] written then
+          written
+        else
+          builtins.replaceStrings [ "\\" ] [ "/" ] written;
       start = if substring 0 1 separated == "/" then [ ] else base;
       parts = foldl' up start (components separated);
       size = if length base < length parts then length base else length parts;
-      shared = foldl' (count: place: if count == place && elemAt base place == elemAt parts place then count + 1 else count) 0 (
-        genList (place: place) size
-      );
+      shared = foldl' (
+        count: place: if count == place && elemAt base place == elemAt parts place then count + 1 else count
+      ) 0 (genList (place: place) size);
       relative =
         genList (_: "..") (length base - shared)
         ++ genList (place: elemAt parts (shared + place)) (length parts - shared);
@@ -206,7 +217,9 @@ rec {
       wheel = tags.parseWheel filename;
       found = tags.sdistVersions filename name;
       known = filter (one: one != null) (map versions.parse found);
-      differs = what: one: other: (fault "field" "`${filename}` is of ${what} ${one}, expected ${other}").fault;
+      differs =
+        what: one: other:
+        (fault "field" "`${filename}` is of ${what} ${one}, expected ${other}").fault;
       other = builtins.match "(.*)-[^-]*" filename;
     in
     if !(isPlain filename) then
@@ -282,7 +295,11 @@ rec {
       refuse "cannot be a repository's: there is no fragment and no `\\` in one"
     else if !(text.containsAny [ "/" ] rest) then
       refuse "cannot be a repository's: a URL has a path"
-    else if !(isPrintable url) || text.containsAny [ " " ] url || builtins.any (user: user == null || text.hasPrefix "-" user) users then
+    else if
+      !(isPrintable url)
+      || text.containsAny [ " " ] url
+      || builtins.any (user: user == null || text.hasPrefix "-" user) users
+    then
       refuse "cannot be a repository's: a host does not begin with `-`, a URL has no blanks"
     # The user of ssh is no credential.
     else if kind == "ssh" && !(text.containsAny [ ":" ] (head logins)) then

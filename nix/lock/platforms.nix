@@ -68,10 +68,12 @@ let
     inherit version machine;
   };
 
-  pair = found: place: map text.number [
-    (elemAt found place)
-    (elemAt found (place + 1))
-  ];
+  pair =
+    found: place:
+    map text.number [
+      (elemAt found place)
+      (elemAt found (place + 1))
+    ];
 
   linuxTags =
     {
@@ -82,7 +84,14 @@ let
     }:
     let
       # A 64-bit ARM machine in 32-bit mode runs what was built for ARMv7.
-      all = if machine == "armv8l" then [ "armv8l" "armv7l" ] else [ machine ];
+      all =
+        if machine == "armv8l" then
+          [
+            "armv8l"
+            "armv7l"
+          ]
+        else
+          [ machine ];
       minor = elemAt libc.version 1;
       major = toString (head libc.version);
     in
@@ -91,7 +100,9 @@ let
       if libc == null then
         [ ]
       else if libc.name == "musl" then
-        concatMap (machine: map (minor: "musllinux_${major}_${toString minor}_${machine}") (down minor 0)) all
+        concatMap (
+          machine: map (minor: "musllinux_${major}_${toString minor}_${machine}") (down minor 0)
+        ) all
       else if builtins.any (machine: elem machine manylinuxMachines) all then
         concatMap (manylinuxTags libc.version) all
       else
@@ -102,7 +113,22 @@ let
     version: machine:
     let
       # The first glibc that a manylinux was made for: CentOS 5's on Intel, CentOS 7's elsewhere.
-      oldest = if elem machine [ "x86_64" "i686" ] then [ 2 5 ] else [ 2 17 ];
+      oldest =
+        if
+          elem machine [
+            "x86_64"
+            "i686"
+          ]
+        then
+          [
+            2
+            5
+          ]
+        else
+          [
+            2
+            17
+          ];
       ofMajor =
         major:
         let
@@ -114,7 +140,13 @@ let
           minor:
           [ "manylinux_${toString major}_${toString minor}_${machine}" ]
           ++ map (legacy: "${legacy.name}_${machine}") (
-            filter (legacy: legacy.version == [ major minor ]) legacyManylinux
+            filter (
+              legacy:
+              legacy.version == [
+                major
+                minor
+              ]
+            ) legacyManylinux
           )
         ) (down newest first);
     in
@@ -123,9 +155,23 @@ let
   macosTags =
     version: machine:
     let
-      intel = [ "x86_64" "intel" "fat64" "fat3" "universal2" "universal" ];
+      intel = [
+        "x86_64"
+        "intel"
+        "fat64"
+        "fat3"
+        "universal2"
+        "universal"
+      ];
       isIntel = machine == "x86_64";
-      formats = if isIntel then intel else [ "arm64" "universal2" ];
+      formats =
+        if isIntel then
+          intel
+        else
+          [
+            "arm64"
+            "universal2"
+          ];
       tags = major: minor: map (format: "macosx_${toString major}_${toString minor}_${format}");
       newest = if head version >= 11 then 16 else elemAt version 1;
     in
@@ -139,7 +185,11 @@ rec {
   parse =
     tag:
     let
-      windows = elem tag [ "win32" "win_amd64" "win_arm64" ];
+      windows = elem tag [
+        "win32"
+        "win_amd64"
+        "win_arm64"
+      ];
       mac = match "macosx_([0-9]{1,4})_([0-9]{1,4})_(arm64|x86_64)" tag;
       bare = match "linux_([A-Za-z0-9_]+)" tag;
       musl = match "musllinux_([0-9]{1,4})_([0-9]{1,4})_([A-Za-z0-9_]+)" tag;
@@ -155,7 +205,17 @@ rec {
           } false
         else
           null;
-      oldestMac = if elemAt mac 2 == "arm64" then [ 11 0 ] else [ 10 4 ];
+      oldestMac =
+        if elemAt mac 2 == "arm64" then
+          [
+            11
+            0
+          ]
+        else
+          [
+            10
+            4
+          ];
     in
     if windows then
       {
@@ -186,9 +246,20 @@ rec {
       parts = match "([A-Za-z0-9_]+)-(linux|darwin)" system;
       nixMachine = head parts;
       machine = machines.${nixMachine} or nixMachine;
-      found = if libc == null then null else match "(glibc|musl|macos) ([0-9]{1,4})[.]([0-9]{1,4})([^0-9].*)?" libc;
+      found =
+        if libc == null then
+          null
+        else
+          match "(glibc|musl|macos) ([0-9]{1,4})[.]([0-9]{1,4})([^0-9].*)?" libc;
       version = pair found 1;
-      due = if elemAt parts 1 == "linux" then [ "glibc" "musl" ] else [ "macos" ];
+      due =
+        if elemAt parts 1 == "linux" then
+          [
+            "glibc"
+            "musl"
+          ]
+        else
+          [ "macos" ];
     in
     if parts == null then
       { fault = "`${system}` is no system that wheels are chosen for: it ends in `-linux` or `-darwin`"; }
@@ -242,37 +313,42 @@ rec {
     else if platform.libc == null then
       "linux_${platform.machine}"
     else
-      "${if platform.libc.name == "musl" then "musllinux" else "manylinux"}_${versioned platform.libc.version}_${platform.machine}";
+      "${
+        if platform.libc.name == "musl" then "musllinux" else "manylinux"
+      }_${versioned platform.libc.version}_${platform.machine}";
 
   # What Python's `os`, `sys` and `platform` modules say there. Release and version of the kernel are the machine's that
   # runs, and no evaluation knows them.
-  environment = platform: {
-    platform_release = "";
-    platform_version = "";
-  } // {
-    linux = {
-      os_name = "posix";
-      sys_platform = "linux";
-      platform_system = "Linux";
-      platform_machine = platform.machine;
-    };
-    macos = {
-      os_name = "posix";
-      sys_platform = "darwin";
-      platform_system = "Darwin";
-      platform_machine = platform.machine;
-    };
-    windows = {
-      os_name = "nt";
-      sys_platform = "win32";
-      platform_system = "Windows";
-      platform_machine =
-        {
-          win_amd64 = "AMD64";
-          win_arm64 = "ARM64";
-        }
-        .${platform.tag} or "x86";
-    };
-  }
-  .${platform.kind};
+  environment =
+    platform:
+    {
+      platform_release = "";
+      platform_version = "";
+    }
+    // {
+      linux = {
+        os_name = "posix";
+        sys_platform = "linux";
+        platform_system = "Linux";
+        platform_machine = platform.machine;
+      };
+      macos = {
+        os_name = "posix";
+        sys_platform = "darwin";
+        platform_system = "Darwin";
+        platform_machine = platform.machine;
+      };
+      windows = {
+        os_name = "nt";
+        sys_platform = "win32";
+        platform_system = "Windows";
+        platform_machine =
+          {
+            win_amd64 = "AMD64";
+            win_arm64 = "ARM64";
+          }
+          .${platform.tag} or "x86";
+      };
+    }
+    .${platform.kind};
 }

@@ -70,7 +70,12 @@ let
       (conflicts locked isWanted)
     ];
 
-  numbered = list: genList (index: { inherit index; package = elemAt list index; }) (length list);
+  numbered =
+    list:
+    genList (index: {
+      inherit index;
+      package = elemAt list index;
+    }) (length list);
 in
 # `{ chosen; }`, by name, or a fault.
 {

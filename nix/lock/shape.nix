@@ -48,7 +48,9 @@ let
       null
     else if shape ? list then
       text.first (
-        map (place: check shape.list "${at}[${toString place}]" (builtins.elemAt value place)) (places value)
+        map (place: check shape.list "${at}[${toString place}]" (builtins.elemAt value place)) (
+          places value
+        )
       )
     else if shape ? values then
       text.first (map (key: check shape.values (under key) value.${key}) (builtins.attrNames value))

@@ -42,7 +42,8 @@ let
     );
 
   least =
-    numbers: builtins.foldl' (found: next: if found == null || next < found then next else found) null numbers;
+    numbers:
+    builtins.foldl' (found: next: if found == null || next < found then next else found) null numbers;
 
   known = set: names: map (name: set.${name}) (filter (name: set ? ${name}) names);
 in
@@ -118,15 +119,18 @@ rec {
       stable = if free then "abi3t" else "abi3";
       # PEP 384: the stable ABI began with 3.2.
       older = low: genList (place: toString (minor - 1 - place)) (if minor > low then minor - low else 0);
-      pure = [ "py${digits}" "py${toString major}" ] ++ map (old: "py${toString major}${old}") (older 0);
-      rows =
-        [
-          "${cpython}-${cpython}${if free then "t" else ""}"
-          "${cpython}-${stable}"
-          "${cpython}-none"
-        ]
-        ++ map (old: "cp${toString major}${old}-${stable}") (older 2)
-        ++ map (python: "${python}-none") pure;
+      pure = [
+        "py${digits}"
+        "py${toString major}"
+      ]
+      ++ map (old: "py${toString major}${old}") (older 0);
+      rows = [
+        "${cpython}-${cpython}${if free then "t" else ""}"
+        "${cpython}-${stable}"
+        "${cpython}-none"
+      ]
+      ++ map (old: "cp${toString major}${old}-${stable}") (older 2)
+      ++ map (python: "${python}-none") pure;
       anyRows = [ "${cpython}-none" ] ++ map (python: "${python}-none") pure;
     in
     {

@@ -44,33 +44,40 @@ in
 if found == null || version == null then
   throw "pyzpack: `${pythonVersion}` is not the version of a Python, such as 3.12.4"
 else
-rec {
-  inherit pythonVersion system platform libc;
+  rec {
+    inherit
+      pythonVersion
+      system
+      platform
+      libc
+      ;
 
-  shown = "CPython ${python}${if isFreeThreaded then " (free-threaded)" else ""} on ${platforms.show where}";
-  python_text = if isMinor then "Python ${python}" else "Python ${full}";
+    shown = "CPython ${python}${
+      if isFreeThreaded then " (free-threaded)" else ""
+    } on ${platforms.show where}";
+    python_text = if isMinor then "Python ${python}" else "Python ${full}";
 
-  environment = platforms.environment where // {
-    implementation_name = "cpython";
-    implementation_version = full;
-    platform_python_implementation = "CPython";
-    python_full_version = full;
-    python_version = python;
-  };
+    environment = platforms.environment where // {
+      implementation_name = "cpython";
+      implementation_version = full;
+      platform_python_implementation = "CPython";
+      python_full_version = full;
+      python_version = python;
+    };
 
-  platformTags = platforms.tags where;
+    platformTags = platforms.tags where;
 
-  ranking = tags.ranking {
-    inherit major minor;
-    isFree = isFreeThreaded;
-    platforms = platformTags;
-  };
+    ranking = tags.ranking {
+      inherit major minor;
+      isFree = isFreeThreaded;
+      platforms = platformTags;
+    };
 
-  # Whether this Python satisfies a `Requires-Python`.
-  satisfies =
-    specifiers:
-    if isMinor then
-      builtins.any (versions.satisfiesAll specifiers) patches
-    else
-      versions.satisfiesAll specifiers version;
-}
+    # Whether this Python satisfies a `Requires-Python`.
+    satisfies =
+      specifiers:
+      if isMinor then
+        builtins.any (versions.satisfiesAll specifiers) patches
+      else
+        versions.satisfiesAll specifiers version;
+  }

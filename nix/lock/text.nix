@@ -3,8 +3,7 @@ rec {
   # The parts of a text between single characters; `separator` is a regular expression of one.
   split = separator: text: builtins.filter builtins.isString (builtins.split separator text);
 
-  hasPrefix =
-    prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
+  hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
 
   hasSuffix =
     suffix: text:
@@ -26,8 +25,7 @@ rec {
       text;
 
   # Whether a text has one of these parts, none of which is empty.
-  containsAny =
-    parts: text: builtins.replaceStrings parts (map (_: "") parts) text != text;
+  containsAny = parts: text: builtins.replaceStrings parts (map (_: "") parts) text != text;
 
   upperLetters = split "," "A,B,C,D,E,F,G,H,I,J,K,L,M,N,O,P,Q,R,S,T,U,V,W,X,Y,Z";
   lowerLetters = split "," "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w,x,y,z";
@@ -40,14 +38,24 @@ rec {
       found = builtins.match "[ \t\r\n]*([^ \t\r\n](.*[^ \t\r\n])?)[ \t\r\n]*" text;
     in
     # Most texts have none, and a long one is not to be matched.
-    if builtins.stringLength text == 0 || !isBlank (builtins.substring 0 1 text) && !isBlank (lastCharacter text) then
+    if
+      builtins.stringLength text == 0
+      || !isBlank (builtins.substring 0 1 text) && !isBlank (lastCharacter text)
+    then
       text
     else if found == null then
       ""
     else
       builtins.head found;
 
-  isBlank = character: builtins.elem character [ " " "\t" "\r" "\n" ];
+  isBlank =
+    character:
+    builtins.elem character [
+      " "
+      "\t"
+      "\r"
+      "\n"
+    ];
 
   lastCharacter = text: builtins.substring (builtins.stringLength text - 1) 1 text;
 
@@ -74,8 +82,7 @@ rec {
     collapse dashed;
 
   # Whether a text is a distribution's, an extra's or a group's name.
-  isName =
-    text: builtins.match "[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?" text != null;
+  isName = text: builtins.match "[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?" text != null;
 
   # The first that is not null; those after it are not evaluated.
   first = builtins.foldl' (found: next: if found != null then found else next) null;
@@ -111,10 +118,7 @@ rec {
     let
       decode =
         part:
-        if builtins.isString part then
-          part
-        else
-          asciiCharacters.${lower (builtins.head part)} or null;
+        if builtins.isString part then part else asciiCharacters.${lower (builtins.head part)} or null;
       parts = map decode (builtins.split "%([0-9A-Fa-f]{2})" text);
     in
     if !containsAny [ "%" ] text then
@@ -128,7 +132,9 @@ rec {
   asciiCharacters =
     let
       digits = split "," "0,1,2,3,4,5,6,7,8,9,a,b,c,d,e,f";
-      codes = builtins.concatMap (high: map (low: high + low) digits) (builtins.genList (builtins.elemAt digits) 8);
+      codes = builtins.concatMap (high: map (low: high + low) digits) (
+        builtins.genList (builtins.elemAt digits) 8
+      );
       character = code: {
         name = code;
         value = builtins.fromJSON "\"\\u00${code}\"";

@@ -90,10 +90,13 @@ let
     && all (number: number != null) (version.release ++ version.local)
     && (version.pre == null || version.pre.number != null);
 
-  finish = version: version // {
-    key = keyOf version;
-    shown = show version;
-  };
+  finish =
+    version:
+    version
+    // {
+      key = keyOf version;
+      shown = show version;
+    };
 
   trimZeros =
     release:
@@ -186,13 +189,20 @@ let
     else if bound.dev != null || bound.post != null then
       bound.key < (withoutLocal version).key
     else
-      version.epoch != bound.epoch || trimZeros version.release != trimZeros bound.release || version.pre != bound.pre;
+      version.epoch != bound.epoch
+      || trimZeros version.release != trimZeros bound.release
+      || version.pre != bound.pre;
 
   # The first development release of a release.
-  firstOf = epoch: release: finish (plain release // {
-    inherit epoch;
-    dev = 0;
-  });
+  firstOf =
+    epoch: release:
+    finish (
+      plain release
+      // {
+        inherit epoch;
+        dev = 0;
+      }
+    );
 
   afterPrefix =
     epoch: release:
@@ -226,8 +236,7 @@ let
       if bound.pre != null || bound.dev != null then
         version.key < bound.key
       else
-        version.key
-        < (finish (
+        version.key < (finish (
           bound
           // {
             local = [ ];

@@ -34,13 +34,16 @@ let
   evaluator =
     locked: target:
     let
-      edgesOf = package: package.dependencies ++ concatMap (edges: edges) (attrValues package.optional-dependencies);
+      edgesOf =
+        package:
+        package.dependencies ++ concatMap (edges: edges) (attrValues package.optional-dependencies);
       edges = locked.roots ++ concatMap edgesOf locked.packages;
       texts = concatMap (edge: if edge.marker or null == null then [ ] else [ edge.marker ]) edges;
       judge =
         marker:
         let
-          dependsOnNames = marker.mentions ? extra || marker.mentions ? extras || marker.mentions ? dependency_groups;
+          dependsOnNames =
+            marker.mentions ? extra || marker.mentions ? extras || marker.mentions ? dependency_groups;
         in
         {
           inherit marker dependsOnNames;

@@ -28,6 +28,7 @@ rec {
     {
       text = result;
       # Where a value may stand; in a text as well, which does no harm.
-      hasDates = length (split "(=|,|\\[)[ \t\r\n]*([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2}:)" result) > 1;
+      hasDates =
+        length (split "(=|,|\\[)[ \t\r\n]*([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2}:)" result) > 1;
     };
 }

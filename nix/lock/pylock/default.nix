@@ -38,19 +38,26 @@ in
         kind = "malformed";
         message = "`${name}` cannot be read as a lock: ${fault.message}";
       };
-      entryFault = label: fault: if fault == null then null else fault // { message = "`${name}`, ${label}: ${fault.message}"; };
+      entryFault =
+        label: fault:
+        if fault == null then null else fault // { message = "`${name}`, ${label}: ${fault.message}"; };
 
       shapeFault = check shapes.lock "" document;
       version = versions.parse document.lock-version;
       isKnown =
-        version != null && version.epoch == 0 && head version.release == 1 && !(version.key < (versions.parse "1").key);
+        version != null
+        && version.epoch == 0
+        && head version.release == 1
+        && !(version.key < (versions.parse "1").key);
 
       environments = map markers.parse (document.environments or [ ]);
       environmentFault =
         marker:
         if marker.fault != null then
           field marker.fault
-        else if marker.mentions ? extra || marker.mentions ? extras || marker.mentions ? dependency_groups then
+        else if
+          marker.mentions ? extra || marker.mentions ? extras || marker.mentions ? dependency_groups
+        then
           field "`${marker.shown}` asks for extras or groups, which are no part of an environment"
         else
           null;
@@ -61,7 +68,9 @@ in
       entries = map entry.read document.packages;
       faultsOf =
         key: tables: read:
-        genList (index: entryFault (entry.labelOf key index (elemAt tables index)) (elemAt read index).fault) (length tables);
+        genList (
+          index: entryFault (entry.labelOf key index (elemAt tables index)) (elemAt read index).fault
+        ) (length tables);
 
       own = document.tool.pyzpack or null;
       available = map entry.read (own.build-packages or [ ]);
@@ -96,7 +105,8 @@ in
         reference:
         let
           found = filter (
-            one: one.package.name == reference.name && one.package.version == versions.normalise reference.version
+            one:
+            one.package.name == reference.name && one.package.version == versions.normalise reference.version
           ) available;
           marker = markers.parse reference.marker;
         in
@@ -128,18 +138,26 @@ in
             marker = if reference ? marker then marker.shown else (head found).marker;
           };
         };
-      buildLabel = index: table: if builtins.isString (table.name or null) then "the build of ${table.name}" else "tool.pyzpack.builds[${toString index}]";
+      buildLabel =
+        index: table:
+        if builtins.isString (table.name or null) then
+          "the build of ${table.name}"
+        else
+          "tool.pyzpack.builds[${toString index}]";
       buildFaults = genList (
         index: entryFault (buildLabel index (elemAt own.builds index)) (elemAt builds index).fault
       ) (length builds);
 
-      isProject = index: (elemAt entries index).package.source == {
-        type = "directory";
-        path = project;
-      };
+      isProject =
+        index:
+        (elemAt entries index).package.source == {
+          type = "directory";
+          path = project;
+        };
       projects = filter isProject (genList (index: index) (length entries));
       # Of several that lie there the last counts, as in a build.
-      projectIndex = if project == null || projects == [ ] then null else elemAt projects (length projects - 1);
+      projectIndex =
+        if project == null || projects == [ ] then null else elemAt projects (length projects - 1);
       others = filter (index: (elemAt entries index).package.name != projectName) projects;
     in
     {

@@ -31,7 +31,10 @@ let
       wheel = tags.parseWheel filename;
       parts = text.split "-" filename;
     in
-    if wheel == null || text.containsAny [ "__" ] (head parts) then null else versions.parse (elemAt parts 1);
+    if wheel == null || text.containsAny [ "__" ] (head parts) then
+      null
+    else
+      versions.parse (elemAt parts 1);
   sdistVersion =
     filename:
     let
@@ -44,7 +47,9 @@ let
     let
       path = notEmpty (file.path or "");
       url = notEmpty (file.url or "");
-      ofPath = baseNameOf (if text.containsAny [ "/" ] path then path else builtins.replaceStrings [ "\\" ] [ "/" ] path);
+      ofPath = baseNameOf (
+        if text.containsAny [ "/" ] path then path else builtins.replaceStrings [ "\\" ] [ "/" ] path
+      );
       pathName = if path == null || text.hasSuffix "/" path then null else notEmpty ofPath;
       urlName = if url == null then null else places.fileName url;
       given = notEmpty (file.name or "");
@@ -62,7 +67,10 @@ let
       # Of a path and a URL the path is taken where there is such a file: both have the same hash.
       isHere = path != null && (url == null || builtins.pathExists "${bounds.directory}/${place.path}");
       hash =
-        if file.hashes ? sha256 then places.readDigest file.hashes.sha256 file.hashes.sha256 else { sha256 = null; };
+        if file.hashes ? sha256 then
+          places.readDigest file.hashes.sha256 file.hashes.sha256
+        else
+          { sha256 = null; };
     in
     if file ? upload-time && file.upload-time != uploadTime then
       { fault = field "`${key}.upload-time`: found an integer, expected a date with a time"; }
@@ -149,7 +157,9 @@ in
         one:
         places.fault "filename" "`${one.file.filename}` is the name of neither a wheel nor a source distribution";
       # Every file has a version by its name, also where the entry states one.
-      nameless = filter (one: wheelVersion one.file.filename == null) wheels ++ filter (one: sdistVersion one.file.filename == null) sdists;
+      nameless =
+        filter (one: wheelVersion one.file.filename == null) wheels
+        ++ filter (one: sdistVersion one.file.filename == null) sdists;
       isWheel = text.hasSuffix ".whl" archive.file.filename;
       content =
         if files != [ ] && trees != [ ] then
@@ -186,7 +196,13 @@ in
               inherit (archive) file;
               inherit (inside) subdirectory;
             };
-            version = if stated != null then stated else if isWheel then wheelVersion archive.file.filename else null;
+            version =
+              if stated != null then
+                stated
+              else if isWheel then
+                wheelVersion archive.file.filename
+              else
+                null;
           };
       identify = places.checkIdentity {
         inherit (table) name;
@@ -238,7 +254,8 @@ in
     key: index: table:
     let
       name = if builtins.isString (table.name or null) then names.normalise table.name else null;
-      version = if builtins.isString (table.version or null) then versions.normalise table.version else null;
+      version =
+        if builtins.isString (table.version or null) then versions.normalise table.version else null;
     in
     if name == null then "${key}[${toString index}]" else names.entry name version;
 }

@@ -13,7 +13,9 @@ let
 
   encode =
     kind: package: name:
-    "${kind}-${toString (builtins.stringLength package)}-${package}${if name == null then "" else "-${name}"}";
+    "${kind}-${toString (builtins.stringLength package)}-${package}${
+      if name == null then "" else "-${name}"
+    }";
 in
 rec {
   # The sets of a lock whose project is `packageName`.

@@ -84,7 +84,9 @@ in
       edgesOf =
         entry:
         (entry.table.dependencies or [ ])
-        ++ concatMap (key: entry.table.optional-dependencies.${key}) (attrNames (entry.table.optional-dependencies or { }))
+        ++ concatMap (key: entry.table.optional-dependencies.${key}) (
+          attrNames (entry.table.optional-dependencies or { })
+        )
         ++ concatMap (key: (groupTables entry.table).${key}) (attrNames (groupTables entry.table));
 
       manifestTables =
@@ -101,14 +103,21 @@ in
         ) (attrNames (names.byName (manifest.dependency-groups or { })));
 
       markers = names.markersOf (
-        concatMap (entry: concatMap (edge: if edge ? marker then [ edge.marker ] else [ ]) (edgesOf entry)) entries
+        concatMap (
+          entry: concatMap (edge: if edge ? marker then [ edge.marker ] else [ ]) (edgesOf entry)
+        ) entries
         ++ concatMap (entry: entry.table.resolution-markers or [ ]) entries
         ++ concatMap (one: if one.table ? marker then [ one.table.marker ] else [ ]) manifestTables
         ++ (document.supported-markers or [ ])
       );
 
       graph = import ./graph.nix { inherit entries markers; };
-      inherit (graph) entriesByName shownMarker readEdge edgeFault;
+      inherit (graph)
+        entriesByName
+        shownMarker
+        readEdge
+        edgeFault
+        ;
       readSource = import ./source.nix { inherit bounds; };
 
       readEntry =
@@ -194,9 +203,19 @@ in
         map (table: table.name) tables
         ++ manifest.members or [ ]
         ++ attrNames (manifest.dependency-groups or { })
-        ++ concatMap (set: concatMap (item: attrValues (builtins.intersectAttrs { package = 1; extra = 1; group = 1; } item)) set) (
-          document.conflicts or [ ]
-        )
+        ++ concatMap (
+          set:
+          concatMap (
+            item:
+            attrValues (
+              builtins.intersectAttrs {
+                package = 1;
+                extra = 1;
+                group = 1;
+              } item
+            )
+          ) set
+        ) (document.conflicts or [ ])
       );
       environmentFault = text.first (
         map (written: markers.${written}.fault) (document.supported-markers or [ ])

@@ -98,7 +98,9 @@ rec {
       namedEntries = entriesByName.${wanted} or [ ];
       forks = entry: entry.table.resolution-markers or [ ];
       nameFault = names.faultOf ([ table.name ] ++ table.extras or [ ]);
-      conditions = fork: (if table ? marker then [ table.marker ] else [ ]) ++ (if fork == null then [ ] else [ fork ]);
+      conditions =
+        fork:
+        (if table ? marker then [ table.marker ] else [ ]) ++ (if fork == null then [ ] else [ fork ]);
       joined =
         texts:
         let

@@ -192,7 +192,9 @@ let
   inherit (entry) source;
 in
 if length (filter (kind: source ? ${kind}) kinds) != 1 then
-  { fault = field "its source is not one of registry, git, url, path, directory, editable and virtual"; }
+  {
+    fault = field "its source is not one of registry, git, url, path, directory, editable and virtual";
+  }
 else if source ? registry then
   readFiles entry source.registry
 else if source ? git then

@@ -1,10 +1,16 @@
 {
   description = "Just enough of nixpkgs for the expressions of pyzpack";
 
-  outputs = { self }:
+  outputs =
+    { self }:
     let
       lib = import ./lib.nix;
-      systems = [ "x86_64-linux" "aarch64-linux" "x86_64-darwin" "aarch64-darwin" ];
+      systems = [
+        "x86_64-linux"
+        "aarch64-linux"
+        "x86_64-darwin"
+        "aarch64-darwin"
+      ];
     in
     {
       inherit lib;
