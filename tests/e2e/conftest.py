@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from index import serve
 from locks import DEPENDENCIES, Entry, World
 from wheels import make_project, make_wheel
 from zipformat import read_archive
+
+# A shell starts what goes into the background with SIGINT ignored, which every child inherits.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTDATA = ROOT / "testdata/e2e"
