@@ -7,9 +7,7 @@ let
   inherit (builtins)
     elemAt
     filter
-    genList
     head
-    length
     ;
 
   entryOf = package: names.entry package.name package.version;
@@ -19,13 +17,6 @@ let
   isSource = one: one.kind != "wheel";
 
   sourcesOf = build: filter isSource (build.packages or [ ]);
-
-  numbered =
-    list:
-    genList (index: {
-      inherit index;
-      package = elemAt list index;
-    }) (length list);
 in
 rec {
   # What a distribution is built with, where the lock says; a build without a version is that of any. Null where it does not.
@@ -62,7 +53,7 @@ rec {
             else
               markers.evaluate target.environment { inherit sets; } (markers.parse one.package.marker);
         };
-      judged = map judge (numbered build.packages);
+      judged = map judge (names.numbered build.packages);
       faults = filter (one: builtins.isAttrs one.holds) judged;
       needed = map (one: removeAttrs one [ "holds" ]) (filter (one: one.holds == true) judged);
     in

@@ -30,6 +30,14 @@ rec {
       }) (builtins.filter (name: normalise name != null) (builtins.attrNames table))
     );
 
+  # Packages with their numbers in the lock.
+  numbered =
+    packages:
+    builtins.genList (index: {
+      inherit index;
+      package = builtins.elemAt packages index;
+    }) (builtins.length packages);
+
   # The markers of a lock, of which most stand there many times: parsed by text.
   markersOf =
     texts:

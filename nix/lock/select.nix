@@ -11,11 +11,8 @@ let
   inherit (builtins)
     concatStringsSep
     elem
-    elemAt
     filter
-    genList
     head
-    length
     ;
 
   fault = kind: message: { inherit kind message; };
@@ -69,13 +66,6 @@ let
       (unknown "group" wanted.groups locked.groups)
       (conflicts locked isWanted)
     ];
-
-  numbered =
-    list:
-    genList (index: {
-      inherit index;
-      package = elemAt list index;
-    }) (length list);
 in
 # `{ chosen; }`, by name, or a fault.
 {
@@ -105,4 +95,4 @@ if early != null then
 else if found ? fault then
   found
 else
-  take locked target (filter isNeeded (numbered locked.packages))
+  take locked target (filter isNeeded (names.numbered locked.packages))

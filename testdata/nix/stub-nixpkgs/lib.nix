@@ -1,31 +1,19 @@
 # What pyzpack's expressions use of nixpkgs' `lib`, under the same names and with the same results.
-let
-  inherit (builtins)
-    attrNames
-    concatLists
-    concatStringsSep
-    elem
-    filter
-    foldl'
-    head
-    length
-    listToAttrs
-    map
-    match
-    replaceStrings
-    stringLength
-    substring
-    toString
-    ;
-in
 rec {
   inherit (builtins)
     all
     any
+    attrNames
     attrValues
+    concatLists
     concatMap
+    concatStringsSep
+    elem
+    filter
+    foldl'
     genList
     hasAttr
+    head
     isAttrs
     isBool
     isFunction
@@ -33,27 +21,19 @@ rec {
     isList
     isPath
     isString
-    mapAttrs
-    readFile
-    seq
-    splitVersion
-    tail
-    toJSON
-    ;
-  inherit
-    attrNames
-    concatLists
-    concatStringsSep
-    elem
-    filter
-    foldl'
-    head
     length
     listToAttrs
     map
+    mapAttrs
+    match
+    readFile
     replaceStrings
+    seq
+    splitVersion
     stringLength
     substring
+    tail
+    toJSON
     toString
     ;
 
