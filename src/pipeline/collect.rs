@@ -27,7 +27,6 @@ use crate::target::{Closure, Requirement, RequirementSource, Target};
 use crate::urls::path_of_file_url;
 use crate::wheel::build::{BuildRequirement, Known, Source};
 use crate::wheel::collect::{CollectError, Made, Obtained, Workshop};
-use crate::wheel::locked::{BuildLock, Unlocked};
 use crate::wheel::{BuiltFrom, CollectedWheel, Origin, VerifiedWheel, WheelError, WheelInput, repack, verify_wheels};
 
 use super::inputs::{Inputs, SourceKind};
@@ -35,7 +34,7 @@ use super::locked::Locked;
 use super::origins;
 use super::pins::{AllowedHashes, Unpinned, check, is_commit};
 use super::repositories::{check_out, find_epoch};
-use super::workshop::{Commission, choose_target, with_workshop};
+use super::workshop::{Commission, build_lock, choose_target, command_for_builds, with_workshop};
 use super::{Observer, Stage};
 
 /// How long choosing versions may take.
@@ -95,15 +94,9 @@ pub(super) fn collect(
     }
     let select = |lock| Locked::select(lock, inputs, settings, &target, interpreter, world);
     let locked = lock.map(select).transpose()?;
-    let command = lock.map_or_else(|| "pyzpack lock".to_owned(), Lock::command_for_builds);
-    let build_lock = BuildLock {
-        sets: locked.as_ref().map(|locked| locked.builds.as_slice()).unwrap_or_default(),
-        unlocked: match settings.unpinned {
-            UnpinnedPolicy::Refuse => Unlocked::Refuse,
-            UnpinnedPolicy::Tell => Unlocked::Resolve,
-        },
-        command: &command,
-    };
+    let command = command_for_builds(lock);
+    let sets = locked.as_ref().map(|locked| locked.builds.as_slice()).unwrap_or_default();
+    let build_lock = build_lock(sets, &command, settings.unpinned);
     let scratch = ScratchDir::create(&world.temporary)?;
     let checkouts = check_out(inputs, settings, world, &scratch, observer)?;
     let epoch = find_epoch(inputs, &checkouts, settings, world, observer)?;

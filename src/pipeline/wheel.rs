@@ -17,11 +17,11 @@ use crate::output::OutputError;
 use crate::process::{PendingFile, ScratchDir};
 use crate::project::input::InputError;
 use crate::python::Interpreter;
-use crate::settings::{BuildSettings, UnpinnedPolicy};
+use crate::settings::BuildSettings;
 use crate::surroundings::Surroundings;
 use crate::target::sdist_versions;
 use crate::wheel::VerifiedWheel;
-use crate::wheel::locked::{BuildLock, LockedRequirements, Unlocked};
+use crate::wheel::locked::LockedRequirements;
 
 use super::collect::{BuildFacts, Collector, Given};
 use super::finder::Finder;
@@ -29,7 +29,7 @@ use super::inputs::{Inputs, SourceKind};
 use super::locked::locate_builds;
 use super::pins::Unpinned;
 use super::repositories::{check_out, find_epoch};
-use super::workshop::{Commission, choose_target, with_workshop};
+use super::workshop::{Commission, build_lock, choose_target, command_for_builds, with_workshop};
 use super::{Observer, Stage};
 
 /// Which wheels to build, and how.
@@ -91,12 +91,8 @@ pub fn make_wheels(
         Some(lock) => locked_requirements(lock, &inputs, &interpreter, world)?,
         None => Vec::new(),
     };
-    let unlocked = match build.unpinned {
-        UnpinnedPolicy::Refuse => Unlocked::Refuse,
-        UnpinnedPolicy::Tell => Unlocked::Resolve,
-    };
-    let command = lock.as_ref().map_or_else(|| "pyzpack lock".to_owned(), Lock::command_for_builds);
-    let build_lock = BuildLock { sets: &sets, unlocked, command: &command };
+    let command = command_for_builds(lock.as_ref());
+    let build_lock = build_lock(&sets, &command, build.unpinned);
     let scratch = ScratchDir::create(&world.temporary)?;
     let checkouts = check_out(&inputs, build, world, &scratch, observer)?;
     let epoch = find_epoch(&inputs, &checkouts, build, world, observer)?;

@@ -5,19 +5,20 @@ use std::path::Path;
 use crate::archive::Epoch;
 use crate::digest::Sha256Digest;
 use crate::error::Error;
+use crate::lock::Lock;
 use crate::process::ScratchDir;
 use crate::project::sdist;
 use crate::python::Interpreter;
 use crate::python::venv::Venv;
 use crate::resolve::Told;
-use crate::settings::BuildSettings;
+use crate::settings::{BuildSettings, UnpinnedPolicy};
 use crate::surroundings::Surroundings;
 use crate::target::Target;
 use crate::wheel::access::Access;
 use crate::wheel::collect::{CollectedBefore, Workshop};
 use crate::wheel::fetch::Client;
 use crate::wheel::install::install_wheel;
-use crate::wheel::locked::BuildLock;
+use crate::wheel::locked::{BuildLock, LockedRequirements, Unlocked};
 use crate::wheel::{Origin, WheelInput, verify_wheel};
 
 use super::Observer;
@@ -38,6 +39,24 @@ pub(super) struct Commission<'a> {
     pub(super) build_lock: BuildLock<'a>,
     /// Who is told what a curious user wants to know.
     pub(super) observer: &'a dyn Observer,
+}
+
+/// What a build knows of build requirements: the sets that a lock holds, and what it does about those that none pins.
+pub(super) fn build_lock<'a>(
+    sets: &'a [LockedRequirements],
+    command: &'a str,
+    unpinned: UnpinnedPolicy,
+) -> BuildLock<'a> {
+    let unlocked = match unpinned {
+        UnpinnedPolicy::Refuse => Unlocked::Refuse,
+        UnpinnedPolicy::Tell => Unlocked::Resolve,
+    };
+    BuildLock { sets, unlocked, command }
+}
+
+/// What pins the build requirements of a build with this lock.
+pub(super) fn command_for_builds(lock: Option<&Lock>) -> String {
+    lock.map_or_else(|| "pyzpack lock".to_owned(), Lock::command_for_builds)
 }
 
 /// Opens the workshop that the settings ask for, and gives it to `work`.
