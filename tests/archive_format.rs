@@ -494,16 +494,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "028861833fd2cec04e0c96964b4ed96d512d57682f3aea1b4ce0e7ba92d97a88"),
-    (LayoutChoice::Zip, Compression::Recompress, "feb78a7dcca8a2612ed07c7c1f434f78e592505cd307ac3c2b177f3ad9867634"),
-    (LayoutChoice::Zip, Compression::Store, "26f8c5cd5a9258954673a78bc6ffa2c6eaafa1b11aaf6c40f249e073c2b92b4e"),
-    (LayoutChoice::Extract, Compression::Reuse, "87f069816b1bf7dd3074aca4702f91bf9fbbe230852d4dd9c6ad7b6f1d6e96b0"),
+    (LayoutChoice::Zip, Compression::Reuse, "24208a111ea43ed8a648525dab8384e10ed76f5e6c8fbd6c205f70e481803e55"),
+    (LayoutChoice::Zip, Compression::Recompress, "62da36575f9695f8884b5963794b7434b1cb5f9c68433d8e973344c78665a13f"),
+    (LayoutChoice::Zip, Compression::Store, "ea57ec46453e8c2ec582c86c0f649f241bafef02229b110c516d014bbfc95708"),
+    (LayoutChoice::Extract, Compression::Reuse, "3582b0b37bd0069c3adf6ce5f310b68377e5aa83566bbcf22222a9987fad760f"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "53688e7c7d2429c662ad54bcf746c0980eebc2380f02640890876d569ccf61e9",
+        "f986b50b04407848f9c554ecccae6f8a1b0e9d254376785214992c8b62ca76fd",
     ),
-    (LayoutChoice::Extract, Compression::Store, "724a75411cf9a7d3e78cf0ee23effa55bba1864ea03c610cb16e9fac9eea6681"),
+    (LayoutChoice::Extract, Compression::Store, "4b75b625d9e632b0904d3f8cf0dc12b939e37a68db4bad489e4ae63bcc538ff8"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";

@@ -157,6 +157,23 @@ class CompiledStartTest(Case):
         self.assert_ran(self.run_pyz(path, env={"PYTHONDONTWRITEBYTECODE": "1"}), "ran []\n")
         self.compiled(0)
 
+    @unittest.skipIf(os.name != "posix", "needs limits of a process")
+    def test_leaves_nothing_half_written_on_a_full_disk(self):
+        import resource
+
+        path = self.pack(self.FILES)
+        self.run_pyz(path)
+        forget_bytecode(self.tree())
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+        self.assert_ran(self.run_pyz(path, preexec_fn=limit), "ran []\n")
+        names = os.listdir(os.path.join(self.tree(), "__pycache__"))
+        self.assertEqual([name for name in names if name.startswith("_pyzpack")], [])
+        self.assert_ran(self.run_pyz(path), "ran []\n")
+        self.compiled()
+
     def test_shows_the_lines_of_the_file_that_runs(self):
         path = self.pack({"tool.py": main_of("raise ValueError('here')")})
         first = self.run_pyz(path).stderr

@@ -127,15 +127,15 @@ def start(main, tree, compiled):
         support("refuse.py")["refuse"](app)
     environ = os.environ
     interpreter = environ.pop("PYZPACK_INTERPRETER", "0")
-    roots = main["cache_roots"](environ, getattr(os, "geteuid", int)())
     if environ.pop("PYZPACK_INFO", "0") not in ("", "0"):
-        trees = [os.path.join(root, "apps", app["tree"] or "") for root in roots]
+        trees = [os.path.join(root, "apps", app["tree"] or "") for root in main["cache_roots"](environ)]
         support("commands.py")["print_info"](app, trees, main["WHOLE"])
     entry = choose_entry(environ, app, support)
     verify = environ.get("PYZPACK_VERIFY", "0") not in ("", "0")
     # First, so that unpacking and checking import from the standard library alone.
     sys.path[:] = isolate()
     if app["payloads"] and not tree:
+        roots = main["cache_roots"](environ)
         tree = support("extract.py")["unpack"](app, loader.archive, roots, app["tree"], environ)
     # Absolute, for the program may change its directory.
     site = tree or os.path.abspath(loader.archive)

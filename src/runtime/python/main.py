@@ -24,12 +24,17 @@ def support(name, compiled=None):
     return names
 
 
-def cache_roots(environ, uid):
+def user():
+    """The number of the user; Windows has none."""
+    return getattr(os, "geteuid", int)()
+
+
+def cache_roots(environ):
     """Where the cache may be, best first."""
     if environ.get("PYZPACK_CACHE"):
         return [os.path.abspath(environ["PYZPACK_CACHE"])]
     temporary = environ.get("TMPDIR") or environ.get("TEMP") or "/tmp"
-    roots = [os.path.abspath(os.path.join(temporary, "pyzpack-%d" % uid))]
+    roots = [os.path.abspath(os.path.join(temporary, "pyzpack-%d" % user()))]
     home = environ.get("HOME") or environ.get("USERPROFILE") or ""
     base = environ.get("XDG_CACHE_HOME") or ""
     if os.path.isabs(base):  # The XDG specification has relative ones ignored.
@@ -41,14 +46,13 @@ def cache_roots(environ, uid):
 
 def find_tree(environ):
     """The directory with the application's files, if it is there and whole."""
-    uid = getattr(os, "geteuid", int)()
     # A directory, not a link, that nobody else can write to. Windows has no such bits.
     private = 0o170022 if os.name == "posix" else 0o170000
-    for root in cache_roots(environ, uid):
+    for root in cache_roots(environ):
         tree = os.path.join(root, "apps", APP["tree"])
         try:
             owner = os.lstat(root)
-            if owner.st_uid == uid and owner.st_mode & private == 0o040000 and os.stat(tree).st_mtime == WHOLE:
+            if owner.st_uid == user() and owner.st_mode & private == 0o040000 and os.stat(tree).st_mtime == WHOLE:
                 return tree
         except OSError:
             pass

@@ -118,8 +118,11 @@ def keep(codes, name, tree):
     temporary = "%s.%d" % (path, os.getpid())
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    except OSError:
+        return
+    try:
         with open(descriptor, "wb") as file:
             file.write(_frozen_importlib_external.MAGIC_NUMBER + marshal.dumps(codes))
         os.replace(temporary, path)
     except OSError:
-        pass
+        forget(temporary)
