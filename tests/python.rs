@@ -69,8 +69,9 @@ impl Shelf {
     }
 }
 
+/// Without what a shim sets that started the tests.
 fn own_environment() -> BTreeMap<OsString, OsString> {
-    env::vars_os().collect()
+    env::vars_os().filter(|(name, _)| name != "PYENV_DIR").collect()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with what can fail")]
