@@ -494,16 +494,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "24208a111ea43ed8a648525dab8384e10ed76f5e6c8fbd6c205f70e481803e55"),
-    (LayoutChoice::Zip, Compression::Recompress, "62da36575f9695f8884b5963794b7434b1cb5f9c68433d8e973344c78665a13f"),
-    (LayoutChoice::Zip, Compression::Store, "ea57ec46453e8c2ec582c86c0f649f241bafef02229b110c516d014bbfc95708"),
-    (LayoutChoice::Extract, Compression::Reuse, "3582b0b37bd0069c3adf6ce5f310b68377e5aa83566bbcf22222a9987fad760f"),
+    (LayoutChoice::Zip, Compression::Reuse, "9ca213318e362439fb8cf6f0405b9cfe3074d576ac98df6b9bb524e6bded0107"),
+    (LayoutChoice::Zip, Compression::Recompress, "3786394005f1f03a91766df4bdaa308980e6854ec0d2111075a795f50e2ccc1c"),
+    (LayoutChoice::Zip, Compression::Store, "a28bac48118589f8bb629d91cf4c9a29f60362fa8747d6b4ed0edc5bf837c4f4"),
+    (LayoutChoice::Extract, Compression::Reuse, "e78652d031ad5da69bacb747885a0993e5f47e2a9a6621547bf41a39b78941b7"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "f986b50b04407848f9c554ecccae6f8a1b0e9d254376785214992c8b62ca76fd",
+        "edc757d257cd07ff24e8f6fffcc4d8779c555d1bc9c0a73f6eaf87ef2600e78c",
     ),
-    (LayoutChoice::Extract, Compression::Store, "4b75b625d9e632b0904d3f8cf0dc12b939e37a68db4bad489e4ae63bcc538ff8"),
+    (LayoutChoice::Extract, Compression::Store, "5e00390c98b939437e83b57dab01d7ca5a9b56b8ad3587d20951039f474cfac3"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";

@@ -6,9 +6,9 @@ import subprocess
 import sys
 import unittest
 
-from packing import Case, forget_bytecode
+from packing import SOURCES, Case, forget_bytecode
 
-# Every module of the tree, as the tree's own finder and as importlib's describes it.
+# Every module of the tree and some of the standard library, as the start's own finder and as importlib's describes it.
 COMPARE = """
 import importlib.machinery, os, sys
 import tool
@@ -21,13 +21,14 @@ def describe(spec):
             spec.has_location, spec.parent, None if places is None else list(places))
 
 def main():
-    site = os.path.dirname(tool.__file__)
+    site, library = os.path.dirname(tool.__file__), os.path.dirname(os.__file__)
     details = importlib._bootstrap_external._get_supported_file_loaders()
     count = 0
-    for directory, _, names in os.walk(site):
+    places = list(os.walk(site)) + [(library, [], [])] + list(os.walk(os.path.join(library, "email")))
+    for directory, _, names in places:
         ours = sys.path_importer_cache.get(directory) or importlib._bootstrap_external.PathFinder._path_importer_cache(directory)
         theirs = importlib.machinery.FileFinder(directory, *details)
-        assert type(ours).__name__ == "TreeFinder", ours
+        assert type(ours).__name__ == "QuickFinder", ours
         prefix = os.path.relpath(directory, site).replace(os.sep, ".").strip(".")
         for module in sorted({name.split(".")[0] for name in names + os.listdir(directory)} | {"missing"}):
             name = prefix + "." + module if prefix else module
@@ -100,6 +101,31 @@ class TreeTest(Case):
             self.assert_ran(self.run_pyz(path), "where\n")
         with open(os.path.join(cache, name), "rb") as file:
             self.assertEqual(file.read(), whole)
+
+    def test_bytecode_of_the_library_is_compared_with_its_source(self):
+        module, library = self.path("library/mod.py"), self.path("library")
+        os.mkdir(library)
+        code = "import os, sys; os.__file__ = %r; names = {}; sys.path.insert(0, %r)\n" % (library + "/os.py", library)
+        code += "exec(open(%r).read(), names); names['quicken'](%r)\n" % (SOURCES + "/tree.py", self.path("tree"))
+        code += "import mod; print(mod.VALUE, type(mod.__loader__).__name__)"
+
+        def run(said, value, time):
+            with open(module, "w") as file:
+                file.write("VALUE = %s\n" % value)
+            os.utime(module, (time, time))
+            done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
+            self.assertEqual((done.stdout, done.stderr), (said + " QuickLoader\n", ""))
+
+        run("1", "1", 1000)
+        run("2", "2", 2000)  # Another time.
+        run("10", "10", 2000)  # Another size.
+        run("10", "20", 2000)  # Neither: as importlib would.
+        (compiled,) = os.listdir(library + "/__pycache__")
+        with open(os.path.join(library, "__pycache__", compiled), "r+b") as file:
+            file.truncate(20)
+        done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
+        self.assertIn("EOFError", done.stderr)
+        self.assertEqual(os.listdir(library + "/__pycache__"), [compiled], "it is not ours to remove")
 
     def test_a_changed_prefix_for_bytecode_is_followed(self):
         tool = main_of("import pkg.mod", "print(pkg.mod.__cached__)")

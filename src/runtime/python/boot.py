@@ -74,7 +74,7 @@ def isolate():
     return paths
 
 
-def choose_entry(environ, app, support):
+def choose_entry(environ, app):
     """The entry point, or the console script that PYZPACK_SCRIPT or a symbolic link's name asks for."""
     scripts, invoked = app["scripts"], sys.argv[0]
     wanted = environ.pop("PYZPACK_SCRIPT", None)
@@ -104,7 +104,7 @@ def run(main, entry, site):
             del main[name]
         runpy._run_module_as_main(target, alter_argv=False)
     else:
-        main["support"]("run.py")["run_" + kind](main, site, target)
+        support("run.py")["run_" + kind](main, site, target)
 
 
 def print_exception(kind, value, trace):
@@ -117,42 +117,67 @@ def print_exception(kind, value, trace):
     return traceback.print_exception(kind, value, trace)
 
 
-def start(main, tree, compiled):
-    """Start the application whose __main__ has the names `main`.
+def support(name, code=None):
+    """Run a file of _pyzpack/ under its real name, for tracebacks, and hand back what it defines.
 
-    `tree` is where it is unpacked, if it is, and `compiled` the code of tree.py that was kept there.
+    `code` is what it was compiled to before, perhaps under another name.
     """
-    app, support, loader = main["APP"], main["support"], main["__loader__"]
+    path = os.path.join(__loader__.archive, "_pyzpack", name)
+    if code is None:
+        code = compile(__loader__.get_data(path), path, "exec")
+    else:
+        sys.modules["_imp"]._fix_co_filename(code, path)
+    names = {"__name__": "_pyzpack_" + name[:-3], "__file__": path, "__loader__": __loader__, "__code__": code}
+    exec(code, names)
+    return names
+
+
+def begin(main, tree, code, rest):
+    """What __main__.py calls: `main` are its names, `tree` is where the application is unpacked, if it is.
+
+    `code` and `rest` are what this file and tree.py were compiled to before, if the tree has kept that.
+    """
+    if code:
+        sys.modules["_imp"]._fix_co_filename(code, __file__)
+    if main["__name__"] == "__main__":
+        start(main, tree, code, rest)
+    elif main["__name__"] == "__mp_main__":
+        resume(main, rest)
+
+
+def start(main, tree, code, rest):
+    """Start the application."""
+    app = main["APP"]
     if not fits(app):
         support("refuse.py")["refuse"](app)
     environ = os.environ
     interpreter = environ.pop("PYZPACK_INTERPRETER", "0")
     if environ.pop("PYZPACK_INFO", "0") not in ("", "0"):
-        trees = [os.path.join(root, "apps", app["tree"] or "") for root in main["cache_roots"](environ)]
+        trees = [os.path.join(root, "apps", app["tree"] or "") for root in main["cache_roots"](environ.get)]
         support("commands.py")["print_info"](app, trees, main["WHOLE"])
-    entry = choose_entry(environ, app, support)
+    entry = choose_entry(environ, app)
     verify = environ.get("PYZPACK_VERIFY", "0") not in ("", "0")
     # First, so that unpacking and checking import from the standard library alone.
     sys.path[:] = isolate()
     if app["payloads"] and not tree:
-        roots = main["cache_roots"](environ)
-        tree = support("extract.py")["unpack"](app, loader.archive, roots, app["tree"], environ)
+        roots = main["cache_roots"](environ.get)
+        tree = support("extract.py")["unpack"](app, __loader__.archive, roots, app["tree"], environ)
     # Absolute, for the program may change its directory.
-    site = tree or os.path.abspath(loader.archive)
+    site = tree or os.path.abspath(__loader__.archive)
     if verify:
-        support("verify.py")["verify"](app, support("extract.py"), loader.archive, site)
+        support("verify.py")["verify"](app, support("extract.py"), __loader__.archive, site)
     if tree:
-        unpacked = support("tree.py", compiled)
-        if not verify and compiled is None:
-            unpacked["keep"]((__code__, unpacked["__code__"]), main["compiled_name"](), tree)
+        unpacked = support("tree.py", rest)
+        if not verify and rest is None:
+            unpacked["keep"]((__code__, unpacked["__code__"]), main["name_compiled"](tree))
         unpacked["quicken"](tree)
     sys.path.append(site)
     if app["pth"]:
-        support("pth.py")["run_pth"](site, app["pth"], loader)
+        support("pth.py")["run_pth"](site, app["pth"], __loader__)
     if environ.get("PYTHONPATH") and not sys.flags.ignore_environment:
         sys.path += [os.path.abspath(path) for path in environ["PYTHONPATH"].split(os.pathsep)]
     # As in an installed script. A child of multiprocessing runs __file__ again, as __mp_main__.
-    main.update(__file__=os.path.abspath(loader.archive), __spec__=None, __package__=None)
+    main.update(__file__=os.path.abspath(__loader__.archive), __spec__=None, __package__=None)
     if interpreter not in ("", "0"):
         support("commands.py")["interpret"](main)
     if not tree and sys.version_info < (3, 13) and sys.excepthook is sys.__excepthook__:
@@ -164,14 +189,14 @@ def start(main, tree, compiled):
     run(main, entry, site)
 
 
-def resume(main, compiled):
+def resume(main, rest):
     """What a child of multiprocessing needs beside sys.path, which it inherits."""
-    app, loader = main["APP"], main["__loader__"]
+    app = main["APP"]
     isolate()
     # An older Python's fork server has not got the tree on its path; its children have, and come here again.
-    name = app["tree"] or os.path.basename(loader.archive)
+    name = app["tree"] or os.path.basename(__loader__.archive)
     for site in [path for path in sys.path if os.path.basename(path) == name][:1]:
         if app["tree"]:
-            main["support"]("tree.py", compiled)["quicken"](site)
+            support("tree.py", rest)["quicken"](site)
         if app["pth"]:
-            main["support"]("pth.py")["run_pth"](site, app["pth"], loader)
+            support("pth.py")["run_pth"](site, app["pth"], __loader__)

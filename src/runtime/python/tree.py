@@ -15,10 +15,11 @@ def forget(path):
 
 
 def quicken(site):
-    """Have what is imported from the tree found with fewer system calls: its files do not change.
+    """Have what is imported from the tree and the standard library found with fewer system calls.
 
-    A directory is listed once, and a module's bytecode is read without a look at its source. What is not found so
-    (extension modules, namespace packages, what was written after the start) is left to importlib's own finder.
+    A directory is listed once, and a module of the tree, whose files do not change, has its bytecode read without a
+    look at its source. What is not found so (extension modules, namespace packages, what was written after the start)
+    is left to importlib's own finder.
     """
     import _frozen_importlib as builtin
     import _frozen_importlib_external as external
@@ -32,10 +33,12 @@ def quicken(site):
     between = os.sep + "__pycache__" + os.sep
     details = external._get_supported_file_loaders()
     before_source = tuple(_imp.extension_suffixes())
-    magic, new_spec, prefix = external.MAGIC_NUMBER, builtin.ModuleSpec, site + os.sep
+    magic, new_spec = external.MAGIC_NUMBER, builtin.ModuleSpec
+    library = os.path.dirname(os.__file__)
+    ours, quick = site + os.sep, (site + os.sep, library + os.sep)
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
-    class TreeLoader(external.SourceFileLoader):
+    class QuickLoader(external.SourceFileLoader):
         def get_code(self, fullname):
             try:
                 # A third of the system calls of a file object, which asks for its kind, place and size first.
@@ -47,7 +50,7 @@ def quicken(site):
                         data += part
                 finally:
                     os.close(file)
-                if data[:4] == magic:
+                if data[:4] == magic and (self.path.startswith(ours) or self.is_current(data)):
                     code = marshal.loads(memoryview(data)[16:])
                     _imp._fix_co_filename(code, self.path)
                     return code
@@ -55,10 +58,17 @@ def quicken(site):
                 pass
             except (EOFError, ValueError, TypeError):
                 # Cut short by a crash; importlib would fail of it.
-                forget(self.bytecode)
+                if self.path.startswith(ours):
+                    forget(self.bytecode)
             return super().get_code(fullname)
 
-    class TreeFinder(external.FileFinder):
+        def is_current(self, data):
+            """Whether bytecode tells its source's time and size (PEP 552), and they are still those."""
+            found = os.stat(self.path)
+            stamp = (int(found.st_mtime) & 0xFFFFFFFF) | (found.st_size & 0xFFFFFFFF) << 32
+            return data[4:16] == (stamp << 32).to_bytes(12, "little")
+
+    class QuickFinder(external.FileFinder):
         def __init__(self, path):
             super().__init__(path, *details)
             self.names = frozenset(os.listdir(path))
@@ -73,10 +83,10 @@ def quicken(site):
                 package = sys.path_importer_cache.get(base)
                 if package is None:
                     try:
-                        package = sys.path_importer_cache[base] = TreeFinder(base)
+                        package = sys.path_importer_cache[base] = QuickFinder(base)
                     except OSError:
                         return super().find_spec(fullname, target)
-                if type(package) is not TreeFinder or not package.has_source("__init__"):
+                if type(package) is not QuickFinder or not package.has_source("__init__"):
                     return super().find_spec(fullname, target)
                 directory, module = base, "__init__"
             elif self.has_source(module):
@@ -84,7 +94,7 @@ def quicken(site):
             else:
                 return super().find_spec(fullname, target)
             path = directory + os.sep + module + ".py"
-            loader = TreeLoader(fullname, path)
+            loader = QuickLoader(fullname, path)
             loader.bytecode = directory + between + module + tail
             spec = new_spec(fullname, loader, origin=path, is_package=directory is base)
             if directory is base:
@@ -97,24 +107,24 @@ def quicken(site):
             self.names = frozenset(os.listdir(self.path))
 
     def find_finder(path):
-        if path == site or path.startswith(prefix):
+        if (path + os.sep).startswith(quick):
             try:
-                return TreeFinder(path)
+                return QuickFinder(path)
             except OSError:
                 pass
         raise ImportError
 
     sys.path_hooks.insert(0, find_finder)
+    sys.path_importer_cache.pop(library, None)
 
 
-def keep(codes, name, tree):
+def keep(codes, path):
     """Leave the compiled code of boot.py and of this file for the next start; where that cannot be, nothing is lost."""
     import _frozen_importlib_external
     import marshal
 
     if sys.dont_write_bytecode:
         return
-    path = os.path.join(tree, "__pycache__", name)
     temporary = "%s.%d" % (path, os.getpid())
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
