@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -198,6 +199,12 @@ def wheelhouse() -> Callable[[str], Path]:
     """The directory of the pinned wheels of testdata/e2e/NAME.txt or testdata/bench/NAME.txt, fetched once."""
 
     def fetched(name: str) -> Path:
+        (ROOT / "target/wheels").mkdir(parents=True, exist_ok=True)
+        with (ROOT / "target/wheels/.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # Tests may run in several processes.
+            return fetch(name)
+
+    def fetch(name: str) -> Path:
         requirements = TESTDATA / f"{name}.txt"
         if not requirements.exists():
             requirements = ROOT / f"testdata/bench/{name}.txt"
@@ -228,6 +235,17 @@ TABLES: dict[str, list[tuple[str, ...]]] = {}
 def table() -> Callable[..., None]:
     """Adds a row to a table that is printed when all tests are done: table("title", "cell", "cell")."""
     return lambda title, *cells: TABLES.setdefault(title, []).append(cells)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tables"] = TABLES
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node) -> None:
+    for title, rows in getattr(node, "workeroutput", {}).get("tables", {}).items():
+        TABLES.setdefault(title, []).extend(rows)
 
 
 def pytest_terminal_summary(terminalreporter) -> Iterator[None]:
