@@ -494,16 +494,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "9ca213318e362439fb8cf6f0405b9cfe3074d576ac98df6b9bb524e6bded0107"),
-    (LayoutChoice::Zip, Compression::Recompress, "3786394005f1f03a91766df4bdaa308980e6854ec0d2111075a795f50e2ccc1c"),
-    (LayoutChoice::Zip, Compression::Store, "a28bac48118589f8bb629d91cf4c9a29f60362fa8747d6b4ed0edc5bf837c4f4"),
-    (LayoutChoice::Extract, Compression::Reuse, "e78652d031ad5da69bacb747885a0993e5f47e2a9a6621547bf41a39b78941b7"),
+    (LayoutChoice::Zip, Compression::Reuse, "343a9ccbc040cf631260eacf3c49215b7eda5c0776269a45dec28d7ceb3f9c6d"),
+    (LayoutChoice::Zip, Compression::Recompress, "3b984191abab85616901be5277c92ce0ed96c13ea875cd008eadc176e3496557"),
+    (LayoutChoice::Zip, Compression::Store, "3604d94b3266768162fab126fa02d17d5f5de9d14a6f1e63ae3312d46d077d9e"),
+    (LayoutChoice::Extract, Compression::Reuse, "08023e52b071082bdbeb3aef06ad8d1b8aa5249b9a04b3af18340eee9a2d1210"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "edc757d257cd07ff24e8f6fffcc4d8779c555d1bc9c0a73f6eaf87ef2600e78c",
+        "bccf5c5ba61b77f694ba89d94a3608cd27162a5c64d00c6aedd91ab232e6dacf",
     ),
-    (LayoutChoice::Extract, Compression::Store, "5e00390c98b939437e83b57dab01d7ca5a9b56b8ad3587d20951039f474cfac3"),
+    (LayoutChoice::Extract, Compression::Store, "a50341068d316ff08b617d986b1a5f7153658d09a9acf2e4ab85eba10038fdf8"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";

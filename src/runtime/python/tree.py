@@ -32,13 +32,19 @@ def quicken(site):
     tail = external.cache_from_source(source)[len(os.path.join(site, "__pycache__", "a")) :]
     between = os.sep + "__pycache__" + os.sep
     details = external._get_supported_file_loaders()
-    before_source = tuple(_imp.extension_suffixes())
-    magic, new_spec = external.MAGIC_NUMBER, builtin.ModuleSpec
+    before_source = _imp.extension_suffixes()
+    magic, new_spec, new_module = external.MAGIC_NUMBER, builtin.ModuleSpec, type(sys)
     library = os.path.dirname(os.__file__)
     ours, quick = site + os.sep, (site + os.sep, library + os.sep)
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
     class QuickLoader(external.SourceFileLoader):
+        def create_module(self, spec):
+            # With what importlib would find missing, which costs it two exceptions a module.
+            module = new_module(spec.name)
+            module.__file__, module.__cached__ = spec.origin, spec.cached
+            return module
+
         def get_code(self, fullname):
             try:
                 # A third of the system calls of a file object, which asks for its kind, place and size first.
@@ -71,10 +77,17 @@ def quicken(site):
     class QuickFinder(external.FileFinder):
         def __init__(self, path):
             super().__init__(path, *details)
-            self.names = frozenset(os.listdir(path))
+            self.list_names()
+
+        def list_names(self):
+            names = os.listdir(self.path)
+            self.names, text = frozenset(names), "\0".join(names)
+            self.suffixes = [suffix for suffix in before_source if suffix in text]
 
         def has_source(self, module):
-            return module + ".py" in self.names and not any(module + end in self.names for end in before_source)
+            if module + ".py" in self.names:
+                return not (self.suffixes and any(module + suffix in self.names for suffix in self.suffixes))
+            return False
 
         def find_spec(self, fullname, target=None):
             module = fullname.rpartition(".")[2]
@@ -104,7 +117,18 @@ def quicken(site):
 
         def invalidate_caches(self):
             super().invalidate_caches()
-            self.names = frozenset(os.listdir(self.path))
+            self.list_names()
+
+    class QuickPackages:
+        """Asks a package's finder at once; importlib would ask those of built-in and frozen modules before."""
+
+        @staticmethod
+        def find_spec(fullname, path=None, target=None):
+            if type(path) is list and len(path) == 1:
+                finder = sys.path_importer_cache.get(path[0])
+                if type(finder) is QuickFinder:
+                    return finder.find_spec(fullname, target)
+            return None
 
     def find_finder(path):
         if (path + os.sep).startswith(quick):
@@ -114,6 +138,7 @@ def quicken(site):
                 pass
         raise ImportError
 
+    sys.meta_path.insert(0, QuickPackages)
     sys.path_hooks.insert(0, find_finder)
     sys.path_importer_cache.pop(library, None)
 
