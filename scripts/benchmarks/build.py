@@ -28,7 +28,8 @@ def measure_build(tool: str, workload: Workload, runs: int) -> tuple[float, int]
     command, environment = build_command(tool, workload, output, scratch)
     empty = shlex.join(["/bin/sh", "-c", f"rm -rf {scratch} {BENCH}/tmp {output} && mkdir -p {scratch} {BENCH}/tmp"])
     try:
-        seconds = statistics.median(hyperfine([command], environment, runs, "--warmup", "1", "--prepare", empty)[0])
+        options = ["--runs", str(runs), "--warmup", "1", "--prepare", empty]
+        seconds = statistics.median(hyperfine([command], environment, *options)[0]["times"])
     except subprocess.CalledProcessError:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         raise SystemExit(f"bench: {tool} cannot build {workload.name}:\n{done.stdout}{done.stderr}") from None
