@@ -76,8 +76,12 @@ def kept(workload: Workload, what: str) -> Path:
     """Where something is kept from run to run: its name changes with the tools and the wheels."""
     state = hashlib.sha256(f"{versions()} {workload}".encode())
     state.update(workload.listing.read_bytes())
-    place = BENCH / "kept" / f"{workload.name}-{what.replace(' ', '')}-{state.hexdigest()[:12]}"
-    place.parent.mkdir(exist_ok=True)
+    place = BENCH / "kept" / f"{workload.name}-{what.replace(' ', '')}" / state.hexdigest()[:12]
+    if place.parent.exists():
+        for other in place.parent.iterdir():
+            if other.stem != place.name:
+                shutil.rmtree(other) if other.is_dir() else other.unlink()
+    place.parent.mkdir(parents=True, exist_ok=True)
     return place
 
 

@@ -24,29 +24,34 @@ def traced(command: list[str], environment: dict[str, str]) -> list[tuple[str, s
 
 
 def parse(log: str) -> list[tuple[str, str]]:
-    return [(match[1], match[2]) for line in log.splitlines() if (match := CALL.match(line))]
+    calls = []
+    for line in log.splitlines():
+        if match := CALL.match(line):
+            calls.append(("opendir" if "O_DIRECTORY" in line else match[1], match[2]))
+    return calls
+
+
+def is_code(path: str) -> bool:
+    """Whether a file of a tree is the application's code: a module, an executable of a wheel, a .pth."""
+    name = path.rpartition("/")[2]
+    return (name.endswith((".py", ".pyc", ".pth", ".so")) or "/bin/" in path) and not name.startswith("_pyzpack")
 
 
 def touched(
     calls: list[tuple[str, str]], interpreters: list[tuple[str, str]], library: str, cache: str
 ) -> dict[str, list[str]]:
-    """Of `calls`, by path, those before the first module of the application in `cache` is opened.
+    """Of `calls`, by path, those before the first file with the application's code is opened in `cache`.
 
-    Left out is what the interpreter touches on its own account: `interpreters`, its calls for `-c pass`, and its
-    standard library.
+    Left out is what the interpreter touches on its own account: `interpreters`, its calls for `-c pass`, its standard
+    library, and what the system's loader looks for to load that.
     """
     known = {path for _, path in interpreters}
     found: dict[str, list[str]] = {}
     for call, path in calls:
-        name = path.rpartition("/")[2]
-        if (
-            call == "openat"
-            and path.startswith(cache + "/")
-            and name.endswith(".pyc")
-            and not name.startswith("_pyzpack")
-        ):
+        inside = path.startswith(cache + "/")
+        if call == "openat" and inside and is_code(path):
             break
-        if path not in known and not path.startswith(library + "/"):
+        if path not in known and not path.startswith(library + "/") and (inside or ".so" not in path):
             found.setdefault(path, []).append(call)
     return found
 

@@ -19,6 +19,8 @@ TRACE = """\
 7 newfstatat(AT_FDCWD, "/x/a.pyz", {st_mode=S_IFREG|0755, st_size=1, ...}, 0) = 0
 7 openat(AT_FDCWD, "/x/a.pyz", O_RDONLY|O_CLOEXEC) = 3
 7 openat(AT_FDCWD, "/x/a.pyz", O_RDONLY|O_CLOEXEC) = 3
+7 openat(AT_FDCWD, "/lib/libz.so.1", O_RDONLY|O_CLOEXEC) = 3
+7 openat(AT_FDCWD, "/cache/apps/t.lock", O_RDONLY|O_CLOEXEC) = 3
 7 openat(AT_FDCWD, "/cache/apps/t/__pycache__/_pyzpack-1.cpython-311-0.pyc", O_RDONLY|O_CLOEXEC) = 3
 7 openat(AT_FDCWD, "/cache/apps/t", O_RDONLY|O_NONBLOCK|O_CLOEXEC|O_DIRECTORY) = 3
 7 openat(AT_FDCWD, "/cache/apps/t/__pycache__/app.cpython-311.pyc", O_RDONLY|O_CLOEXEC) = 3
@@ -42,6 +44,7 @@ def test_touched_files_are_those_before_the_first_module_of_the_application():
     found = touched(parse(TRACE), interpreters, "/py/lib", "/cache")
     assert describe(found, {"/cache": "CACHE"}) == [
         "/x/a.pyz: 1 newfstatat, 2 openat",
+        "CACHE/apps/t.lock: 1 openat",
         "CACHE/apps/t/__pycache__/_pyzpack-1.cpython-311-0.pyc: 1 openat",
-        "CACHE/apps/t: 1 openat",
+        "CACHE/apps/t: 1 opendir",
     ]
