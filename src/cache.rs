@@ -17,7 +17,7 @@ use crate::wheel::partial::{PARTIAL_SUFFIX, is_at};
 /// what the resolvers keep.
 pub const PARTS: [&str; 6] = ["wheels", "built", "apps", "logs", "uv", "pip"];
 
-/// What the names of directories begin with into which the runtime is unpacking (extract.py).
+/// What the names of directories begin with into which the runtime is unpacking (its cache.py).
 const UNPACKING_PREFIX: &str = ".unpacking-";
 
 /// Files, and their bytes.

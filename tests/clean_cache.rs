@@ -204,7 +204,7 @@ fn refuses_what_is_not_only_a_cache() {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("error: {message}\n{hint}\n"));
     assert_eq!((output.status.code(), cache.files().len()), (Some(2), 11));
     // The runtime's tag counts as well as the tool's.
-    let runtime = include_str!("../src/runtime/python/extract.py");
+    let runtime = include_str!("../src/runtime/python/cache.py");
     let tag = runtime.lines().find_map(|line| line.strip_prefix("CACHEDIR_TAG = b\"")).unwrap();
     fs::write(cache.root().join("CACHEDIR.TAG"), tag.trim_end_matches('"').replace("\\n", "\n")).unwrap();
     clear(&cache.root()).unwrap();

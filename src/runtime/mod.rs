@@ -179,13 +179,16 @@ pub fn is_own_root(name: &str) -> bool {
 }
 
 /// The further files of every archive, sorted by path.
-pub fn support_files() -> [(&'static str, &'static str); 8] {
+pub fn support_files() -> [(&'static str, &'static str); 11] {
     [
         ("_pyzpack/boot.py", BOOT),
+        ("_pyzpack/cache.py", include_str!("python/cache.py")),
         ("_pyzpack/commands.py", include_str!("python/commands.py")),
         ("_pyzpack/extract.py", include_str!("python/extract.py")),
+        ("_pyzpack/payload.py", include_str!("python/payload.py")),
         ("_pyzpack/pth.py", include_str!("python/pth.py")),
         ("_pyzpack/refuse.py", include_str!("python/refuse.py")),
+        ("_pyzpack/repair.py", include_str!("python/repair.py")),
         ("_pyzpack/run.py", include_str!("python/run.py")),
         ("_pyzpack/tree.py", TREE),
         ("_pyzpack/verify.py", include_str!("python/verify.py")),

@@ -22,7 +22,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "src", "runtime", "python")
 MARKER = "# pyzpack: constants"
-SUPPORT = ("boot.py", "commands.py", "extract.py", "pth.py", "refuse.py", "run.py", "tree.py", "verify.py")
+SUPPORT = tuple(sorted(set(os.listdir(SOURCES)) - {"main.py", "__pycache__"}))
 ALL_PYTHONS = tuple((3, minor) for minor in range(8, 15))
 WHOLE = 946684800
 

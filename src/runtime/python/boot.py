@@ -128,6 +128,7 @@ def support(name, code=None):
     else:
         sys.modules["_imp"]._fix_co_filename(code, path)
     names = {"__name__": "_pyzpack_" + name[:-3], "__file__": path, "__loader__": __loader__, "__code__": code}
+    names["support"] = support
     exec(code, names)
     return names
 
@@ -165,7 +166,7 @@ def start(main, tree, code, rest):
     # Absolute, for the program may change its directory.
     site = tree or os.path.abspath(__loader__.archive)
     if verify:
-        support("verify.py")["verify"](app, support("extract.py"), __loader__.archive, site)
+        support("verify.py")["verify"](app, support("payload.py"), __loader__.archive, site)
     if tree:
         unpacked = support("tree.py", rest)
         if not verify and rest is None:

@@ -18,7 +18,8 @@ MANIFEST = "_pyzpack/manifest.json"
 MANIFEST_LIMIT = 256 << 20
 # What the manifest does not list; payloads come on top.
 OWN = {"__main__.py", MANIFEST, "_pyzpack/origins.json"} | {
-    "_pyzpack/%s.py" % name for name in ("boot", "commands", "extract", "pth", "refuse", "run", "tree", "verify")
+    "_pyzpack/%s.py" % name
+    for name in ("boot", "cache", "commands", "extract", "payload", "pth", "refuse", "repair", "run", "tree", "verify")
 }
 
 
@@ -168,16 +169,16 @@ def check(file, app, site, kit):
     return len(listed), check_zipped(file, outer, listed, kit)
 
 
-def verify(app, extract, archive, site):
+def verify(app, payload, archive, site):
     """Say in one line what was checked; or what is wrong, and exit with status 1.
 
-    `extract` is what extract.py defines. It has compared the tree with its payload by now, and deleted from it what was
-    not unpacked.
+    `payload` is what payload.py defines. The tree was compared with its payload by now, and what was not unpacked was
+    deleted from it.
     """
     # Else bytecode could come from a directory that is not checked.
     sys.pycache_prefix = None
     label = os.path.basename(sys.argv[0]) or app["name"]
-    kit = types.SimpleNamespace(**extract)
+    kit = types.SimpleNamespace(**payload)
     try:
         with open(archive, "rb") as file:
             count, size = check(file, app, site, kit)

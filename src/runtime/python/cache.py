@@ -1,0 +1,206 @@
+"""The cache directory: where it is, who may work on it, and what of it goes.
+
+Promises: nothing is written where another user could write; what a killed process left is told by its lock, and removed
+by the next one that unpacks.
+"""
+
+import binascii
+import errno
+import os
+import stat
+import time
+
+try:
+    import fcntl
+except ImportError:  # Windows: temporaries are told dead by their age alone.
+    fcntl = None
+
+WHOLE = 946684800  # As in __main__.py.
+MARKER = ".pyzpack"
+TEMPORARY = ".unpacking-"
+STALE_SECONDS = 24 * 3600  # For temporaries whose lock cannot be asked.
+LOCK_PATIENCE_SECONDS = 120  # After that unpack beside the other process: the lock only saves work.
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+CACHEDIR_TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# Files unpacked by pyzpack; all can be deleted.\n"
+
+
+class Refused(Exception):
+    """Why the application cannot be started, for its user."""
+
+
+def write_file(path, mode, chunks):
+    """Create a file, which must not exist. `unpack` sets a umask of 022, so that 0644 and 0755 come out as such."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, mode)
+    try:
+        for chunk in chunks:
+            while len(chunk):
+                chunk = memoryview(chunk)[os.write(descriptor, chunk) :]
+    finally:
+        os.close(descriptor)
+
+
+def owner_of(path):
+    """Who owns the nearest directory of a path that is there."""
+    while True:
+        try:
+            return os.lstat(path).st_uid
+        except OSError:
+            parent = os.path.dirname(path)
+            if parent == path:
+                return -1
+            path = parent
+
+
+def open_root(root, explicit):
+    """Create the cache directory where it is missing, refuse one that others can write to; its `apps` directory."""
+    above = os.path.dirname(root)
+    if explicit:
+        os.makedirs(above, 0o700, exist_ok=True)
+    elif os.path.basename(root) == "pyzpack" and os.path.isdir(os.path.dirname(above)):
+        make_private(above)  # ~/.cache may be missing; the home directory and the temporary one are not ours to make.
+    make_private(root)
+    check_private(root)
+    tag = os.path.join(root, "CACHEDIR.TAG")
+    if not os.path.lexists(tag):
+        try:
+            write_file(tag, 0o644, [CACHEDIR_TAG])
+        except FileExistsError:
+            pass
+    apps = os.path.join(root, "apps")
+    make_private(apps)
+    check_private(apps)
+    return os.fsencode(apps)
+
+
+def make_private(path):
+    """A directory for its owner alone, unless something is there."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+
+
+def check_private(path):
+    """Refuse a directory that is a link, another user's, or writable by others."""
+    found = os.lstat(path)
+    uid = getattr(os, "geteuid", int)()
+    if not stat.S_ISDIR(found.st_mode):
+        raise Refused("cache directory %s is not a directory%s" % (path, advice()))
+    if found.st_uid != uid:
+        raise Refused("cache directory %s belongs to user %d, not to user %d%s" % (path, found.st_uid, uid, advice()))
+    if os.name == "posix" and found.st_mode & 0o022:
+        raise Refused("cache directory %s can be written by others; run: chmod go-w %s" % (path, path))
+
+
+def advice():
+    return "; set PYZPACK_CACHE to a directory of yours"
+
+
+def explain(error, root):
+    """An operating system's refusal in one line."""
+    if error.errno in FULL:
+        return "no space left to unpack into %s; free some, or set PYZPACK_CACHE" % root
+    return "cannot unpack into %s: %s%s" % (root, error.strerror or error, advice())
+
+
+def mark_whole(tree):
+    """Make a tree known as whole.
+
+    The marker is never read, so a cleaner that removes what was not used for long takes it no later than any file of
+    the tree; that resets the root's time, as does every other change of the root's names.
+    """
+    marker = os.path.join(tree, os.fsencode(MARKER))
+    if not os.path.lexists(marker):
+        write_file(marker, 0o644, [b"Unpacked by pyzpack. The whole directory can be deleted, not single files.\n"])
+    os.utime(tree, (time.time(), WHOLE))
+
+
+def is_whole(tree):
+    """Whether a tree is there and whole."""
+    try:
+        return os.stat(tree).st_mtime == WHOLE
+    except OSError:
+        return False
+
+
+def remove_tree(path):
+    """Remove what is under a path, whatever can be removed."""
+    import shutil
+
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
+
+
+class Busy(Exception):
+    """Another process holds the lock."""
+
+
+def try_lock(path, flags=0):
+    """A descriptor that holds the lock of a file or directory, None where there are no locks."""
+    if not fcntl:
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDONLY | flags, 0o600)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            raise Busy() from None
+        return None
+    return descriptor
+
+
+def wait_for_lock(path, tree):
+    """The lock that lets one process unpack while others wait for its tree; None: go on without it."""
+    if not fcntl:
+        return None  # No need to wait in vain; whoever renames first wins.
+    end = time.monotonic() + LOCK_PATIENCE_SECONDS
+    while time.monotonic() < end:
+        try:
+            return try_lock(path, os.O_CREAT)
+        except Busy:
+            if is_whole(tree):
+                return None
+            time.sleep(0.01)
+    return None
+
+
+def new_temporary(apps):
+    """A directory for this process alone, and the descriptor whose lock says that the process lives."""
+    while True:
+        name = "%s%d-%s" % (TEMPORARY, os.getpid(), binascii.hexlify(os.urandom(6)).decode())
+        path = os.path.join(apps, os.fsencode(name))
+        os.mkdir(path, 0o755)
+        try:
+            lock = try_lock(path)
+        except Busy:  # A cleaner was quicker, and removes it.
+            continue
+        if os.path.isdir(path):
+            return path, lock
+
+
+def remove_stale(apps):
+    """Remove what killed processes left. Locks tell, across containers too; process numbers would not."""
+    for name in os.listdir(apps):
+        path = os.path.join(apps, name)
+        if name.startswith(os.fsencode(TEMPORARY)):
+            try:
+                lock = try_lock(path)
+            except Busy:
+                continue
+            try:
+                if lock is not None or time.time() - os.lstat(path).st_mtime > STALE_SECONDS:
+                    remove_tree(path)
+            except OSError:
+                pass
+            if lock is not None:
+                os.close(lock)
