@@ -20,6 +20,7 @@ MARKER = ".pyzpack"
 TEMPORARY = ".unpacking-"
 STALE_SECONDS = 24 * 3600  # For temporaries whose lock cannot be asked.
 LOCK_PATIENCE_SECONDS = 120  # After that unpack beside the other process: the lock only saves work.
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 CACHEDIR_TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# Files unpacked by pyzpack; all can be deleted.\n"
 
@@ -28,14 +29,14 @@ class Refused(Exception):
     """Why the application cannot be started, for its user."""
 
 
-def write_file(path, mode, chunks):
+def write_file(path, mode, chunks, dir_fd=None):
     """Create a file, which must not exist. `unpack` sets a umask of 022, so that 0644 and 0755 come out as such."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags, mode)
+    descriptor = os.open(path, CREATE, mode, dir_fd=dir_fd)
     try:
         for chunk in chunks:
-            while len(chunk):
-                chunk = memoryview(chunk)[os.write(descriptor, chunk) :]
+            written = os.write(descriptor, chunk) if len(chunk) else 0
+            while written < len(chunk):
+                written += os.write(descriptor, memoryview(chunk)[written:])
     finally:
         os.close(descriptor)
 

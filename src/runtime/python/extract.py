@@ -6,7 +6,6 @@ no half-written tree.
 
 import errno
 import os
-import queue
 import struct
 import sys
 import threading
@@ -17,56 +16,7 @@ import zlib
 reader = types.SimpleNamespace(**support("payload.py"))
 cache = types.SimpleNamespace(**support("cache.py"))
 
-BATCH = 256 << 10
 UNUSABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
-
-
-class Writers:
-    """Threads that inflate and write entries while the main thread reads: zlib and system calls release the lock."""
-
-    def __init__(self, tree, count):
-        self.tree, self.error = tree, None
-        self.jobs = queue.Queue(maxsize=4 * count)
-        self.threads = [threading.Thread(target=self.work, daemon=True) for _ in range(count)]
-        for thread in self.threads:
-            thread.start()
-
-    def work(self):
-        while True:
-            batch = self.jobs.get()
-            if batch is None:
-                return
-            for entry, blob in batch:
-                if self.error:
-                    break
-                try:
-                    path = os.path.join(self.tree, entry.name)
-                    cache.write_file(path, entry.mode, (reader.inflate(entry, blob),) if entry.size else ())
-                except BaseException as error:
-                    self.error = error
-
-    def put(self, batch):
-        self.jobs.put(batch)
-        if self.error:
-            raise self.error
-
-    def finish(self):
-        """Wait for all that was put; safe to call again."""
-        for _ in self.threads:
-            self.jobs.put(None)
-        for thread in self.threads:
-            thread.join()
-        self.threads = []
-        if self.error:
-            raise self.error
-
-    def abandon(self):
-        """Stop without a word."""
-        self.error = self.error or cache.Refused("interrupted")
-        for _ in self.threads:
-            self.jobs.put(None)
-        for thread in self.threads:
-            thread.join()
 
 
 class Progress:
@@ -98,45 +48,92 @@ class Progress:
             sys.stderr.write(text % (self.label, len(restored), ascii(restored[0])[1:-1]))
 
 
-def make_directories(tree, payloads):
-    """All directories of a new tree, each before those in it; `__pycache__`, so that the root stays as it is."""
-    names = {b"__pycache__"}
-    for payload in payloads:
-        for entry in payload.entries:
-            name = entry.name.rpartition(b"/")[0]
-            while name and name not in names:
-                names.add(name)
-                name = name.rpartition(b"/")[0]
-    for name in sorted(names):
-        os.mkdir(os.path.join(tree, name), 0o755)
+class Place:
+    """A new tree, and how its files are named in system calls: from its own directory, which the kernel then need not
+    look up for each; by whole paths on Windows."""
+
+    def __init__(self, tree):
+        self.start = os.path.join(tree, b"") if os.name == "nt" else b""
+        self.descriptor = None if os.name == "nt" else os.open(tree, os.O_RDONLY)
+
+    def make_directories(self, payloads):
+        """All directories, each before those in it; `__pycache__`, so that the root stays as it is."""
+        names = {b"__pycache__"}
+        for payload in payloads:
+            for entry in payload.entries:
+                name = entry.name.rpartition(b"/")[0]
+                while name and name not in names:
+                    names.add(name)
+                    name = name.rpartition(b"/")[0]
+        for name in sorted(names):
+            os.mkdir(self.start + name, 0o755, dir_fd=self.descriptor)
+
+    def write(self, batch):
+        for entry, packed in batch:
+            path = self.start + entry.name
+            cache.write_file(path, entry.mode, reader.contents(entry, packed), self.descriptor)
+
+    def close(self):
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+
+
+def count_processors():
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def write_payloads(place, payloads, progress):
+    """Write every file of the payloads. All threads do the same: read what is next, in turn; inflate and write it."""
+    batches = (batch for payload in payloads for batch in payload.read_batches())
+    turn, errors = threading.Lock(), []
+
+    def work():
+        try:
+            while not errors:
+                with turn:
+                    batch = next(batches, None)
+                    if not batch:
+                        return
+                    progress.add(sum(entry.end - entry.offset for entry, _ in batch))
+                    if not isinstance(batch[0][1], memoryview):
+                        place.write(batch)  # The file has to be read on before the next turn.
+                        continue
+                place.write(batch)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = []
+    try:
+        # zlib and system calls release the interpreter's lock; what is left of it is too much for more threads.
+        for _ in range(min(4, count_processors()) - 1):
+            thread = threading.Thread(target=work, daemon=True)
+            thread.start()
+            threads.append(thread)
+    except RuntimeError:  # No more than these may be started; this one does all of it where it must.
+        pass
+    try:
+        work()
+        for thread in threads:
+            thread.join()
+    except BaseException as error:
+        errors.append(error)
+        for thread in threads:
+            thread.join()
+    if errors:
+        raise errors[0]
 
 
 def write_tree(tree, payloads, progress):
     """Write every file of the payloads into an empty directory."""
-    make_directories(tree, payloads)
+    place = Place(tree)
     try:
-        processors = len(os.sched_getaffinity(0))
-    except AttributeError:
-        processors = os.cpu_count() or 1
-    writers = Writers(tree, min(4, processors))
-    try:
-        for payload in payloads:
-            batch, size = [], 0
-            for entry, content in payload.read_all():
-                if isinstance(content, bytes):
-                    batch.append((entry, content))
-                    size += len(content) + entry.size
-                    if size >= BATCH:
-                        writers.put(batch)
-                        batch, size = [], 0
-                else:
-                    cache.write_file(os.path.join(tree, entry.name), entry.mode, reader.inflate_chunks(entry, content))
-                progress.add(entry.end - entry.offset)
-            writers.put(batch)
-        writers.finish()
-    except BaseException:
-        writers.abandon()
-        raise
+        place.make_directories(payloads)
+        write_payloads(place, payloads, progress)
+    finally:
+        place.close()
 
 
 def extract(apps, tree, payloads, progress):

@@ -19,7 +19,7 @@ def repair(tree, payloads, thorough, reader, cache):
         for payload in payloads:
             payload.check_digest()
         os.chmod(tree, 0o755)
-        remove_unlisted(tree, payloads, cache)
+        remove_unlisted(tree, payloads, reader, cache)
     restored = []
     for payload in payloads:
         for entry in find_wrong(tree, payload, thorough, reader):
@@ -43,24 +43,18 @@ def repair(tree, payloads, thorough, reader, cache):
 def find_wrong(tree, payload, thorough, reader):
     """The entries of a payload that are missing or wrong in the tree; contents are compared only where `thorough`."""
     wrong = []
-    for entry, content in payload.read_all():
-        path = os.path.join(tree, entry.name)
-        try:
-            found = os.lstat(path)
-            good = found.st_size == entry.size and stat.S_ISREG(found.st_mode)
-            if os.name == "posix":
-                good = good and stat.S_IMODE(found.st_mode) == entry.mode
-        except OSError:
-            good = False
-        small = isinstance(content, bytes)
-        if good and thorough:
-            chunks = (reader.inflate(entry, content),) if small else reader.inflate_chunks(entry, content)
-            good = same_content(path, chunks)
-        elif not small:
-            for _ in content:  # The digest wants every byte.
-                pass
-        if not good:
-            wrong.append(entry)
+    for batch in payload.read_batches():
+        for entry, packed in batch:
+            path = os.path.join(tree, entry.name)
+            try:
+                found = os.lstat(path)
+                good = found.st_size == entry.size and stat.S_ISREG(found.st_mode)
+                if os.name == "posix":
+                    good = good and stat.S_IMODE(found.st_mode) == entry.mode
+            except OSError:
+                good = False
+            if not good or thorough and not same_content(path, reader.contents(entry, packed)):
+                wrong.append(entry)
     return wrong
 
 
@@ -73,9 +67,9 @@ def same_content(path, content):
         return same and not file.read(1)
 
 
-def remove_unlisted(tree, payloads, cache):
+def remove_unlisted(tree, payloads, reader, cache):
     """Remove from a tree what no payload lists: planted .pyc files, links, directories; let only its owner add more."""
-    files = {entry.name for payload in payloads for entry in payload.entries} | {os.fsencode(cache.MARKER)}
+    files = {entry.name for payload in payloads for entry in payload.entries} | {reader.MARKER}
     directories = {b"__pycache__"}
     for name in files:
         while b"/" in name:

@@ -30,40 +30,27 @@ def unlike(name, found, expected):
 
 def read_outer(file, kit):
     """The .pyz's own entries by name: behind its first line, without gap, no name twice."""
-    entries, end = kit.read_directory(file, 0, os.fstat(file.fileno()).st_size)
+    entries, _ = kit.read_directory(file, 0, os.fstat(file.fileno()).st_size)
     file.seek(0)
     line = file.readline(130)
-    at = len(line) if line[:2] == b"#!" and line[-1:] == b"\n" else 0
+    start = len(line) if line[:2] == b"#!" and line[-1:] == b"\n" else 0
     outer = {}
     for entry in entries:
         name = entry.name.decode("utf-8")
-        if entry.offset != at:
-            raise kit.Damaged("there is a gap in it")
         if name in outer:
             raise kit.Damaged("it holds `%s` twice" % name)
-        outer[name], at = entry, entry.end
-    if at != end:
+        outer[name] = entry
+    if not entries or entries[0].offset != start:
         raise kit.Damaged("there is a gap in it")
     return outer
 
 
 def read_entry(file, entry, kit):
     """The content of an entry of the .pyz itself, piece by piece."""
-    file.seek(entry.offset)
-    header = kit.read_exactly(file, 30)
-    rest = kit.read_exactly(file, kit.open_stream(entry, header) - 30)
     # zipimport looks at neither the local header's name nor the CRC, other tools do: here all have to agree.
-    if rest[: len(entry.name)] != entry.name or len(rest) != len(entry.name):
+    if kit.read_header(file, 0, entry) != entry.name:
         raise kit.Damaged("a file's name is not the directory's")
-
-    def pieces():
-        left = entry.packed
-        while left:
-            piece = kit.read_exactly(file, min(left, kit.CHUNK))
-            left -= len(piece)
-            yield piece
-
-    return kit.inflate_chunks(entry, pieces())
+    return kit.inflate_chunks(entry, kit.read_pieces(file, entry.packed))
 
 
 def parse_manifest(data, kit):
