@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 
 def fits(app):
@@ -133,6 +134,24 @@ def support(name, code=None):
     return names
 
 
+def hold(tree, whole, inherit=False):
+    """Whether a tree is there and whole. If so it stays, as long as this process and its forks live (see cache.py)."""
+    try:
+        # A lock would say the same, but needs fcntl, in many Pythons a shared object: 0.4 ms.
+        apps, name = os.path.split(tree)
+        pipe = os.open(os.path.join(apps, ".%s.used" % name), os.O_RDONLY | os.O_NONBLOCK)
+        if inherit:
+            os.set_inheritable(pipe, True)
+        if time.time() - os.fstat(pipe).st_mtime > 24 * 3600:
+            os.utime(pipe)
+    except (OSError, AttributeError):  # Without pipes no last use is known either, and the tree stays.
+        pass
+    try:
+        return os.stat(tree).st_mtime == whole
+    except OSError:
+        return False
+
+
 def begin(main, tree, code, rest):
     """What __main__.py calls: `main` are its names, `tree` is where the application is unpacked, if it is.
 
@@ -160,9 +179,11 @@ def start(main, tree, code, rest):
     verify = environ.get("PYZPACK_VERIFY", "0") not in ("", "0")
     # First, so that unpacking and checking import from the standard library alone.
     sys.path[:] = isolate()
-    if app["payloads"] and not tree:
+    # What takes the process over goes on in the tree.
+    how = main["WHOLE"], entry[0] == "executable"
+    if app["payloads"] and not (tree and hold(tree, *how)):
         roots = main["cache_roots"](environ.get)
-        tree = support("extract.py")["unpack"](app, __loader__.archive, roots, app["tree"], environ)
+        tree = support("extract.py")["unpack"](app, __loader__.archive, roots, environ, lambda tree: hold(tree, *how))
     # Absolute, for the program may change its directory.
     site = tree or os.path.abspath(__loader__.archive)
     if verify:
@@ -198,6 +219,7 @@ def resume(main, rest):
     name = app["tree"] or os.path.basename(__loader__.archive)
     for site in [path for path in sys.path if os.path.basename(path) == name][:1]:
         if app["tree"]:
+            hold(site, main["WHOLE"])
             support("tree.py", rest)["quicken"](site)
         if app["pth"]:
             support("pth.py")["run_pth"](site, app["pth"], __loader__)
