@@ -152,9 +152,10 @@ class Case(unittest.TestCase):
         return pack(self.path(name), files, layout, **app)
 
     def apps(self, root=None):
-        """The names of the trees in the cache."""
+        """The names of the trees in the cache, and of what is under way or left there."""
         path = os.path.join(root or os.path.join(self.home, ".cache", "pyzpack"), "apps")
-        return sorted(os.listdir(path)) if os.path.isdir(path) else []
+        names = set(os.listdir(path)) if os.path.isdir(path) else set()
+        return sorted(names - {".%s.used" % name for name in names})
 
     def tree(self, root=None):
         """The only tree in the cache."""

@@ -1,7 +1,11 @@
 """The cache directory: where it is, who may work on it, and what of it goes.
 
 Promises: nothing is written where another user could write; what a killed process left is told by its lock, and removed
-by the next one that unpacks.
+by the next one that unpacks; so is a tree that no start used for a month, unless a process that started from it lives.
+
+A tree that is called SHA256 has a pipe beside it, `.SHA256.used`. Each start opens it for reading and leaves it open;
+forks inherit that, and the kernel ends it. Its time is that of the last start, to the day. In this order nobody loses:
+a start opens the pipe, then looks whether the tree is whole; who removes it makes it not whole, then asks for readers.
 """
 
 import binascii
@@ -17,7 +21,9 @@ except ImportError:  # Windows: temporaries are told dead by their age alone.
 
 WHOLE = 946684800  # As in __main__.py.
 MARKER = ".pyzpack"
-TEMPORARY = ".unpacking-"
+TEMPORARY = b".unpacking-"
+REMOVED = b".removing-"
+UNUSED_SECONDS = 30 * 24 * 3600
 STALE_SECONDS = 24 * 3600  # For temporaries whose lock cannot be asked.
 LOCK_PATIENCE_SECONDS = 120  # After that unpack beside the other process: the lock only saves work.
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -125,15 +131,27 @@ def is_whole(tree):
         return False
 
 
-def remove_tree(path):
-    """Remove what is under a path, whatever can be removed."""
-    import shutil
-
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path, ignore_errors=True)
-    else:
+def remove_tree(path, end=None):
+    """Remove what is under a path, whatever can be removed, and until when there is time."""
+    directories = [path]
+    for directory in directories:
+        if end and time.monotonic() > end:
+            return
         try:
-            os.unlink(path)
+            if directory is path and not stat.S_ISDIR(os.lstat(path).st_mode):
+                os.unlink(path)
+                return
+            with os.scandir(directory) as items:
+                for item in items:
+                    if item.is_dir(follow_symlinks=False):
+                        directories.append(item.path)
+                    else:
+                        os.unlink(item.path)
+        except OSError:
+            pass
+    for directory in reversed(directories):
+        try:
+            os.rmdir(directory)
         except OSError:
             pass
 
@@ -152,12 +170,16 @@ def try_lock(path, flags=0):
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Else its last holder has removed it, and it keeps nobody out.
+        if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+            return descriptor
     except OSError as error:
         os.close(descriptor)
-        if error.errno in (errno.EAGAIN, errno.EACCES):
+        if error.errno in (errno.EAGAIN, errno.EACCES, errno.ENOENT):
             raise Busy() from None
         return None
-    return descriptor
+    os.close(descriptor)
+    raise Busy()
 
 
 def wait_for_lock(path, tree):
@@ -175,11 +197,89 @@ def wait_for_lock(path, tree):
     return None
 
 
+def lock_path(apps, name):
+    return os.path.join(apps, b"." + name + b".lock")
+
+
+def release(path, lock):
+    """Give up a lock and remove its file, which nobody else has locked."""
+    if lock is not None:
+        remove_tree(path)
+        os.close(lock)
+
+
+def provide_pipe(tree):
+    """The pipe by which starts say that they use a tree. Where there are none, no last use is known: the tree stays."""
+    apps, name = os.path.split(tree)
+    pipe = os.path.join(apps, b"." + name + b".used")
+    try:
+        if os.path.lexists(pipe) and not stat.S_ISFIFO(os.lstat(pipe).st_mode):
+            remove_tree(pipe)
+        os.mkfifo(pipe, 0o600)
+    except (OSError, AttributeError):
+        pass
+
+
+def is_used(pipe):
+    """Whether somebody has a pipe open for reading (or its file system cannot say so)."""
+    try:
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError as error:
+        return error.errno != errno.ENXIO
+    return True
+
+
+def retire(apps, name):
+    """Take an unused tree out of use, with its pipe; what is left of it to be removed, None where it stays."""
+    tree, pipe = os.path.join(apps, name), os.path.join(apps, b"." + name + b".used")
+    if time.time() - os.lstat(pipe).st_mtime <= UNUSED_SECONDS:
+        return None
+    lock = try_lock(lock_path(apps, name), os.O_CREAT)
+    try:
+        if lock is None or is_used(pipe):
+            return None
+        removed = os.path.join(apps, REMOVED + binascii.hexlify(os.urandom(8)))
+        if os.path.lexists(tree):
+            if not stat.S_ISDIR(os.lstat(tree).st_mode):
+                return None
+            os.utime(tree)
+            if is_used(pipe):  # It starts just now, and may find the tree damaged: that is put right.
+                return None
+            os.rename(tree, removed)
+        os.unlink(pipe)
+        return removed
+    finally:
+        release(lock_path(apps, name), lock)
+
+
+def collect(apps, seconds):
+    """Remove trees that were not used for long, and what earlier removals left; what takes too long is left again."""
+    end = time.monotonic() + seconds
+    try:
+        items = sorted(os.listdir(apps))
+    except OSError:
+        return
+    for item in items:
+        path = os.path.join(apps, item)
+        try:
+            if item.startswith(REMOVED):
+                remove_tree(path, end)
+            elif len(item) == 70 and item.endswith(b".used"):
+                path = retire(apps, item[1:-5])
+                if path:
+                    remove_tree(path, end)
+            elif len(item) == 70 and item.endswith(b".lock"):  # Of a process that was killed.
+                release(path, try_lock(path))
+        except (OSError, Busy):
+            pass
+        if time.monotonic() > end:
+            return
+
+
 def new_temporary(apps):
     """A directory for this process alone, and the descriptor whose lock says that the process lives."""
     while True:
-        name = "%s%d-%s" % (TEMPORARY, os.getpid(), binascii.hexlify(os.urandom(6)).decode())
-        path = os.path.join(apps, os.fsencode(name))
+        path = os.path.join(apps, TEMPORARY + b"%d-%s" % (os.getpid(), binascii.hexlify(os.urandom(6))))
         os.mkdir(path, 0o755)
         try:
             lock = try_lock(path)
@@ -193,7 +293,7 @@ def remove_stale(apps):
     """Remove what killed processes left. Locks tell, across containers too; process numbers would not."""
     for name in os.listdir(apps):
         path = os.path.join(apps, name)
-        if name.startswith(os.fsencode(TEMPORARY)):
+        if name.startswith(TEMPORARY):
             try:
                 lock = try_lock(path)
             except Busy:

@@ -143,6 +143,7 @@ def extract(apps, tree, payloads, progress):
     try:
         write_tree(temporary, payloads, progress)
         cache.mark_whole(temporary)
+        cache.provide_pipe(tree)
         try:
             os.rename(temporary, tree)
         except OSError:
@@ -157,32 +158,46 @@ def extract(apps, tree, payloads, progress):
             os.close(lock)
 
 
-def unpack_into(apps, name, payloads, progress, thorough):
-    """A whole tree in this cache, made, awaited or repaired."""
-    tree = os.path.join(apps, name.encode())
-    lock_path = os.path.join(apps, b"." + name.encode() + b".lock")
-    lock = cache.wait_for_lock(lock_path, tree)
-    try:
+def make_whole(apps, tree, payloads, progress, thorough):
+    """Make or repair a tree; how many seconds it took to unpack, if it was."""
+    if cache.is_whole(tree) and not thorough:
+        return 0
+    if os.path.lexists(tree) and (not os.path.isdir(tree) or thorough and os.path.islink(tree)):
+        cache.remove_tree(tree)
+    seconds = 0
+    if not os.path.isdir(tree):
+        start = time.monotonic()
+        extract(apps, tree, payloads, progress)
+        seconds = time.monotonic() - start
+        # Else another process's tree was damaged since, or the file system keeps no such times.
         if cache.is_whole(tree) and not thorough:
-            return tree
-        if os.path.lexists(tree) and (not os.path.isdir(tree) or thorough and os.path.islink(tree)):
-            cache.remove_tree(tree)
-        if not os.path.isdir(tree):
-            extract(apps, tree, payloads, progress)
-            # Else another process's tree was damaged since, or the file system keeps no such times.
-            if cache.is_whole(tree) and not thorough:
-                return tree
-        restored = support("repair.py")["repair"](tree, payloads, thorough, reader, cache)
-        if thorough:
-            progress.say_restored(restored)
-        return tree
-    finally:
-        if lock is not None:
-            cache.remove_tree(lock_path)
-            os.close(lock)
+            return seconds
+    restored = support("repair.py")["repair"](tree, payloads, thorough, reader, cache)
+    if thorough:
+        progress.say_restored(restored)
+    return seconds
 
 
-def find_place(app, file, roots, name, environ, label):
+def unpack_into(apps, name, payloads, progress, thorough, hold):
+    """A whole tree in this cache, made, awaited or repaired, and held."""
+    tree = os.path.join(apps, name)
+    lock_path = cache.lock_path(apps, name)
+    for _ in range(3):
+        lock = cache.wait_for_lock(lock_path, tree)
+        try:
+            seconds = make_whole(apps, tree, payloads, progress, thorough)
+            cache.provide_pipe(tree)
+            # Without the lock it may be on its way out; with it, it stays.
+            if hold(os.fsdecode(tree)) or lock is not None:
+                break
+        finally:
+            cache.release(lock_path, lock)
+    if seconds:
+        cache.collect(apps, seconds + 0.5)  # At worst a first start takes twice as long.
+    return tree
+
+
+def find_place(app, file, roots, environ, label, hold):
     """Unpack into the first cache directory that can be used."""
     explicit = bool(environ.get("PYZPACK_CACHE"))
     thorough = environ.get("PYZPACK_VERIFY", "0") not in ("", "0")
@@ -198,7 +213,7 @@ def find_place(app, file, roots, name, environ, label):
             continue
         progress = Progress(label, sum(payload.size for payload in payloads), environ)
         try:
-            return os.fsdecode(unpack_into(apps, name, payloads, progress, thorough))
+            return os.fsdecode(unpack_into(apps, app["tree"].encode(), payloads, progress, thorough, hold))
         except OSError as error:
             problem = problem or cache.explain(error, root)
             if error.errno not in UNUSABLE:
@@ -208,13 +223,13 @@ def find_place(app, file, roots, name, environ, label):
     raise cache.Refused(problem)
 
 
-def unpack(app, archive, roots, name, environ):
+def unpack(app, archive, roots, environ, hold):
     """The directory with the application's files; says why in one line and exits with status 1 where that fails."""
     label = os.path.basename(sys.argv[0]) or app["name"]
     umask = os.umask(0o022)
     try:
         with open(archive, "rb") as file:
-            return find_place(app, file, roots, name, environ, label)
+            return find_place(app, file, roots, environ, label, hold)
     except cache.Refused as refused:
         problem = str(refused)
     except (reader.Damaged, struct.error, zlib.error, UnicodeDecodeError) as damaged:
