@@ -11,7 +11,9 @@
 //!   It holds the payload's files, a marker `.pyzpack`, and a `__pycache__` made beforehand for Python to write to; there
 //!   lies what `boot.py` and `tree.py` compiled to.
 //! - `.unpacking-PID-RANDOM`, a tree in the making: a living process holds the flock of the directory.
-//! - `.SHA256.lock`, there while one process unpacks that tree and others wait.
+//! - `.SHA256.lock`, there while one process unpacks that tree, mends it or takes it out of use, and others wait.
+//! - `.SHA256.used`, a pipe that each process started from the tree has open; its time is that of the last start.
+//! - `.removing-RANDOM`, a tree that nobody uses any more.
 
 mod constants;
 mod literal;
