@@ -494,16 +494,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "9ca213318e362439fb8cf6f0405b9cfe3074d576ac98df6b9bb524e6bded0107"),
-    (LayoutChoice::Zip, Compression::Recompress, "3786394005f1f03a91766df4bdaa308980e6854ec0d2111075a795f50e2ccc1c"),
-    (LayoutChoice::Zip, Compression::Store, "a28bac48118589f8bb629d91cf4c9a29f60362fa8747d6b4ed0edc5bf837c4f4"),
-    (LayoutChoice::Extract, Compression::Reuse, "e78652d031ad5da69bacb747885a0993e5f47e2a9a6621547bf41a39b78941b7"),
+    (LayoutChoice::Zip, Compression::Reuse, "5b34937451882d036b3c20a1ff938ac0ad29d5ae11900f8f2c4e95bd541f1b5e"),
+    (LayoutChoice::Zip, Compression::Recompress, "ba27cee059ac684ccb5386b8b0cbd5257b8aae4d3867dd0b83a88b79dfd09a05"),
+    (LayoutChoice::Zip, Compression::Store, "ce962ce2445fa3b043b8ebe8588a867d64e1a80e0e9654c7c50e9ccb82f0d6e1"),
+    (LayoutChoice::Extract, Compression::Reuse, "003fa23e088a35d631b5e5103fd912ece1a9f4edc4fa290f98800988ee12887e"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "edc757d257cd07ff24e8f6fffcc4d8779c555d1bc9c0a73f6eaf87ef2600e78c",
+        "b6754c6a202fe3effa0a0cb453405f124e84dbaaff770cf5fb890da059abadcb",
     ),
-    (LayoutChoice::Extract, Compression::Store, "5e00390c98b939437e83b57dab01d7ca5a9b56b8ad3587d20951039f474cfac3"),
+    (LayoutChoice::Extract, Compression::Store, "a23b3665e09f12d8fc946b31d5d5878d1df6ba10cd8978e2b0ffced855c0f91c"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";
