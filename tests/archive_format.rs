@@ -494,16 +494,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "5b34937451882d036b3c20a1ff938ac0ad29d5ae11900f8f2c4e95bd541f1b5e"),
-    (LayoutChoice::Zip, Compression::Recompress, "ba27cee059ac684ccb5386b8b0cbd5257b8aae4d3867dd0b83a88b79dfd09a05"),
-    (LayoutChoice::Zip, Compression::Store, "ce962ce2445fa3b043b8ebe8588a867d64e1a80e0e9654c7c50e9ccb82f0d6e1"),
-    (LayoutChoice::Extract, Compression::Reuse, "003fa23e088a35d631b5e5103fd912ece1a9f4edc4fa290f98800988ee12887e"),
+    (LayoutChoice::Zip, Compression::Reuse, "9eb55ab457bfb8ce62603fef7345f7360b16ca0061b208c189549eec5a99d985"),
+    (LayoutChoice::Zip, Compression::Recompress, "d09c4f45b4030a068e5f759de5b6af5540b30738413897a9d61dc20dd6e8b757"),
+    (LayoutChoice::Zip, Compression::Store, "33b9a6593bbe120f5d60c9c0d946f24f650ccfc1443120eb74be5d9256427125"),
+    (LayoutChoice::Extract, Compression::Reuse, "59909b59b76e3698bd0d851534fd22142b63c5e4ae04b03cdc25c1ccb5ba7f9a"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "b6754c6a202fe3effa0a0cb453405f124e84dbaaff770cf5fb890da059abadcb",
+        "5954198b911a1359b08ac2c04be08841b4f9c7acf5b492a7e964ea295d544bf7",
     ),
-    (LayoutChoice::Extract, Compression::Store, "a23b3665e09f12d8fc946b31d5d5878d1df6ba10cd8978e2b0ffced855c0f91c"),
+    (LayoutChoice::Extract, Compression::Store, "8a1471fee3a3c7f72d5174fe18f20d7373491180fdd40ca98710ddf4b37f1bf0"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";
