@@ -269,7 +269,7 @@ pub(crate) fn is_own(name: &str) -> bool {
 
 /// Whether an entry of the outer archive is an archive with the application's files.
 pub(crate) fn is_payload(name: &str) -> bool {
-    name.starts_with("_pyzpack/payload")
+    name.starts_with("_pyzpack/payload") && name.ends_with(".zip")
 }
 
 /// The first line without `#!`; none where the file does not begin with one.

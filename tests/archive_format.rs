@@ -494,16 +494,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "343a9ccbc040cf631260eacf3c49215b7eda5c0776269a45dec28d7ceb3f9c6d"),
-    (LayoutChoice::Zip, Compression::Recompress, "3b984191abab85616901be5277c92ce0ed96c13ea875cd008eadc176e3496557"),
-    (LayoutChoice::Zip, Compression::Store, "3604d94b3266768162fab126fa02d17d5f5de9d14a6f1e63ae3312d46d077d9e"),
-    (LayoutChoice::Extract, Compression::Reuse, "08023e52b071082bdbeb3aef06ad8d1b8aa5249b9a04b3af18340eee9a2d1210"),
+    (LayoutChoice::Zip, Compression::Reuse, "9eb55ab457bfb8ce62603fef7345f7360b16ca0061b208c189549eec5a99d985"),
+    (LayoutChoice::Zip, Compression::Recompress, "d09c4f45b4030a068e5f759de5b6af5540b30738413897a9d61dc20dd6e8b757"),
+    (LayoutChoice::Zip, Compression::Store, "33b9a6593bbe120f5d60c9c0d946f24f650ccfc1443120eb74be5d9256427125"),
+    (LayoutChoice::Extract, Compression::Reuse, "59909b59b76e3698bd0d851534fd22142b63c5e4ae04b03cdc25c1ccb5ba7f9a"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "bccf5c5ba61b77f694ba89d94a3608cd27162a5c64d00c6aedd91ab232e6dacf",
+        "5954198b911a1359b08ac2c04be08841b4f9c7acf5b492a7e964ea295d544bf7",
     ),
-    (LayoutChoice::Extract, Compression::Store, "a50341068d316ff08b617d986b1a5f7153658d09a9acf2e4ab85eba10038fdf8"),
+    (LayoutChoice::Extract, Compression::Store, "8a1471fee3a3c7f72d5174fe18f20d7373491180fdd40ca98710ddf4b37f1bf0"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";

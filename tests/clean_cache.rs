@@ -3,15 +3,16 @@
 #![cfg(unix)]
 
 use std::fs::{self, File};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, SystemTime};
 
 use assert_cmd::Command;
-use pyzpack::cache::{Age, Amount, clear, measure, prune};
+use pyzpack::cache::{Age, Amount, Freed, clear, measure, prune};
 use pyzpack::status::{Explain, Status};
 use pyzpack::surroundings::Surroundings;
+use rustix::fs::{AtFlags, CWD, OFlags, Timespec, Timestamps, utimensat};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -141,11 +142,80 @@ fn leaves_what_another_process_is_working_on() {
     // A process that another test just starts has the locks until it runs its program.
     let mut freed = Amount::default();
     for _ in 0..100 {
-        freed += clear(&cache.root()).unwrap();
+        freed += clear(&cache.root()).unwrap().amount;
         std::thread::sleep(Duration::from_millis(if freed.files < 4 { 20 } else { 0 }));
     }
     assert_eq!(freed, Amount { files: 4, bytes: 580 });
     assert_eq!(cache.files(), ["CACHEDIR.TAG"]);
+}
+
+/// What the runtime leaves of an application: the tree, and beside it the pipe with the time of the last start.
+fn unpack(cache: &Cache, letter: &str, days: u32) -> PathBuf {
+    let name = letter.repeat(64);
+    cache.add(&format!("apps/{name}/pkg/a.py"), 100, 99);
+    let pipe = cache.root().join(format!("apps/.{name}.used"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let then = (SystemTime::now() - DAY * days).duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let then = Timespec { tv_sec: i64::try_from(then.as_secs()).unwrap(), tv_nsec: 0 };
+    utimensat(CWD, &pipe, &Timestamps { last_access: then, last_modification: then }, AtFlags::empty()).unwrap();
+    pipe
+}
+
+/// What a start does.
+fn open_pipe(pipe: &Path) -> File {
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap();
+    File::options().read(true).custom_flags(nonblocking).open(pipe).unwrap()
+}
+
+#[test]
+fn prunes_applications_by_their_last_start_and_none_that_runs() {
+    let cache = Cache::new();
+    unpack(&cache, "a", 31);
+    unpack(&cache, "b", 29);
+    let running = open_pipe(&unpack(&cache, "c", 31));
+    unpack(&cache, "d", 31);
+    let lock = File::create(cache.root().join(format!("apps/.{}.lock", "d".repeat(64)))).unwrap();
+    lock.try_lock().unwrap();
+    // What never had a pipe, a link with one, a pipe without a tree, and what another removal left.
+    cache.add(&format!("apps/{}/a.py", "e".repeat(64)), 100, 99);
+    let link = cache.root().join("apps").join("f".repeat(64));
+    unpack(&cache, "f", 99);
+    fs::rename(&link, cache.directory.path().join("elsewhere")).unwrap();
+    symlink(cache.directory.path().join("elsewhere"), &link).unwrap();
+    unpack(&cache, "0", 31);
+    fs::remove_dir_all(cache.root().join("apps").join("0".repeat(64))).unwrap();
+    cache.add("apps/.removing-0011/a.py", 10, 0);
+    let tree = |letter: &str| cache.root().join("apps").join(letter.repeat(64));
+    let time = || tree("c").metadata().unwrap().modified().unwrap();
+    let before = time();
+
+    assert_eq!(measure(&cache.root()).unwrap().parts["apps"].files, 6);
+    let said = "freed 110 B in 2 files, 1 unpacked application among them\nleft 2 unpacked applications, in use\n";
+    assert_eq!(cache.says(&["prune"]), said);
+    let kept = ["b", "c", "d", "e", "f"].map(|letter| letter.repeat(64));
+    let pipes = ["b", "c", "d", "f"].map(|letter| format!(".{}.used", letter.repeat(64)));
+    let mut expected: Vec<_> = kept.into_iter().chain(pipes).chain([format!(".{}.lock", "d".repeat(64))]).collect();
+    expected.sort();
+    let mut names: Vec<_> = fs::read_dir(cache.root().join("apps"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, expected);
+    assert_eq!(time(), before);
+
+    let cleared = clear(&cache.root()).unwrap();
+    assert_eq!((cleared.applications, cleared.held), (1, 2));
+    assert_eq!(cache.files().len(), 6);
+    assert!(cache.directory.path().join("elsewhere/pkg/a.py").exists());
+    drop((running, lock));
+    // A process that another test just starts has the lock until it runs its program.
+    let mut freed = Freed::default();
+    for _ in 0..100 {
+        freed.applications += clear(&cache.root()).unwrap().applications;
+        std::thread::sleep(Duration::from_millis(if freed.applications < 2 { 20 } else { 0 }));
+    }
+    assert_eq!((freed.applications, cache.files()), (2, vec!["CACHEDIR.TAG".to_owned()]));
 }
 
 #[test]
@@ -177,7 +247,7 @@ fn prunes_nothing_behind_a_linked_part() {
     fs::create_dir_all(outside.join("aa/aa11")).unwrap();
     fs::write(outside.join("aa/aa11/x.part"), "x").unwrap();
     symlink(&outside, cache.root().join("built")).unwrap();
-    assert_eq!(prune(&cache.root(), &age(0)).unwrap(), Amount::default());
+    assert_eq!(prune(&cache.root(), &age(0)).unwrap(), Freed::default());
     assert!(outside.join("aa/aa11/x.part").exists());
 }
 
@@ -204,7 +274,7 @@ fn refuses_what_is_not_only_a_cache() {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("error: {message}\n{hint}\n"));
     assert_eq!((output.status.code(), cache.files().len()), (Some(2), 11));
     // The runtime's tag counts as well as the tool's.
-    let runtime = include_str!("../src/runtime/python/extract.py");
+    let runtime = include_str!("../src/runtime/python/cache.py");
     let tag = runtime.lines().find_map(|line| line.strip_prefix("CACHEDIR_TAG = b\"")).unwrap();
     fs::write(cache.root().join("CACHEDIR.TAG"), tag.trim_end_matches('"').replace("\\n", "\n")).unwrap();
     clear(&cache.root()).unwrap();

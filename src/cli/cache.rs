@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
-use crate::cache::{self, Age, Amount, Measured};
+use crate::cache::{self, Age, Amount, Freed, Measured};
 use crate::shown::count;
 use crate::status::Status;
 
@@ -72,8 +72,17 @@ fn as_json(directory: &str, measured: &Measured) -> String {
     format!("{:#}\n", Value::Object(document))
 }
 
-fn freed(amount: Amount) -> String {
-    format!("freed {} in {}\n", report::size(amount.bytes), files(amount))
+fn freed(Freed { amount, applications, held }: Freed) -> String {
+    let unpacked = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "unpacked application");
+    let mut text = format!("freed {} in {}", report::size(amount.bytes), files(amount));
+    if applications > 0 {
+        let _ = write!(text, ", {} among them", unpacked(applications));
+    }
+    text.push('\n');
+    if held > 0 {
+        let _ = writeln!(text, "left {}, in use", unpacked(held));
+    }
+    text
 }
 
 fn files(amount: Amount) -> String {

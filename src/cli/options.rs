@@ -338,7 +338,7 @@ fn caching() -> Command {
         .long("older-than")
         .value_name("AGE")
         .value_parser(super::cache::parse_age)
-        .help("Remove wheels that were not used for so long, such as 12h [default: 30d]");
+        .help("Remove what was not used for so long, such as 12h [default: 30d]");
     Command::new("cache")
         .about("Show or clean the cache of wheels, unpacked applications and logs")
         .subcommand_required(true)
@@ -350,7 +350,11 @@ fn caching() -> Command {
             None,
             "Write JSON",
         )))
-        .subcommand(Command::new("prune").about("Remove unfinished files, old logs and unused wheels").arg(age))
+        .subcommand(
+            Command::new("prune")
+                .about("Remove unfinished files, old logs, and unused wheels and unpacked applications")
+                .arg(age),
+        )
         .subcommand(Command::new("clear").about("Remove everything in the cache"))
 }
 

@@ -11,7 +11,9 @@
 //!   It holds the payload's files, a marker `.pyzpack`, and a `__pycache__` made beforehand for Python to write to; there
 //!   lies what `boot.py` and `tree.py` compiled to.
 //! - `.unpacking-PID-RANDOM`, a tree in the making: a living process holds the flock of the directory.
-//! - `.SHA256.lock`, there while one process unpacks that tree and others wait.
+//! - `.SHA256.lock`, there while one process unpacks that tree, mends it or takes it out of use, and others wait.
+//! - `.SHA256.used`, a pipe that each process started from the tree has open; its time is that of the last start.
+//! - `.removing-RANDOM`, a tree that nobody uses any more.
 
 mod constants;
 mod literal;
@@ -179,13 +181,16 @@ pub fn is_own_root(name: &str) -> bool {
 }
 
 /// The further files of every archive, sorted by path.
-pub fn support_files() -> [(&'static str, &'static str); 8] {
+pub fn support_files() -> [(&'static str, &'static str); 11] {
     [
         ("_pyzpack/boot.py", BOOT),
+        ("_pyzpack/cache.py", include_str!("python/cache.py")),
         ("_pyzpack/commands.py", include_str!("python/commands.py")),
         ("_pyzpack/extract.py", include_str!("python/extract.py")),
+        ("_pyzpack/payload.py", include_str!("python/payload.py")),
         ("_pyzpack/pth.py", include_str!("python/pth.py")),
         ("_pyzpack/refuse.py", include_str!("python/refuse.py")),
+        ("_pyzpack/repair.py", include_str!("python/repair.py")),
         ("_pyzpack/run.py", include_str!("python/run.py")),
         ("_pyzpack/tree.py", TREE),
         ("_pyzpack/verify.py", include_str!("python/verify.py")),

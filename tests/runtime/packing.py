@@ -22,7 +22,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "src", "runtime", "python")
 MARKER = "# pyzpack: constants"
-SUPPORT = ("boot.py", "commands.py", "extract.py", "pth.py", "refuse.py", "run.py", "tree.py", "verify.py")
+SUPPORT = tuple(sorted(set(os.listdir(SOURCES)) - {"main.py", "__pycache__"}))
 ALL_PYTHONS = tuple((3, minor) for minor in range(8, 15))
 WHOLE = 946684800
 
@@ -152,9 +152,10 @@ class Case(unittest.TestCase):
         return pack(self.path(name), files, layout, **app)
 
     def apps(self, root=None):
-        """The names of the trees in the cache."""
+        """The names of the trees in the cache, and of what is under way or left there."""
         path = os.path.join(root or os.path.join(self.home, ".cache", "pyzpack"), "apps")
-        return sorted(os.listdir(path)) if os.path.isdir(path) else []
+        names = set(os.listdir(path)) if os.path.isdir(path) else set()
+        return sorted(names - {".%s.used" % name for name in names})
 
     def tree(self, root=None):
         """The only tree in the cache."""

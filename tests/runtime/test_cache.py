@@ -243,6 +243,30 @@ class CacheTest(Case):
         files = {"pkg/m%d.py" % number: "x = %d\n" % number * 50 for number in range(count)}
         return dict(files, **{"tool.py": RAN})
 
+    def test_unpacks_where_no_thread_can_be_started(self):
+        limit = self.path("limit")
+        os.mkdir(limit)
+        with open(os.path.join(limit, "sitecustomize.py"), "w") as file:
+            file.write("import threading\ndef start(self): raise RuntimeError\nthreading.Thread.start = start\n")
+        self.assert_ran(self.run_pyz(self.pack(self.files), env={"PYTHONPATH": limit}), "ran\n")
+
+    def test_large_files_are_streamed(self):
+        large = os.urandom(17 << 20)  # Packs to more than payload.py holds in memory.
+        files = dict(self.files, **{"large": large, "pkg/larger": large + b"x"})
+        path = self.pack(files)
+        self.assert_ran(self.run_pyz(path), "ran\n")
+        for name in ("large", "pkg/larger"):
+            with open(os.path.join(self.tree(), name), "rb") as file:
+                self.assertTrue(file.read() == files[name], name)
+        with open(path, "r+b") as file:
+            content = file.read()
+            file.seek(content.index(large[-99:]))
+            file.write(bytes(99))
+        env = {"PYZPACK_CACHE": self.path("other")}
+        done = self.run_pyz(path, env=env)
+        self.assert_ran(done, "", 1, "tool.pyz: %s is damaged: the file large in it is broken; get it again\n" % path)
+        self.assertEqual(self.apps(env["PYZPACK_CACHE"]), [])
+
     @unittest.skipUnless(POSIX, "signals")
     def test_killed_unpacking_starts_again_and_is_cleaned_up(self):
         path = self.pack(self.many_files(3000))

@@ -2,19 +2,23 @@
 
 import os
 import sys
+import time
 
 
 def fits(app):
-    """Whether this Python and this machine are among those that the wheels inside were chosen for."""
+    """Whether this Python and this machine are among those that the wheels inside were chosen for; else refuse.py."""
     version = sys.version_info[:2]
     if version not in app["pythons"] and not (app["newest"] and version > app["newest"]):
         return False
     if "refused" in app and sys.version_info[2] in app["refused"].get(version, ((),))[0]:
         return False
-    if not app["platform"]:
-        return True
-    _, system, machines, libc, minimum = app["platform"]
-    if sys.platform != system or sys.implementation.name != "cpython":
+    return not app["platform"] or sys.implementation.name == "cpython" and fits_machine(app["platform"])
+
+
+def fits_machine(platform):
+    """Whether this machine is one of the platform's."""
+    _, system, machines, libc, minimum = platform
+    if sys.platform != system:
         return False
     if system == "win32":
         bits = "win-amd64" if "amd64" in sys.version.lower() else "win32"
@@ -128,8 +132,29 @@ def support(name, code=None):
     else:
         sys.modules["_imp"]._fix_co_filename(code, path)
     names = {"__name__": "_pyzpack_" + name[:-3], "__file__": path, "__loader__": __loader__, "__code__": code}
+    names["support"] = support
     exec(code, names)
     return names
+
+
+def hold(tree, whole, inherit=False):
+    """Whether a tree is there and whole. If so it stays, as long as this process and its forks live (see cache.py)."""
+    try:
+        # A lock would say the same, but needs fcntl, in many Pythons a shared object: 0.4 ms.
+        apps, name = os.path.split(tree)
+        pipe = os.open(os.path.join(apps, ".%s.used" % name), os.O_RDONLY | os.O_NONBLOCK)
+        if inherit:
+            os.set_inheritable(pipe, True)
+        if time.time() - os.fstat(pipe).st_mtime > 24 * 3600:
+            os.utime(pipe)
+    except (OSError, AttributeError):  # Without pipes no last use is known either, and the tree stays.
+        pass
+    try:
+        # A cleaner that goes by age may set the root's time back (systemd-tmpfiles); the marker, which no start
+        # reads, it removes no later than any other file.
+        return os.stat(tree).st_mtime == whole and bool(os.lstat(os.path.join(tree, ".pyzpack")))
+    except OSError:
+        return False
 
 
 def begin(main, tree, code, rest):
@@ -149,7 +174,7 @@ def start(main, tree, code, rest):
     """Start the application."""
     app = main["APP"]
     if not fits(app):
-        support("refuse.py")["refuse"](app)
+        support("refuse.py")["refuse"](app, fits_machine)
     environ = os.environ
     interpreter = environ.pop("PYZPACK_INTERPRETER", "0")
     if environ.pop("PYZPACK_INFO", "0") not in ("", "0"):
@@ -159,13 +184,15 @@ def start(main, tree, code, rest):
     verify = environ.get("PYZPACK_VERIFY", "0") not in ("", "0")
     # First, so that unpacking and checking import from the standard library alone.
     sys.path[:] = isolate()
-    if app["payloads"] and not tree:
+    # What takes the process over goes on in the tree.
+    how = main["WHOLE"], entry[0] == "executable"
+    if app["payloads"] and not (tree and hold(tree, *how)):
         roots = main["cache_roots"](environ.get)
-        tree = support("extract.py")["unpack"](app, __loader__.archive, roots, app["tree"], environ)
+        tree = support("extract.py")["unpack"](app, __loader__.archive, roots, environ, lambda tree: hold(tree, *how))
     # Absolute, for the program may change its directory.
     site = tree or os.path.abspath(__loader__.archive)
     if verify:
-        support("verify.py")["verify"](app, support("extract.py"), __loader__.archive, site)
+        support("verify.py")["verify"](app, support("payload.py"), __loader__.archive, site)
     if tree:
         unpacked = support("tree.py", rest)
         if not verify and rest is None:
@@ -177,7 +204,8 @@ def start(main, tree, code, rest):
     if environ.get("PYTHONPATH") and not sys.flags.ignore_environment:
         sys.path += [os.path.abspath(path) for path in environ["PYTHONPATH"].split(os.pathsep)]
     # As in an installed script. A child of multiprocessing runs __file__ again, as __mp_main__.
-    main.update(__file__=os.path.abspath(__loader__.archive), __spec__=None, __package__=None)
+    file = os.path.abspath(__loader__.archive)
+    main.update(__file__=file, __spec__=None, __package__=None)
     if interpreter not in ("", "0"):
         support("commands.py")["interpret"](main)
     if not tree and sys.version_info < (3, 13) and sys.excepthook is sys.__excepthook__:
@@ -186,7 +214,12 @@ def start(main, tree, code, rest):
         # From 3.11 on CPython maps and unmaps a chunk of its data stack at each call that crosses the chunk's edge,
         # thousands of times in some programs (python/cpython gh-142183). One large frame makes one large chunk.
         run.__code__ = run.__code__.replace(co_stacksize=1 << 15)
-    run(main, entry, site)
+    try:
+        run(main, entry, site)
+    except Exception as error:
+        if tree:
+            support("repair.py")["explain_failure"](app, file, tree, error)
+        raise
 
 
 def resume(main, rest):
@@ -197,6 +230,7 @@ def resume(main, rest):
     name = app["tree"] or os.path.basename(__loader__.archive)
     for site in [path for path in sys.path if os.path.basename(path) == name][:1]:
         if app["tree"]:
+            hold(site, main["WHOLE"])
             support("tree.py", rest)["quicken"](site)
         if app["pth"]:
             support("pth.py")["run_pth"](site, app["pth"], __loader__)

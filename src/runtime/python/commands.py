@@ -44,7 +44,8 @@ def print_info(app, trees, whole):
                 found = os.stat(path)
             except OSError:
                 continue
-            tree, state = path, "unpacked" if found.st_mtime == whole else "not whole, repaired at the next start"
+            good = found.st_mtime == whole and os.path.lexists(os.path.join(path, ".pyzpack"))
+            tree, state = path, "unpacked" if good else "not whole, repaired at the next start"
             break
         lines.append(("cache", "%s (%s)" % (tree, state)))
     for key, value in lines:
@@ -92,7 +93,7 @@ def interpret(main):
         if sys.stdin and sys.stdin.isatty():
             prompt(main)
         else:
-            exec(compile(sys.stdin.read(), "<stdin>", "exec", dont_inherit=True), main)
+            exec(compile(sys.stdin.read() if sys.stdin else "", "<stdin>", "exec", dont_inherit=True), main)
     sys.exit(0)
 
 

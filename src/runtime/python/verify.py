@@ -18,7 +18,8 @@ MANIFEST = "_pyzpack/manifest.json"
 MANIFEST_LIMIT = 256 << 20
 # What the manifest does not list; payloads come on top.
 OWN = {"__main__.py", MANIFEST, "_pyzpack/origins.json"} | {
-    "_pyzpack/%s.py" % name for name in ("boot", "commands", "extract", "pth", "refuse", "run", "tree", "verify")
+    "_pyzpack/%s.py" % name
+    for name in ("boot", "cache", "commands", "extract", "payload", "pth", "refuse", "repair", "run", "tree", "verify")
 }
 
 
@@ -29,40 +30,27 @@ def unlike(name, found, expected):
 
 def read_outer(file, kit):
     """The .pyz's own entries by name: behind its first line, without gap, no name twice."""
-    entries, end = kit.read_directory(file, 0, os.fstat(file.fileno()).st_size)
+    entries, _ = kit.read_directory(file, 0, os.fstat(file.fileno()).st_size)
     file.seek(0)
     line = file.readline(130)
-    at = len(line) if line[:2] == b"#!" and line[-1:] == b"\n" else 0
+    start = len(line) if line[:2] == b"#!" and line[-1:] == b"\n" else 0
     outer = {}
     for entry in entries:
         name = entry.name.decode("utf-8")
-        if entry.offset != at:
-            raise kit.Damaged("there is a gap in it")
         if name in outer:
             raise kit.Damaged("it holds `%s` twice" % name)
-        outer[name], at = entry, entry.end
-    if at != end:
+        outer[name] = entry
+    if not entries or entries[0].offset != start:
         raise kit.Damaged("there is a gap in it")
     return outer
 
 
 def read_entry(file, entry, kit):
     """The content of an entry of the .pyz itself, piece by piece."""
-    file.seek(entry.offset)
-    header = kit.read_exactly(file, 30)
-    rest = kit.read_exactly(file, kit.open_stream(entry, header) - 30)
     # zipimport looks at neither the local header's name nor the CRC, other tools do: here all have to agree.
-    if rest[: len(entry.name)] != entry.name or len(rest) != len(entry.name):
+    if kit.read_header(file, 0, entry) != entry.name:
         raise kit.Damaged("a file's name is not the directory's")
-
-    def pieces():
-        left = entry.packed
-        while left:
-            piece = kit.read_exactly(file, min(left, kit.CHUNK))
-            left -= len(piece)
-            yield piece
-
-    return kit.inflate_chunks(entry, pieces())
+    return kit.inflate_chunks(entry, kit.read_pieces(file, entry.packed))
 
 
 def parse_manifest(data, kit):
@@ -168,16 +156,16 @@ def check(file, app, site, kit):
     return len(listed), check_zipped(file, outer, listed, kit)
 
 
-def verify(app, extract, archive, site):
+def verify(app, payload, archive, site):
     """Say in one line what was checked; or what is wrong, and exit with status 1.
 
-    `extract` is what extract.py defines. It has compared the tree with its payload by now, and deleted from it what was
-    not unpacked.
+    `payload` is what payload.py defines. The tree was compared with its payload by now, and what was not unpacked was
+    deleted from it.
     """
     # Else bytecode could come from a directory that is not checked.
     sys.pycache_prefix = None
     label = os.path.basename(sys.argv[0]) or app["name"]
-    kit = types.SimpleNamespace(**extract)
+    kit = types.SimpleNamespace(**payload)
     try:
         with open(archive, "rb") as file:
             count, size = check(file, app, site, kit)

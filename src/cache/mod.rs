@@ -3,6 +3,8 @@
 //! Nothing outside of it is touched: links are removed, never followed, and a directory that holds anything else than a
 //! cache does is refused. What another process is working on is told by its lock, and left.
 
+mod unpacked;
+
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata, TryLockError};
 use std::io;
@@ -12,13 +14,11 @@ use std::time::{Duration, SystemTime};
 use crate::status::{Explain, Status};
 use crate::surroundings::CACHE_TAG;
 use crate::wheel::partial::{PARTIAL_SUFFIX, is_at};
+use unpacked::{PIPE_SUFFIX, REMOVED_PREFIX, Retired, UNPACKING_PREFIX, is_tree, pipe_of, retire, tree_of_pipe};
 
 /// The parts of a cache: wheels by sha256, wheels that were built, what layout `extract` unpacked, logs of failed builds, and
 /// what the resolvers keep.
 pub const PARTS: [&str; 6] = ["wheels", "built", "apps", "logs", "uv", "pip"];
-
-/// What the names of directories begin with into which the runtime is unpacking (extract.py).
-const UNPACKING_PREFIX: &str = ".unpacking-";
 
 /// Files, and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,12 +61,23 @@ impl Measured {
     }
 }
 
+/// What was removed, and what was not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Freed {
+    /// Everything that went.
+    pub amount: Amount,
+    /// How many unpacked applications were among it.
+    pub applications: u64,
+    /// How many would have gone, but for something that runs.
+    pub held: u64,
+}
+
 /// What is too old to be kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Age {
     /// The time now.
     pub now: SystemTime,
-    /// Wheels and builds that were not used for so long go.
+    /// Wheels, builds and unpacked applications that were not used for so long go.
     pub unused: Duration,
     /// Logs that were written longer ago go.
     pub logs: Duration,
@@ -133,7 +144,7 @@ pub fn measure(root: &Path) -> Result<Measured, CacheError> {
     for part in PARTS {
         let mut amount = Amount::default();
         walk(&root.join(part), &mut |path, metadata| {
-            if metadata.is_dir() {
+            if metadata.is_dir() || path.to_string_lossy().ends_with(PIPE_SUFFIX) && !metadata.is_file() {
                 return Ok(());
             }
             if is_unfinished(root, path) {
@@ -148,59 +159,94 @@ pub fn measure(root: &Path) -> Result<Measured, CacheError> {
     Ok(measured)
 }
 
-/// Removes what killed processes left, old logs, and wheels and builds that were not used for long; tells what went.
+/// Removes what killed processes left, old logs, and wheels, builds and unpacked applications that were not used for long;
+/// tells what went.
 ///
-/// What is unpacked stays: a program that runs from there cannot be told from one that does not. So do the caches of uv
-/// and pip, which have commands of their own.
+/// An application that runs stays. So do the caches of uv and pip, which have commands of their own.
 ///
 /// # Errors
 /// [`CacheError`].
-pub fn prune(root: &Path, age: &Age) -> Result<Amount, CacheError> {
+pub fn prune(root: &Path, age: &Age) -> Result<Freed, CacheError> {
     let root = &resolve(root);
+    let mut freed = Freed::default();
     if !check_cache(root)? {
-        return Ok(Amount::default());
+        return Ok(freed);
     }
-    let mut freed = Amount::default();
     for part in ["wheels", "built"] {
         for shelf in list(&root.join(part))? {
             for entry in list(&shelf)? {
                 let unused = age.exceeds(age.unused, last_use(&entry)?);
                 for file in list(&entry)?.iter().filter(|file| unused || is_unfinished(root, file)) {
-                    freed += remove(file)?;
+                    freed.amount += remove(file)?;
                 }
                 let _ = std::fs::remove_dir(&entry);
             }
             let _ = std::fs::remove_dir(&shelf);
         }
     }
-    for entry in list(&root.join("apps"))? {
-        if is_unfinished(root, &entry) {
-            freed += remove(&entry)?;
-        }
-    }
+    remove_unpacked(root, Some(age), &mut freed)?;
     for log in list(&root.join("logs"))? {
         let written = log.symlink_metadata().and_then(|metadata| metadata.modified());
         if age.exceeds(age.logs, written.map_err(failed("read", &log))?) {
-            freed += remove(&log)?;
+            freed.amount += remove(&log)?;
         }
     }
     Ok(freed)
 }
 
-/// Removes everything but what another process is working on; tells what went.
+/// Removes everything but what another process is working on, or runs from; tells what went.
 ///
 /// # Errors
 /// [`CacheError`]: among others, that this is not only a cache.
-pub fn clear(root: &Path) -> Result<Amount, CacheError> {
+pub fn clear(root: &Path) -> Result<Freed, CacheError> {
     let root = &resolve(root);
-    let mut freed = Amount::default();
+    let mut freed = Freed::default();
     if !check_cache(root)? {
         return Ok(freed);
     }
-    for part in PARTS {
-        freed += remove(&root.join(part))?;
+    remove_unpacked(root, None, &mut freed)?;
+    for part in PARTS.into_iter().filter(|part| *part != "apps") {
+        freed.amount += remove(&root.join(part))?;
     }
     Ok(freed)
+}
+
+/// Removes what is left in `apps`, and trees: those that were not used for long, or all.
+fn remove_unpacked(root: &Path, age: Option<&Age>, freed: &mut Freed) -> Result<(), CacheError> {
+    let apps = &root.join("apps");
+    for entry in list(apps)? {
+        let name = entry.file_name().unwrap_or_default().to_string_lossy();
+        let unfinished = is_unfinished(root, &entry);
+        let gone = match tree_of_pipe(&name) {
+            Some(tree) => match retire(apps, tree, age) {
+                Ok(Retired::Tree(tree)) => {
+                    freed.applications += 1;
+                    tree
+                }
+                Ok(Retired::Held) => {
+                    freed.held += 1;
+                    continue;
+                }
+                // A link in a tree's place, or where nothing can be known of trees.
+                Ok(Retired::Kept) if age.is_none() => {
+                    freed.amount += remove(&entry)?;
+                    apps.join(tree)
+                }
+                Ok(Retired::Kept | Retired::Nothing) => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed("remove", &apps.join(tree))(error)),
+            },
+            // It goes by its pipe, or does not.
+            None if is_tree(&name) && pipe_of(apps, &name).symlink_metadata().is_ok() => continue,
+            None if unfinished || age.is_none() => entry,
+            None => continue,
+        };
+        freed.amount += remove(&gone)?;
+    }
+    if age.is_none() {
+        let _ = std::fs::remove_dir(apps);
+    }
+    Ok(())
 }
 
 /// Keeps a wheel or a build from being taken for unused: its directory has the time of the last use. That of a file must
@@ -273,7 +319,9 @@ fn is_unfinished(root: &Path, path: &Path) -> bool {
     let hidden = |name: &str, end: &str| name.starts_with('.') && name.ends_with(end);
     match &*part {
         "wheels" | "built" => last.ends_with(PARTIAL_SUFFIX) || hidden(&last, ".tmp"),
-        "apps" => first.starts_with(UNPACKING_PREFIX) || hidden(&first, ".lock"),
+        "apps" => {
+            [UNPACKING_PREFIX, REMOVED_PREFIX].iter().any(|start| first.starts_with(start)) || hidden(&first, ".lock")
+        }
         _ => false,
     }
 }
