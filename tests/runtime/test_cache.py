@@ -251,7 +251,7 @@ class CacheTest(Case):
         self.assert_ran(self.run_pyz(self.pack(self.files), env={"PYTHONPATH": limit}), "ran\n")
 
     def test_large_files_are_streamed(self):
-        large = os.urandom(17 << 20)  # Packs to more than payload.py holds in memory.
+        large = os.urandom(17 << 20)  # Packs to more than reader.py holds in memory.
         files = dict(self.files, **{"large": large, "pkg/larger": large + b"x"})
         path = self.pack(files)
         self.assert_ran(self.run_pyz(path), "ran\n")

@@ -192,7 +192,7 @@ def start(main, tree, code, rest):
     # Absolute, for the program may change its directory.
     site = tree or os.path.abspath(__loader__.archive)
     if verify:
-        support("verify.py")["verify"](app, support("payload.py"), __loader__.archive, site)
+        support("verify.py")["verify"](app, support("reader.py"), __loader__.archive, site)
     if tree:
         unpacked = support("tree.py", rest)
         if not verify and rest is None:

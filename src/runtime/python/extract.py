@@ -13,7 +13,7 @@ import time
 import types
 import zlib
 
-reader = types.SimpleNamespace(**support("payload.py"))
+reader = types.SimpleNamespace(**support("reader.py"))
 cache = types.SimpleNamespace(**support("cache.py"))
 
 UNUSABLE = (errno.EACCES, errno.EPERM, errno.EROFS)

@@ -1,7 +1,7 @@
 """Compares an unpacked tree with its payload and puts right what is not as it was unpacked.
 
 Promises: nothing is written before the payload's digest was checked; each file is replaced at once, so that running
-processes keep what they opened. `reader` is what payload.py defines, `cache` what cache.py does.
+processes keep what they opened. `reader` is what reader.py defines, `cache` what cache.py does.
 """
 
 import binascii

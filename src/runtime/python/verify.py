@@ -19,7 +19,7 @@ MANIFEST_LIMIT = 256 << 20
 # What the manifest does not list; payloads come on top.
 OWN = {"__main__.py", MANIFEST, "_pyzpack/origins.json"} | {
     "_pyzpack/%s.py" % name
-    for name in ("boot", "cache", "commands", "extract", "payload", "pth", "refuse", "repair", "run", "tree", "verify")
+    for name in ("boot", "cache", "commands", "extract", "pth", "reader", "refuse", "repair", "run", "tree", "verify")
 }
 
 
@@ -156,16 +156,16 @@ def check(file, app, site, kit):
     return len(listed), check_zipped(file, outer, listed, kit)
 
 
-def verify(app, payload, archive, site):
+def verify(app, reader, archive, site):
     """Say in one line what was checked; or what is wrong, and exit with status 1.
 
-    `payload` is what payload.py defines. The tree was compared with its payload by now, and what was not unpacked was
+    `reader` is what reader.py defines. The tree was compared with its payload by now, and what was not unpacked was
     deleted from it.
     """
     # Else bytecode could come from a directory that is not checked.
     sys.pycache_prefix = None
     label = os.path.basename(sys.argv[0]) or app["name"]
-    kit = types.SimpleNamespace(**payload)
+    kit = types.SimpleNamespace(**reader)
     try:
         with open(archive, "rb") as file:
             count, size = check(file, app, site, kit)
