@@ -62,6 +62,12 @@ class StartTest(Case):
             self.assertIn("    fail()\n", done.stderr)
             self.assertTrue(done.stderr.endswith("\nValueError: no good\n"), done.stderr)
 
+    @unittest.skipIf(os.name == "nt", "a shell")
+    def test_nothing_of_a_traceback_goes_to_standard_output(self):
+        for path in self.each_layout("def main():\n    print('said', flush=True)\n    raise ValueError('no good')\n"):
+            done = self.run_command("sh", "-c", 'exec "$@" 2>&-', "sh", self.python, path)
+            self.assert_ran(done, "said\n", 1)
+
     def test_module_entry_runs_as_main(self):
         files = {
             "pkg/__init__.py": "",
