@@ -273,6 +273,26 @@ fn warns_of_what_may_surprise_at_the_start() {
 }
 
 #[test]
+fn says_where_data_for_sys_prefix_is() {
+    let place = Place::new();
+    let data = |path: &str| format!("app-1.0.data/data/{path}");
+    tool("app")
+        .file(&data("share/app/a.txt"), "")
+        .file(&data("share/app/deep/b.txt"), "")
+        .file(&data("etc/app.conf"), "")
+        .file(&data("share/man/man1/app.1"), "")
+        .write(&place.work());
+    tool("silent").file("silent-1.0.data/data/share/man/man1/silent.1", "").write(&place.work());
+    let note = "note: `app` brings `etc/app.conf`, `share/app` for sys.prefix: it lies beside the packages, and a program \
+                that looks in sys.prefix does not find it\n";
+    let arguments = ["--no-index", "--find-links", ".", "-c", "app"];
+    let building = [&["build", "app", "silent", "-o", "a.pyz"], &arguments[..]].concat();
+    place.builds(&building, "a.pyz", "2 distributions", &format!("{note}{ANYWHERE}"));
+    let planned = place.run(&[&["plan", "app", "silent"], &arguments[..]].concat());
+    assert!(planned.stdout.contains(note), "{}", planned.stdout);
+}
+
+#[test]
 fn paths_of_a_table_start_from_its_file() {
     let place = Place::new();
     Wheel::new("dep", "1.0").file("dep.py", "").write(&place.path("app/wheels"));

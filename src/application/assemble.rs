@@ -108,7 +108,7 @@ pub struct ApplicationPlan {
     pub runs_on: String,
     /// What the user should know, a line each.
     pub warnings: Vec<String>,
-    /// What only a user who plans wants to know, a line each.
+    /// What a user may want to know, a line each.
     pub notes: Vec<String>,
 }
 

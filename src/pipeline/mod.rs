@@ -194,7 +194,7 @@ fn plan_inputs(
     if !collected.unpinned.is_empty() {
         observer.note(&format!("not pinned, so another day may choose otherwise: {}", collected.unpinned));
     }
-    application.notes.iter().for_each(|note| observer.detail(note));
+    application.notes.iter().for_each(|note| observer.note(note));
     Ok(Planned { collected, interpreter, application })
 }
 
