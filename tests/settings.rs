@@ -293,6 +293,41 @@ fn says_where_data_for_sys_prefix_is() {
 }
 
 #[test]
+fn a_path_is_exported_where_the_program_says_so_and_nowhere_else() {
+    let place = Place::new();
+    place.write(PROJECT);
+    let table = |value: &str| format!("{PYPROJECT}[tool.pyzpack]\nexport-path = {value}\n");
+    let start = || {
+        let mut archive = zip::ZipArchive::new(std::fs::File::open(place.path("dist/my-app.pyz")).unwrap()).unwrap();
+        let text = std::io::read_to_string(archive.by_name("__main__.py").unwrap()).unwrap();
+        text.lines().find(|line| line.starts_with("APP = ")).unwrap().to_owned()
+    };
+    let mut recipes = Vec::new();
+    for (value, exported) in [("false", false), ("true", true)] {
+        place.write(&[("pyproject.toml", &table(value))]);
+        place.builds(&["build", "--offline"], "dist/my-app.pyz", "1 distribution", ANYWHERE);
+        assert_eq!(start().ends_with(", \"export_path\": 1}"), exported, "{}", start());
+        let verified = place.run(&["verify", "dist/my-app.pyz", "--checksums", "dist/SHA256SUMS"]);
+        assert_eq!((verified.status, verified.stdout.contains("PASSED")), (0, true), "{}", verified.stdout);
+        let planned = place.run(&["plan", "--offline"]).stdout;
+        let told = "start    the only console script, with the packages on PYTHONPATH for what it starts (nothing else";
+        assert_eq!(planned.contains(told), exported, "{planned}");
+        recipes.push(place.manifest("dist/my-app.pyz")["recipe"].clone());
+    }
+    assert_eq!(recipes[0], recipes[1]);
+
+    place.write(&[("pyproject.toml", PYPROJECT)]);
+    let variable = [("PYZPACK_EXPORT_PATH", "1")];
+    place.builds_with(&["build", "--offline"], &variable, "dist/my-app.pyz", "1 distribution", ANYWHERE);
+    assert!(!start().contains("export_path"));
+    assert_eq!(place.run(&["build", "--export-path"]).status, 2);
+    place.write(&[("pyproject.toml", &table("\"yes\""))]);
+    let refused =
+        "error: `DIR/pyproject.toml`, key `export-path` in [tool.pyzpack]: expected true or false, found string\n";
+    assert_eq!(place.run(&["build"]), Ended::new(2, "", refused));
+}
+
+#[test]
 fn paths_of_a_table_start_from_its_file() {
     let place = Place::new();
     Wheel::new("dep", "1.0").file("dep.py", "").write(&place.path("app/wheels"));

@@ -176,6 +176,7 @@ fn plan_inputs(
         epoch: collected.epoch,
         shebang: settings.shebang.clone(),
         layout: settings.layout,
+        reach: settings.reach,
         compression: settings.compression,
         tool_version: settings.tool_version.clone(),
         recipe: recipe(settings, lock.as_ref(), &collected),

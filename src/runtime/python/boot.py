@@ -180,6 +180,8 @@ def start(main, tree, code, rest):
         for path in map(os.path.abspath, environ["PYTHONPATH"].split(os.pathsep)):
             if path not in sys.path:
                 sys.path.append(path)
+    if "export_path" in app:
+        support("run.py")["export_path"](site, environ)
     # As in an installed script. A child of multiprocessing runs __file__ again, as __mp_main__.
     main.update(__file__=os.path.abspath(__loader__.archive), __spec__=None, __package__=None)
     if interpreter not in ("", "0"):
