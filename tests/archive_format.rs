@@ -494,16 +494,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "9ca213318e362439fb8cf6f0405b9cfe3074d576ac98df6b9bb524e6bded0107"),
-    (LayoutChoice::Zip, Compression::Recompress, "3786394005f1f03a91766df4bdaa308980e6854ec0d2111075a795f50e2ccc1c"),
-    (LayoutChoice::Zip, Compression::Store, "a28bac48118589f8bb629d91cf4c9a29f60362fa8747d6b4ed0edc5bf837c4f4"),
-    (LayoutChoice::Extract, Compression::Reuse, "e78652d031ad5da69bacb747885a0993e5f47e2a9a6621547bf41a39b78941b7"),
+    (LayoutChoice::Zip, Compression::Reuse, "39e27a2b731521ce0fec6ba32228c595d1eadd3aa19e9d3d959d6f0e0ffb134d"),
+    (LayoutChoice::Zip, Compression::Recompress, "e9df457afe407c0e895bb318cd4e1a84ccc8fa1ebe38a1b3241310077c41102e"),
+    (LayoutChoice::Zip, Compression::Store, "b57534e302cb6cf4c8d6ceb4224b9e89e9190b0c62750e92b9d79072ad709fe5"),
+    (LayoutChoice::Extract, Compression::Reuse, "b261ed19798a279bf72e286ae8b629fcf7fa8d600f0d53ca15a2da325e9609df"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "edc757d257cd07ff24e8f6fffcc4d8779c555d1bc9c0a73f6eaf87ef2600e78c",
+        "cde66f432d232a3cde49d1135766d22420eda3accbcc9fc61bc3404249fed9fe",
     ),
-    (LayoutChoice::Extract, Compression::Store, "5e00390c98b939437e83b57dab01d7ca5a9b56b8ad3587d20951039f474cfac3"),
+    (LayoutChoice::Extract, Compression::Store, "4cdb7e3ff2d778a066f9be91bd780b9c79bcb3888683255e70858b6a9f007d10"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";
