@@ -12,6 +12,7 @@ use crate::names::{ExtraName, GroupName};
 use crate::output::EvidenceKind;
 use crate::python::PythonRequest;
 use crate::resolve::IndexOptions;
+use crate::runtime::Reach;
 use crate::target::PythonMinor;
 
 /// What to build, and how.
@@ -49,6 +50,8 @@ pub struct BuildSettings {
     pub shebang: Shebang,
     /// Where the files are to be.
     pub layout: LayoutChoice,
+    /// Who finds the packages.
+    pub reach: Reach,
     /// How streams are stored.
     pub compression: Compression,
     /// What to do where two wheels bring different files under one name.

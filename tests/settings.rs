@@ -273,6 +273,61 @@ fn warns_of_what_may_surprise_at_the_start() {
 }
 
 #[test]
+fn says_where_data_for_sys_prefix_is() {
+    let place = Place::new();
+    let data = |path: &str| format!("app-1.0.data/data/{path}");
+    tool("app")
+        .file(&data("share/app/a.txt"), "")
+        .file(&data("share/app/deep/b.txt"), "")
+        .file(&data("etc/app.conf"), "")
+        .file(&data("share/man/man1/app.1"), "")
+        .write(&place.work());
+    tool("silent").file("silent-1.0.data/data/share/man/man1/silent.1", "").write(&place.work());
+    let note = "note: `app` brings `etc/app.conf`, `share/app` for sys.prefix: it lies beside the packages, and a program \
+                that looks in sys.prefix does not find it\n";
+    let arguments = ["--no-index", "--find-links", ".", "-c", "app"];
+    let building = [&["build", "app", "silent", "-o", "a.pyz"], &arguments[..]].concat();
+    place.builds(&building, "a.pyz", "2 distributions", &format!("{note}{ANYWHERE}"));
+    let planned = place.run(&[&["plan", "app", "silent"], &arguments[..]].concat());
+    assert!(planned.stdout.contains(note), "{}", planned.stdout);
+}
+
+#[test]
+fn a_path_is_exported_where_the_program_says_so_and_nowhere_else() {
+    let place = Place::new();
+    place.write(PROJECT);
+    let table = |value: &str| format!("{PYPROJECT}[tool.pyzpack]\nexport-path = {value}\n");
+    let start = || {
+        let mut archive = zip::ZipArchive::new(std::fs::File::open(place.path("dist/my-app.pyz")).unwrap()).unwrap();
+        let text = std::io::read_to_string(archive.by_name("__main__.py").unwrap()).unwrap();
+        text.lines().find(|line| line.starts_with("APP = ")).unwrap().to_owned()
+    };
+    let mut recipes = Vec::new();
+    for (value, exported) in [("false", false), ("true", true)] {
+        place.write(&[("pyproject.toml", &table(value))]);
+        place.builds(&["build", "--offline"], "dist/my-app.pyz", "1 distribution", ANYWHERE);
+        assert_eq!(start().ends_with(", \"export_path\": 1}"), exported, "{}", start());
+        let verified = place.run(&["verify", "dist/my-app.pyz", "--checksums", "dist/SHA256SUMS"]);
+        assert_eq!((verified.status, verified.stdout.contains("PASSED")), (0, true), "{}", verified.stdout);
+        let planned = place.run(&["plan", "--offline"]).stdout;
+        let told = "start    the only console script, with the packages on PYTHONPATH for what it starts (nothing else";
+        assert_eq!(planned.contains(told), exported, "{planned}");
+        recipes.push(place.manifest("dist/my-app.pyz")["recipe"].clone());
+    }
+    assert_eq!(recipes[0], recipes[1]);
+
+    place.write(&[("pyproject.toml", PYPROJECT)]);
+    let variable = [("PYZPACK_EXPORT_PATH", "1")];
+    place.builds_with(&["build", "--offline"], &variable, "dist/my-app.pyz", "1 distribution", ANYWHERE);
+    assert!(!start().contains("export_path"));
+    assert_eq!(place.run(&["build", "--export-path"]).status, 2);
+    place.write(&[("pyproject.toml", &table("\"yes\""))]);
+    let refused =
+        "error: `DIR/pyproject.toml`, key `export-path` in [tool.pyzpack]: expected true or false, found string\n";
+    assert_eq!(place.run(&["build"]), Ended::new(2, "", refused));
+}
+
+#[test]
 fn paths_of_a_table_start_from_its_file() {
     let place = Place::new();
     Wheel::new("dep", "1.0").file("dep.py", "").write(&place.path("app/wheels"));

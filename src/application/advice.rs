@@ -47,20 +47,24 @@ pub(super) fn describe_pth(tree: &InstalledTree, wheels: &WheelSet) -> Vec<Strin
     tree.pth_files().into_iter().filter_map(describe).collect()
 }
 
+/// What lies below `sys.prefix` for the system's own tools, and not for the program that brings it.
+const FOR_THE_SYSTEM: [&str; 6] =
+    ["share/applications", "share/bash-completion", "share/doc", "share/fish", "share/man", "share/zsh"];
+
 /// Files that an installer would put below `sys.prefix`, which is the host's own here.
 pub(super) fn describe_prefix_data(wheels: &WheelSet) -> Vec<String> {
     let describe = |wheel: &VerifiedWheel| {
         let data = format!("{}/data/", wheel.data_directory);
-        let places: BTreeSet<&str> = wheel
-            .files
-            .iter()
-            .filter_map(|file| file.entry.path.as_str().strip_prefix(&data))
-            .map(|path| path.split('/').next().unwrap_or(path))
+        let below = wheel.files.iter().filter_map(|file| file.entry.path.as_str().strip_prefix(&data));
+        // A directory of directories is everybody's: `share/NAME` says more than `share`.
+        let places: BTreeSet<&str> = below
+            .map(|path| path.match_indices('/').nth(1).map_or(path, |(end, _)| &path[..end]))
+            .filter(|place| !FOR_THE_SYSTEM.contains(place))
             .collect();
         let listed: Vec<String> = places.into_iter().map(|place| format!("`{place}`")).collect();
         (!listed.is_empty()).then(|| {
-            let name = &wheel.metadata.name;
-            format!("`{name}` brings {} for sys.prefix: a program that looks there does not find it", listed.join(", "))
+            let (name, listed) = (&wheel.metadata.name, listed.join(", "));
+            format!("`{name}` brings {listed} for sys.prefix: it lies beside the packages, and a program that looks in sys.prefix does not find it")
         })
     };
     wheels.iter().filter_map(describe).collect()

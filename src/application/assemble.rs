@@ -7,7 +7,7 @@ use pep440_rs::VersionSpecifiers;
 use crate::archive::{ArchivePlan, Epoch, PathFault, Shebang};
 use crate::evidence::{Manifest, ManifestFile, ManifestSource, ManifestWheel, Origins, Recipe, Tool};
 use crate::names::PackageName;
-use crate::runtime::{self, Bootstrap, RefusedPatches};
+use crate::runtime::{self, Bootstrap, Reach, RefusedPatches};
 use crate::status::{Explain, Status};
 use crate::target::{
     DistributionFacts, PythonMinor, Pythons, Requirement, RequirementError, Target, WheelTag, platform_of, runs_on,
@@ -79,6 +79,8 @@ pub struct ApplicationOptions {
     pub shebang: Shebang,
     /// Where the files are to be.
     pub layout: LayoutChoice,
+    /// Who finds the packages.
+    pub reach: Reach,
     /// How streams are stored.
     pub compression: Compression,
     /// The version of this tool, as the manifest says it.
@@ -108,7 +110,7 @@ pub struct ApplicationPlan {
     pub runs_on: String,
     /// What the user should know, a line each.
     pub warnings: Vec<String>,
-    /// What only a user who plans wants to know, a line each.
+    /// What a user may want to know, a line each.
     pub notes: Vec<String>,
 }
 
@@ -279,6 +281,7 @@ pub fn assemble(
             .map(|(name, entry)| ((*name).to_owned(), to_runtime(entry)))
             .collect(),
         pth: tree.pth_files().into_iter().map(str::to_owned).collect(),
+        reach: options.reach,
     };
     let locked = manifest.recipe.lock.is_some();
     let (compression, epoch) = (options.compression, options.epoch);

@@ -68,6 +68,9 @@ pub(super) const BUILD_OPTIONS: &[BuildOption] = &[
     option("jobs", Some('j'), Text, "N", "Use this many threads [default: all processors]"),
 ];
 
+/// The key of `[tool.pyzpack]` that is no option: a property of the program, not of a build of it.
+pub(super) const EXPORT_PATH: &str = "export-path";
+
 const fn option(
     name: &'static str,
     short: Option<char>,

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::pipeline::{
     self, FoundLock, Inputs, Observer, OutlinedEntry, OutlinedStep, Planned, SourceKind, outline_lock,
 };
+use crate::runtime::Reach;
 use crate::settings::BuildSettings;
 use crate::shown::count;
 use crate::shown::shown;
@@ -225,7 +226,10 @@ impl Outline {
             (EntryChoice::OnlyScript, _) => "found by its name",
             _ => "asked for",
         };
-        let what = planned.map_or(what, |planned| planned.application.entry_point.to_string());
+        let mut what = planned.map_or(what, |planned| planned.application.entry_point.to_string());
+        if settings.reach == Reach::Children {
+            what.push_str(", with the packages on PYTHONPATH for what it starts");
+        }
         Phase { name: "start", what, why: why.to_owned() }
     }
 }

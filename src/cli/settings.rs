@@ -20,11 +20,12 @@ use crate::project::pyproject::read_settings;
 use crate::project::script::Script;
 use crate::redact::redact_url;
 use crate::resolve::IndexOptions;
+use crate::runtime::Reach;
 use crate::settings::{BuildSettings, EpochChoice, SourcePolicy, UnpinnedPolicy};
 use crate::status::{Explain, Status};
 use crate::surroundings::Surroundings;
 
-use super::options::{BUILD_OPTIONS, BuildOption, Kind};
+use super::options::{BUILD_OPTIONS, BuildOption, EXPORT_PATH, Kind};
 
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -144,6 +145,7 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
             "layout",
             &[("auto", LayoutChoice::Auto), ("zip", LayoutChoice::Zip), ("extract", LayoutChoice::Extract)],
         )?,
+        reach: layers.reach(),
         compression: layers.compression()?,
         on_conflict: layers.choose(
             "on-conflict",
@@ -307,13 +309,17 @@ fn mistyped_variables(world: &Surroundings) -> Vec<String> {
 impl Layers<'_> {
     fn check_keys(&self) -> Result<(), SettingsError> {
         for (key, value) in &self.table {
-            let Some(option) = BuildOption::named(key) else {
-                let known = BUILD_OPTIONS.iter().map(|option| option.name);
+            let kind = match BuildOption::named(key) {
+                Some(option) => Some(option.kind),
+                None => (key == EXPORT_PATH).then_some(Kind::Flag),
+            };
+            let Some(kind) = kind else {
+                let known = BUILD_OPTIONS.iter().map(|option| option.name).chain([EXPORT_PATH]);
                 let nearest = crate::application::nearest(key, known);
                 return Err(SettingsError::UnknownKey { file: self.file.clone(), key: key.clone(), nearest });
             };
             let strings = |items: &[toml::Value]| items.iter().all(toml::Value::is_str);
-            let (fits, wanted) = match (option.kind, value) {
+            let (fits, wanted) = match (kind, value) {
                 (Kind::Flag, value) => (value.is_bool(), "true or false"),
                 (Kind::Text, value) => (value.is_str() || value.is_integer(), "a string"),
                 (Kind::Names, toml::Value::Array(items)) => (strings(items), "a string or a list of strings"),
@@ -438,6 +444,14 @@ impl Layers<'_> {
                 value.parse().map(EntryChoice::Object).map_err(|error| refuse(place, error.to_string()))
             }
             (None, None) => Ok(EntryChoice::OnlyScript),
+        }
+    }
+
+    /// Who finds the packages: of the program's own file alone, for whoever builds it cannot know better.
+    fn reach(&self) -> Reach {
+        match self.table.get(EXPORT_PATH).and_then(toml::Value::as_bool) {
+            Some(true) => Reach::Children,
+            _ => Reach::Program,
         }
     }
 

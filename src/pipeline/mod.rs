@@ -176,6 +176,7 @@ fn plan_inputs(
         epoch: collected.epoch,
         shebang: settings.shebang.clone(),
         layout: settings.layout,
+        reach: settings.reach,
         compression: settings.compression,
         tool_version: settings.tool_version.clone(),
         recipe: recipe(settings, lock.as_ref(), &collected),
@@ -194,7 +195,7 @@ fn plan_inputs(
     if !collected.unpinned.is_empty() {
         observer.note(&format!("not pinned, so another day may choose otherwise: {}", collected.unpinned));
     }
-    application.notes.iter().for_each(|note| observer.detail(note));
+    application.notes.iter().for_each(|note| observer.note(note));
     Ok(Planned { collected, interpreter, application })
 }
 

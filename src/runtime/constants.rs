@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Bootstrap, Entry, Layout, Payload, RefusedPatches, render_main};
+use super::{Bootstrap, Entry, Layout, Payload, Reach, RefusedPatches, render_main};
 
 /// What the root `__main__.py` with these bytes was rendered from; none where this version renders no such file.
 pub fn read_main(main: &[u8]) -> Option<Bootstrap> {
@@ -174,6 +174,7 @@ fn to_bootstrap(app: &Literal) -> Option<Bootstrap> {
             .map(|(name, entry)| Some((name.text()?.to_owned(), to_entry(entry)?)))
             .collect::<Option<_>>()?,
         pth: find("pth")?.items()?.iter().map(|name| name.text().map(str::to_owned)).collect::<Option<_>>()?,
+        reach: if find("export_path").is_some() { Reach::Children } else { Reach::Program },
     })
 }
 
@@ -222,6 +223,7 @@ mod tests {
             entry: Entry::Module { module: "tool".into() },
             console_scripts: BTreeMap::new(),
             pth: Vec::new(),
+            reach: Reach::Program,
             ..sample()
         };
         for bootstrap in [sample(), closed] {
@@ -239,8 +241,9 @@ mod tests {
             ("import os\n", "import  os\n"),
             ("\"name\": \"tool\"", "\"name\": \"\\tool\""),
             ("APP = {", "APP = {\"more\": None, "),
-            ("\"pth\": (\"a.pth\",)}", "\"pth\": (\"a.pth\")}"),
-            ("\"pth\": (\"a.pth\",)}", "\"pth\": (\"a.pth\",)}; import evil"),
+            ("\"pth\": (\"a.pth\",),", "\"pth\": (\"a.pth\"),"),
+            ("\"export_path\": 1}", "\"export_path\": 0}"),
+            ("\"export_path\": 1}", "\"export_path\": 1}; import evil"),
             ("\"pth\": (", "\"pth\": (((((((((("),
             ("\"tool\", \"version\"", "\"tool, \"version\""),
         ] {

@@ -77,6 +77,18 @@ pub struct Bootstrap {
     pub console_scripts: BTreeMap<String, Entry>,
     /// Names of the `.pth` files at the tree's root, in the order in which they are run.
     pub pth: Vec<String>,
+    /// Who finds the packages.
+    pub reach: Reach,
+}
+
+/// Who finds the packages of an archive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// The program, and what it starts with `multiprocessing`.
+    #[default]
+    Program,
+    /// Every Python that it starts, by `PYTHONPATH`.
+    Children,
 }
 
 /// The patch releases of one minor version that the application does not run on.
@@ -257,7 +269,10 @@ fn push_constants(text: &mut String, bootstrap: &Bootstrap) {
     }
     text.push_str("}, \"pth\": ");
     push_tuple(text, &bootstrap.pth, |text, name| push_str(text, name));
-    text.push('}');
+    text.push_str(match bootstrap.reach {
+        Reach::Program => "}",
+        Reach::Children => ", \"export_path\": 1}",
+    });
 }
 
 fn digits(digest: &[u8; 32]) -> String {
@@ -298,6 +313,7 @@ mod tests {
                 ("\u{e9}\"\\\n".into(), Entry::Executable { path: "bin/\u{1f600}".into() }),
             ]),
             pth: vec!["a.pth".into()],
+            reach: Reach::Children,
         }
     }
 
@@ -318,7 +334,7 @@ mod tests {
                 r#""payloads": (("_pyzpack/payload.zip", "{0}"),), "tree": "{0}", "boot": "{1:016x}", "#,
                 r#""entry": ("object", "tool.cli", "App.main"), "#,
                 r#""scripts": {{"tool": ("object", "tool.cli", "App.main"), "#,
-                r#""\u00e9\"\\\n": ("executable", "bin/\U0001f600")}}, "pth": ("a.pth",)}}"#,
+                r#""\u00e9\"\\\n": ("executable", "bin/\U0001f600")}}, "pth": ("a.pth",), "export_path": 1}}"#,
             ),
             digest, BOOT_KEY
         );
@@ -336,6 +352,7 @@ mod tests {
             entry: Entry::Module { module: "tool".into() },
             console_scripts: BTreeMap::new(),
             pth: Vec::new(),
+            reach: Reach::Program,
             ..sample()
         };
         let expected = concat!(

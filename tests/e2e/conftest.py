@@ -23,6 +23,9 @@ from zipformat import read_archive
 # A shell starts what goes into the background with SIGINT ignored, which every child inherits.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A module of fixtures, which needs this one.
+pytest_plugins = ["behaviour"]
+
 ROOT = Path(__file__).resolve().parents[2]
 TESTDATA = ROOT / "testdata/e2e"
 PYZPACK = Path(os.environ.get("PYZPACK_BIN") or ROOT / "target/release/pyzpack").resolve()

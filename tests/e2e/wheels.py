@@ -30,6 +30,7 @@ def make_wheel(
     tag: str = "py3-none-any",
     executables: frozenset[str] | set[str] = frozenset(),
     metadata: str = "",
+    more_entry_points: str = "",
 ) -> Path:
     """An honest wheel with a true RECORD; `files` by archive path, `scripts` the console scripts, `metadata` fields."""
     info = f"{name}-{version}.dist-info"
@@ -43,7 +44,7 @@ def make_wheel(
     }
     if scripts:
         lines = "".join(f"{script} = {target}\n" for script, target in scripts.items())
-        contents[f"{info}/entry_points.txt"] = f"[console_scripts]\n{lines}"
+        contents[f"{info}/entry_points.txt"] = f"[console_scripts]\n{lines}{more_entry_points}"
     encoded = {path: data.encode() if isinstance(data, str) else data for path, data in contents.items()}
     record = "".join(record_line(path, data) for path, data in encoded.items()) + f"{info}/RECORD,,\n"
     encoded[f"{info}/RECORD"] = record.encode()

@@ -73,7 +73,7 @@ def render_main(**app):
         "scripts": {},
         "pth": (),
     }
-    assert not set(app) - set(constants) - {"refused"}, app
+    assert not set(app) - set(constants) - {"refused", "export_path"}, app
     constants.update(app)
     lines = read_source("main.py").splitlines(True)
     marked = [number for number, line in enumerate(lines) if line.rstrip().endswith(MARKER)]

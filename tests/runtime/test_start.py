@@ -62,6 +62,28 @@ class StartTest(Case):
             self.assertIn("    fail()\n", done.stderr)
             self.assertTrue(done.stderr.endswith("\nValueError: no good\n"), done.stderr)
 
+    @unittest.skipIf(os.name == "nt", "a shell")
+    def test_nothing_of_a_traceback_goes_to_standard_output(self):
+        for path in self.each_layout("def main():\n    print('said', flush=True)\n    raise ValueError('no good')\n"):
+            done = self.run_command("sh", "-c", 'exec "$@" 2>&-', "sh", self.python, path)
+            self.assert_ran(done, "said\n", 1)
+
+    def test_exported_path_is_the_packages_and_what_their_pth_files_add(self):
+        code = (
+            "import os, subprocess, sys\ndef main():\n    print(os.environ['PYTHONPATH'].replace(sys.argv[1], 'SITE'))\n"
+            "    sys.stdout.flush()\n    sys.exit(subprocess.call([sys.executable, '-c', 'import dep, extra']))\n"
+        )
+        files = {"tool.py": code, "dep.py": "", "more/extra.py": "", "a.pth": "more\n"}
+        for layout in LAYOUTS:
+            path = self.pack(files, layout, layout + ".pyz", pth=("a.pth",), export_path=1)
+            self.run_pyz(path, "x")
+            site = path if layout == "zip" else self.tree()
+            expected = os.pathsep.join(["SITE", os.path.join("SITE", "more")])
+            self.assert_ran(self.run_pyz(path, site), expected + "\n")
+            given = os.pathsep.join([self.path("a"), site])
+            expected = os.pathsep.join([self.path("a"), expected])
+            self.assert_ran(self.run_pyz(path, site, env={"PYTHONPATH": given}), expected + "\n")
+
     def test_module_entry_runs_as_main(self):
         files = {
             "pkg/__init__.py": "",

@@ -12,6 +12,7 @@ use pyzpack::archive::{ArchivePath, ArchivePlan, Epoch, Mode, Shebang};
 use pyzpack::error::Error;
 use pyzpack::evidence::{Origins, Recipe, RecipeTarget};
 use pyzpack::output::{EvidenceRequest, OutputError, write_output};
+use pyzpack::runtime::Reach;
 use pyzpack::target::{
     Libc, Machine, MarkerEnvironment, Platform, PythonAbi, PythonBuild, PythonMinor, Target, Threading,
 };
@@ -94,6 +95,7 @@ pub fn plan_verified(wheels: Vec<VerifiedWheel>, packing: &Packing) -> Result<Pl
         epoch: packing.epoch,
         shebang: Shebang::default(),
         layout: packing.layout,
+        reach: Reach::default(),
         compression: packing.compression,
         tool_version: packing.tool_version.clone().unwrap_or_else(|| "0.0.0".to_owned()),
         recipe: Recipe {

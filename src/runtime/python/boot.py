@@ -116,6 +116,8 @@ def print_exception(kind, value, trace):
     if not issubclass(kind, Exception):
         # Importing traceback runs code that makes CPython forget to end by SIGINT after a KeyboardInterrupt.
         return sys.__excepthook__(kind, value, trace)
+    if sys.stderr is None:  # It was closed; traceback would take standard output.
+        return None
     import traceback
 
     return traceback.print_exception(kind, value, trace)
@@ -202,7 +204,11 @@ def start(main, tree, code, rest):
     if app["pth"]:
         support("pth.py")["run_pth"](site, app["pth"], __loader__)
     if environ.get("PYTHONPATH") and not sys.flags.ignore_environment:
-        sys.path += [os.path.abspath(path) for path in environ["PYTHONPATH"].split(os.pathsep)]
+        for path in map(os.path.abspath, environ["PYTHONPATH"].split(os.pathsep)):
+            if path not in sys.path:
+                sys.path.append(path)
+    if "export_path" in app:
+        support("run.py")["export_path"](site, environ)
     # As in an installed script. A child of multiprocessing runs __file__ again, as __mp_main__.
     file = os.path.abspath(__loader__.archive)
     main.update(__file__=file, __spec__=None, __package__=None)

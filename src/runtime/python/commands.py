@@ -48,6 +48,8 @@ def print_info(app, trees, whole):
             tree, state = path, "unpacked" if good else "not whole, repaired at the next start"
             break
         lines.append(("cache", "%s (%s)" % (tree, state)))
+    if "export_path" in app:
+        lines.append(("PYTHONPATH", "names the packages for every process that the program starts"))
     for key, value in lines:
         print("%-16s %s" % (key + ":", value))
     sys.exit(0)

@@ -134,7 +134,7 @@ def explain_failure(app, archive, tree, error):
     """
     label = os.path.basename(sys.argv[0]) or app["name"]
     try:
-        reader, lost = types.SimpleNamespace(**support("payload.py")), []
+        reader, lost = types.SimpleNamespace(**support("reader.py")), []
         with open(archive, "rb") as file:
             for payload in [reader.Payload(file, *payload) for payload in app["payloads"]]:
                 found = [entry.name for entry in payload.entries if size_of(tree, entry.name) < entry.size]

@@ -1,7 +1,15 @@
-"""Runs the kinds of entry points that few applications have."""
+"""What few applications have: entry points of other kinds, and a path that is exported."""
 
 import os
 import sys
+
+
+def export_path(site, environ):
+    """Have every Python that the program starts find its packages, after what PYTHONPATH names already."""
+    paths = environ["PYTHONPATH"].split(os.pathsep) if environ.get("PYTHONPATH") else []
+    own = [path for path in sys.path if path == site or path.startswith(site + os.sep)]
+    # A program that starts itself again has exported them before.
+    environ["PYTHONPATH"] = os.pathsep.join(paths + [path for path in own if path not in paths])
 
 
 def run_script(main, site, target):

@@ -1,0 +1,5 @@
+"""What the debugger is started with."""
+
+from asked.sources import stop
+
+stop()
