@@ -239,7 +239,8 @@ pub fn assemble(
     }
     let tags: Vec<&BTreeSet<WheelTag>> = facts.iter().map(|facts| &facts.tags).collect();
     let platform = platform_of(tags, &target.tags);
-    let (layout, layout_reason) = choose_layout(tree, wheels, &entry_point, options.layout, !options.recipe.bytecode.is_empty())?;
+    let (layout, layout_reason) =
+        choose_layout(tree, wheels, &entry_point, options.layout, !options.recipe.bytecode.is_empty())?;
     let mut warnings = find_shadows(tree);
     warnings.extend(describe_pth(tree, wheels));
 

@@ -122,21 +122,9 @@ impl Explain for BytecodeError {
 }
 
 impl<'a> Compiler<'a> {
-    /// Compiles with `interpreter`, in an empty directory. Of the machine's `environment` it sees where shared libraries
-    /// are, without which some do not start.
-    pub fn new(
-        interpreter: &'a Interpreter,
-        environment: &BTreeMap<OsString, OsString>,
-        directory: &'a Path,
-    ) -> Self {
-        let mut kept: BTreeMap<OsString, OsString> = environment
-            .iter()
-            .filter(|(name, _)| *name == "LD_LIBRARY_PATH" || *name == "SYSTEMROOT")
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        // Sets that a compiler goes through are in the order of their members' hashes.
-        kept.insert("PYTHONHASHSEED".into(), "0".into());
-        Self { interpreter, environment: kept, directory, patience: PATIENCE }
+    /// Compiles with `interpreter`, in an empty directory.
+    pub fn new(interpreter: &'a Interpreter, environment: &BTreeMap<OsString, OsString>, directory: &'a Path) -> Self {
+        Self { interpreter, environment: environment_of(environment), directory, patience: PATIENCE }
     }
 
     /// The `.pyc` of each module, in their order; none for one that does not compile.
@@ -209,6 +197,14 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// What a child sees of the machine's environment: where shared libraries are, without which some do not start.
+fn environment_of(machine: &BTreeMap<OsString, OsString>) -> BTreeMap<OsString, OsString> {
+    let kept = machine.iter().filter(|(name, _)| *name == "LD_LIBRARY_PATH" || *name == "SYSTEMROOT");
+    let kept = kept.map(|(name, value)| (name.clone(), value.clone()));
+    // Sets that a compiler goes through are in the order of their members' hashes.
+    kept.chain([("PYTHONHASHSEED".into(), "0".into())]).collect()
+}
+
 /// The answers to `count` questions: each a length, and as many bytes.
 fn read_answers(mut bytes: &[u8], count: usize) -> Option<Vec<&[u8]>> {
     let mut answers = Vec::with_capacity(count);
@@ -219,4 +215,103 @@ fn read_answers(mut bytes: &[u8], count: usize) -> Option<Vec<&[u8]>> {
         bytes = rest;
     }
     bytes.is_empty().then_some(answers)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::python::VenvTools;
+    use crate::target::{MarkerEnvironment, PythonAbi, Target};
+
+    /// What comes of two modules where a shell's commands stand for Python.
+    fn compile(commands: &str) -> Result<Vec<Option<Vec<u8>>>, String> {
+        let place = tempfile::tempdir().unwrap();
+        let executable = place.path().join("python");
+        std::fs::write(&executable, format!("#!/bin/sh\nPATH=/usr/bin:/bin\n{commands}\n")).unwrap();
+        std::fs::set_permissions(&executable, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let text = String::new;
+        let environment = MarkerEnvironment {
+            implementation_name: text(),
+            implementation_version: text(),
+            os_name: text(),
+            platform_machine: text(),
+            platform_python_implementation: text(),
+            platform_release: text(),
+            platform_system: text(),
+            platform_version: text(),
+            python_full_version: text(),
+            python_version: text(),
+            sys_platform: text(),
+        };
+        let platform = "manylinux_2_28_x86_64".parse().unwrap();
+        let interpreter = Interpreter {
+            executable,
+            full_version: "3.12.1".to_owned(),
+            target: Target::new(PythonMinor::new(3, 12), PythonAbi::default(), environment, platform),
+            externally_managed: false,
+            tools: VenvTools { venv: false, ensurepip: false, pip: false },
+        };
+        let mut compiler = Compiler::new(&interpreter, &BTreeMap::new(), place.path());
+        compiler.patience = Duration::from_millis(500);
+        let module = |path: &str, source: &str| Module { path: path.to_owned(), source: source.into() };
+        compiler.compile(&[module("good.py", "pass"), module("evil.py", "evil")]).map_err(|error| {
+            assert_eq!(
+                error.status(),
+                if error.to_string().contains("answer") { Status::Machine } else { Status::Refused }
+            );
+            error.to_string()
+        })
+    }
+
+    #[test]
+    fn names_the_module_that_a_python_crashes_on() {
+        let only_evil = "case $(cat | tr -d '\\0') in *evil*) kill -SEGV $$;; esac; printf '\\0\\0\\0\\0'";
+        assert_eq!(compile(only_evil), Err("CPython 3.12.1 cannot compile `evil.py`: signal 11".to_owned()));
+        assert_eq!(compile("exit 7"), Err("CPython 3.12.1 cannot compile `good.py`: exit status 7".to_owned()));
+    }
+
+    #[test]
+    fn names_the_module_that_a_python_hangs_on() {
+        let only_evil = "case $(cat | tr -d '\\0') in *evil*) sleep 60;; esac; printf '\\0\\0\\0\\0'";
+        assert_eq!(
+            compile(only_evil),
+            Err("CPython 3.12.1 cannot compile `evil.py`: it did not end within 0.5 s".to_owned())
+        );
+    }
+
+    #[test]
+    fn takes_each_by_itself_what_fails_together() {
+        // As where all of a batch took too long.
+        let alone = "case $(cat | tr -d '\\0') in *good*evil*) exit 1;; esac; printf '\\0\\0\\0\\0'";
+        assert_eq!(compile(alone), Ok(vec![None, None]));
+    }
+
+    #[test]
+    fn refuses_answers_that_were_not_asked_for() {
+        let wrong =
+            |path: &str| Err(format!("CPython 3.12.1 did not answer as it was asked when it compiled `{path}`"));
+        assert_eq!(compile("cat >/dev/null; echo hello"), wrong("good.py"));
+        assert_eq!(compile("cat >/dev/null; printf '\\0\\0\\0\\0'"), wrong("good.py"));
+        // A .pyc whose source is looked at.
+        let timestamp = "cat >/dev/null; printf '\\0\\0\\0\\0\\021\\0\\0\\0MAGI\\0\\0\\0\\0source..N'";
+        assert_eq!(compile(timestamp), wrong("evil.py"));
+        let no_code = timestamp.replace("MAGI\\0", "MAGI\\01");
+        let unknown = "CPython 3.12.1 compiled `evil.py` to code that is not known: it is no code object";
+        assert_eq!(compile(&no_code), Err(unknown.to_owned()));
+        assert_eq!(
+            compile(&no_code.replace("..N", "..[")),
+            Err(unknown.replace("it is no code object", "it has an object of type 0x5b"))
+        );
+    }
+
+    #[test]
+    fn sees_nothing_of_the_machine() {
+        let given = BTreeMap::from([("PYTHONPATH", "x"), ("HOME", "x"), ("LD_LIBRARY_PATH", "/lib")]);
+        let given = given.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let kept = environment_of(&given);
+        let expected = [("LD_LIBRARY_PATH", "/lib"), ("PYTHONHASHSEED", "0")];
+        assert_eq!(kept, expected.map(|(name, value)| (name.into(), value.into())).into());
+    }
 }

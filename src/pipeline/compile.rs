@@ -83,12 +83,8 @@ pub(super) fn with_bytecode(
         let compiler = Compiler::new(interpreter, &world.environment, scratch.path());
         let (compiled, failed) = compile_tree(&tree, collected, &compiler, observer)?;
         let number = compiled.len() + failed.len();
-        let mut line = format!(
-            "CPython {} compiled {} of {}",
-            interpreter.full_version,
-            compiled.len(),
-            count(number, "module")
-        );
+        let mut line =
+            format!("CPython {} compiled {} of {}", interpreter.full_version, compiled.len(), count(number, "module"));
         if !failed.is_empty() {
             let named: Vec<String> = failed.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
             let more = failed.len().saturating_sub(NAMED);

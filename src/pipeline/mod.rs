@@ -221,12 +221,7 @@ fn plan_inputs(
 }
 
 /// Everything that decides about the bytes, and nothing else.
-fn recipe(
-    settings: &BuildSettings,
-    lock: Option<&Lock>,
-    collected: &Collected,
-    compilers: &[Interpreter],
-) -> Recipe {
+fn recipe(settings: &BuildSettings, lock: Option<&Lock>, collected: &Collected, compilers: &[Interpreter]) -> Recipe {
     use crate::application::{Compression, ConflictPolicy, EntryChoice, LayoutChoice};
     let (console_script, entry_point) = match &settings.entry {
         EntryChoice::OnlyScript => (None, None),
