@@ -91,18 +91,24 @@ impl Writer<'_> {
                     Ok(count) => self.put(b')' | flag, &[count]),
                     Err(_) => self.put(b'(' | flag, &length(held.len())),
                 }
-                held.iter().for_each(|held| self.write(*held));
+                self.write_all(held);
             }
             Object::FrozenSet(held) => {
                 self.put(b'>' | flag, &length(held.len()));
-                held.iter().for_each(|held| self.write(*held));
+                self.write_all(held);
             }
             Object::Code(code) => {
                 self.put(b'c' | flag, &code.numbers.concat());
-                code.before_line.iter().for_each(|held| self.write(*held));
+                self.write_all(&code.before_line);
                 self.bytes.extend(code.first_line);
-                code.after_line.iter().for_each(|held| self.write(*held));
+                self.write_all(&code.after_line);
             }
+        }
+    }
+
+    fn write_all(&mut self, held: &[Id]) {
+        for id in held {
+            self.write(*id);
         }
     }
 

@@ -5,11 +5,10 @@ least first: path and source come as length and bytes each, one module after the
 its .pyc, and that, or 0 where it does not compile.
 """
 
-import sys
-
 import _frozen_importlib_external
 import _imp
 import marshal
+import sys
 
 sys.path[:] = [path for path in sys.path if path]  # Codecs of sources are looked for there, not where this runs.
 

@@ -23,7 +23,7 @@ pub(super) const FLAG_REF: u8 = 0x80;
 /// An object. Equal ones have one [`Id`], code and NaN apart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Object<'a> {
-    /// None, True, False, Ellipsis or StopIteration: the type says all.
+    /// None, True, False, Ellipsis or `StopIteration`: the type says all.
     Constant(u8),
     /// An integer of 32 bits.
     Int([u8; 4]),

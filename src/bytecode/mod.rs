@@ -1,4 +1,4 @@
-//! Compiled modules that do not depend on who compiled them: a CPython compiles sources that it never runs, and what it
+//! Compiled modules that do not depend on who compiled them: a `CPython` compiles sources that it never runs, and what it
 //! writes is put into one spelling.
 //!
 //! The bytes are those of the exact version of the interpreter: two patch releases may compile alike or not. A source that

@@ -1,5 +1,6 @@
 //! The bytecode that a build packs: which interpreters compile, what they compile, and where it goes.
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
@@ -81,18 +82,18 @@ pub(super) fn with_bytecode(
     for interpreter in compilers {
         let scratch = ScratchDir::create(&world.temporary)?;
         let compiler = Compiler::new(interpreter, &world.environment, scratch.path());
-        let (compiled, failed) = compile_tree(&tree, collected, &compiler, observer)?;
-        let number = compiled.len() + failed.len();
+        let (bytecode, failed) = compile_tree(&tree, collected, &compiler, observer)?;
+        let number = bytecode.len() + failed.len();
         let mut line =
-            format!("CPython {} compiled {} of {}", interpreter.full_version, compiled.len(), count(number, "module"));
+            format!("CPython {} compiled {} of {}", interpreter.full_version, bytecode.len(), count(number, "module"));
         if !failed.is_empty() {
             let named: Vec<String> = failed.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
             let more = failed.len().saturating_sub(NAMED);
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            line += &format!("; not {}{more}", named.join(", "));
+            let _ = write!(line, "; not {}{more}", named.join(", "));
         }
         observer.detail(&line);
-        made.extend(compiled.into_iter().map(|(of, bytes)| (of, bytes, interpreter.target.python)));
+        made.extend(bytecode.into_iter().map(|(of, bytes)| (of, bytes, interpreter.target.python)));
     }
     for (of, bytes, python) in made {
         // A name that would be too long has no bytecode, as on a file system.
@@ -131,20 +132,20 @@ fn compile_tree(
                 Ok(Module { path: path.to_string(), source })
             };
             let modules = batch.iter().map(read).collect::<Result<Vec<_>, Error>>()?;
-            let compiled = compiler.compile(&modules).map_err(Box::new)?;
+            let bytecode = compiler.compile(&modules).map_err(Box::new)?;
             let size: u64 = batch.iter().map(|(_, file)| file.size).sum();
             observer.advance(done.fetch_add(size, Ordering::Relaxed) + size, Some(total));
-            Ok(batch.iter().map(|(path, _)| (*path).clone()).zip(compiled).collect::<Vec<_>>())
+            Ok(batch.iter().map(|(path, _)| (*path).clone()).zip(bytecode).collect::<Vec<_>>())
         })
         .collect();
-    let (mut compiled, mut failed) = (Vec::new(), Vec::new());
+    let (mut bytecode, mut failed) = (Vec::new(), Vec::new());
     for result in results {
         for (path, bytes) in result? {
             match bytes {
-                Some(bytes) => compiled.push((path, bytes)),
+                Some(bytes) => bytecode.push((path, bytes)),
                 None => failed.push(path),
             }
         }
     }
-    Ok((compiled, failed))
+    Ok((bytecode, failed))
 }

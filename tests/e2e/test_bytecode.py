@@ -1,11 +1,9 @@
-"""`build --bytecode`: compiled modules for every Python here, the same whoever compiles them, and what a start makes of them."""
+"""`build --bytecode`: compiled modules for every Python here, the same whoever compiles them, and starts with them."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -214,7 +212,7 @@ def test_a_start_compiles_nothing(version: str, pyzpack: Pyzpack, tool: Path, tm
     assert written() == set()
     # A traceback shows the line that it came from.
     done = run(pyzpack, python, pyz, "fail")
-    assert f'File "{tree()}/tool/fail.py", line 4, in fail\n    raise ValueError(\'here\')\n' in done.stderr
+    assert f"File \"{tree()}/tool/fail.py\", line 4, in fail\n    raise ValueError('here')\n" in done.stderr
     # It is the bytecode that ran.
     init, compiled = tree() / "tool/__init__.py", tree() / pyc_of("tool/__init__.py", version)
     init.write_text(init.read_text().replace("42", "43"))
@@ -237,7 +235,8 @@ def test_a_start_compiles_nothing(version: str, pyzpack: Pyzpack, tool: Path, tm
 
 
 def test_a_changed_file_says_so(pyzpack: Pyzpack, tool: Path, tmp_path: Path):
-    pyz = pyzpack.build(tool, "-c", "tool", "--bytecode", "3.11", "--compression", "store", output=tmp_path / "tool.pyz", PATH=PATH)
+    options = ["-c", "tool", "--bytecode", "3.11", "--compression", "store"]
+    pyz = pyzpack.build(tool, *options, output=tmp_path / "tool.pyz", PATH=PATH)
     path = pyc_of("tool/main.py", "3.11")
     data = installed(pyz)[path]
     pyz.write_bytes(pyz.read_bytes().replace(data, data[:-1] + bytes([data[-1] ^ 1])))
@@ -283,7 +282,7 @@ def test_settings_and_plan(pyzpack: Pyzpack, tool: Path, tmp_path: Path):
     pyz = pyzpack.build(".", output=tmp_path / "app.pyz", cwd=project)
     compiled = [file["path"] for file in manifest_of(pyz)["files"] if file["path"].endswith(".pyc")]
     assert compiled == ["__pycache__/app.cpython-311.pyc"]
-    python = [path for version, path in VERSIONS.items() if version == "3.11"][0]
+    python = pyzpack.python
     options = [tool, "-c", "tool", "--no-index", "--offline", "--python", python]
     done = pyzpack.run("plan", *options, PATH=PATH, PYZPACK_BYTECODE="3.11")
     executable = subprocess.run([python, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True)
@@ -325,9 +324,8 @@ def test_says_what_cannot_be(
 
 
 def test_refuses_bytecode_for_what_it_does_not_run_on(pyzpack: Pyzpack, tmp_path: Path):
-    wheel = make_wheel(
-        tmp_path, "young", files={"young.py": "def main(): pass\n"}, scripts={"y": "young:main"}, requires_python=">=3.11"
-    )
+    files, scripts = {"young.py": "def main(): pass\n"}, {"young": "young:main"}
+    wheel = make_wheel(tmp_path, "young", files=files, scripts=scripts, requires_python=">=3.11")
     done = pyzpack.run(
         "build", wheel, "--no-index", "--offline", "--python", pyzpack.python, "--bytecode", "3.8", PATH=PATH
     )
