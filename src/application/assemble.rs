@@ -232,7 +232,7 @@ pub fn assemble(
     options: ApplicationOptions,
 ) -> Result<ApplicationPlan, PlanError> {
     let facts = all_facts(wheels, &options)?;
-    let pythons = find_pythons(wheels, target, &options)?;
+    let pythons = supported_pythons(&options.roots, &facts, target, options.requires_python.as_ref());
     if pythons.minors.is_empty() {
         let reasons = pythons.refused.iter().rev().map(|(minor, reason)| format!("CPython {minor}: {reason}"));
         return Err(PlanError::NoPython(reasons.collect()));
