@@ -1,6 +1,7 @@
 //! What can go wrong in a build, whichever stage it is: each stage has its own errors, and this is any of them.
 
 use crate::application::{EntryPointError, PlanError, TreeError};
+use crate::bytecode::BytecodeError;
 use crate::lock::{Disagreement, LockError};
 use crate::output::OutputError;
 use crate::process::scratch::ScratchError;
@@ -82,6 +83,8 @@ stages! {
     Closure(Box<ClosureError>),
     /// The wheels cannot stand beside each other.
     Tree(TreeError),
+    /// Modules cannot be compiled.
+    Bytecode(Box<BytecodeError>),
     /// There is nothing to start.
     EntryPoint(EntryPointError),
     /// The plan cannot be made.

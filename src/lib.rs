@@ -32,6 +32,7 @@
 
 pub mod application;
 pub mod archive;
+pub mod bytecode;
 pub mod cache;
 pub mod cli;
 pub mod digest;

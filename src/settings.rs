@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::application::{Compression, ConflictPolicy, EntryChoice, LayoutChoice};
 use crate::archive::{Epoch, Limits, Shebang};
+use crate::bytecode::BytecodeVersions;
 use crate::evidence::BuilderId;
 use crate::names::{ExtraName, GroupName};
 use crate::output::EvidenceKind;
@@ -54,6 +55,8 @@ pub struct BuildSettings {
     pub reach: Reach,
     /// How streams are stored.
     pub compression: Compression,
+    /// The versions to pack compiled modules for.
+    pub bytecode: BytecodeVersions,
     /// What to do where two wheels bring different files under one name.
     pub on_conflict: ConflictPolicy,
     /// The bomb limits.

@@ -57,6 +57,12 @@ impl Surroundings {
         Ok(directory)
     }
 
+    /// The absolute directories of `PATH`.
+    pub fn search_path(&self) -> Vec<PathBuf> {
+        let path = self.variable("PATH").unwrap_or_default();
+        std::env::split_paths(path).filter(|directory| directory.is_absolute()).collect()
+    }
+
     /// The program of this name that `PATH` finds first.
     pub fn find_program(&self, name: &str) -> Option<PathBuf> {
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);

@@ -177,6 +177,7 @@ fn json_report_has_this_shape() {
         "entry_point": "first:main",
         "evidence": ["dist/first.pyz.sha256", "dist/SHA256SUMS"],
         "files": 5,
+        "bytecode": [],
         "layout": "zip",
         "layout_reason": "one small distribution of Python source alone",
         "name": "first",

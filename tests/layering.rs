@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A module and what it may not import.
-const FORBIDDEN: [(&str, &[&str]); 22] = [
+const FORBIDDEN: [(&str, &[&str]); 23] = [
     ("runtime", &["*"]),
     ("digest", &["*"]),
     ("epoch", &["*"]),
@@ -66,6 +66,23 @@ const FORBIDDEN: [(&str, &[&str]); 22] = [
     ("resolve", &["lock", "application", "pipeline", "cli", "evidence", "output", "cache"]),
     (
         "python",
+        &[
+            "lock",
+            "wheel",
+            "application",
+            "pipeline",
+            "cli",
+            "archive",
+            "project",
+            "resolve",
+            "evidence",
+            "output",
+            "cache",
+        ],
+    ),
+    // It is given sources, and gives bytes.
+    (
+        "bytecode",
         &[
             "lock",
             "wheel",

@@ -5,6 +5,7 @@
 //! over changed seeds, with the stable compiler alone.
 
 mod archives;
+mod compiled;
 mod documents;
 mod evidence;
 mod texts;
@@ -15,6 +16,7 @@ use std::sync::OnceLock;
 use pyzpack::target::{MarkerEnvironment, PythonAbi, PythonMinor, Target};
 
 pub use archives::{finished, sdist, wheel, wheel_files, zip};
+pub use compiled::bytecode;
 pub use documents::{
     index, json, lock_pdm, lock_pipfile, lock_poetry, lock_pylock, lock_requirements, lock_uv, project, requirements,
 };
@@ -25,7 +27,8 @@ pub use texts::{names, requirement};
 pub type Run = fn(&[u8]);
 
 /// Every target, by the name of its binary and of its corpus.
-pub const TARGETS: [(&str, Run); 22] = [
+pub const TARGETS: [(&str, Run); 23] = [
+    ("bytecode", bytecode),
     ("envelope", envelope),
     ("finished", finished),
     ("handed", handed),

@@ -208,6 +208,19 @@ pub fn facts_of(wheel: &VerifiedWheel) -> Result<DistributionFacts, PlanError> {
     })
 }
 
+fn all_facts(wheels: &WheelSet, options: &ApplicationOptions) -> Result<Vec<DistributionFacts>, PlanError> {
+    wheels.iter().map(|wheel| facts_of(wheel).map(|facts| options.overridden.apply(facts))).collect()
+}
+
+/// For which Pythons these wheels are the right ones; there may be none.
+///
+/// # Errors
+/// When the requirement of a wheel cannot be read.
+pub fn find_pythons(wheels: &WheelSet, target: &Target, options: &ApplicationOptions) -> Result<Pythons, PlanError> {
+    let facts = all_facts(wheels, options)?;
+    Ok(supported_pythons(&options.roots, &facts, target, options.requires_python.as_ref()))
+}
+
 /// Puts the plan together.
 ///
 /// # Errors
@@ -220,8 +233,7 @@ pub fn assemble(
     target: &Target,
     options: ApplicationOptions,
 ) -> Result<ApplicationPlan, PlanError> {
-    let facts = wheels.iter().map(|wheel| facts_of(wheel).map(|facts| options.overridden.apply(facts)));
-    let facts = facts.collect::<Result<Vec<_>, _>>()?;
+    let facts = all_facts(wheels, &options)?;
     let pythons = supported_pythons(&options.roots, &facts, target, options.requires_python.as_ref());
     if pythons.minors.is_empty() {
         let reasons = pythons.refused.iter().rev().map(|(minor, reason)| format!("CPython {minor}: {reason}"));
@@ -229,7 +241,8 @@ pub fn assemble(
     }
     let tags: Vec<&BTreeSet<WheelTag>> = facts.iter().map(|facts| &facts.tags).collect();
     let platform = platform_of(tags, &target.tags);
-    let (layout, layout_reason) = choose_layout(tree, wheels, &entry_point, options.layout)?;
+    let (layout, layout_reason) =
+        choose_layout(tree, wheels, &entry_point, options.layout, !options.recipe.bytecode.is_empty())?;
     let mut warnings = find_shadows(tree);
     warnings.extend(describe_pth(tree, wheels));
 

@@ -9,7 +9,7 @@ use crate::names::PackageName;
 use crate::status::{Explain, Status};
 use crate::wheel::{ObjectReference, VerifiedWheel};
 
-use super::tree::{FileSource, InstalledTree, WheelSet};
+use super::tree::{FileSource, InstalledFile, InstalledTree, WheelSet};
 
 /// What the user asks to be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -345,12 +345,8 @@ fn modules(tree: &InstalledTree) -> BTreeSet<String> {
 ///
 /// # Errors
 /// When its wheel cannot be read, or was written to since it was checked.
-pub(crate) fn read_tree_file(
-    tree: &InstalledTree,
-    wheels: &WheelSet,
-    path: &ArchivePath,
-) -> Result<Vec<u8>, crate::wheel::WheelError> {
-    match &tree.files[path].source {
+pub(crate) fn read_tree_file(file: &InstalledFile, wheels: &WheelSet) -> Result<Vec<u8>, crate::wheel::WheelError> {
+    match &file.source {
         FileSource::Bytes(bytes) => Ok(bytes.to_vec()),
         FileSource::Wheel { wheel, file } => {
             let wheel: &VerifiedWheel = wheels.at(*wheel);

@@ -36,6 +36,7 @@ pub(super) fn choose_layout(
     wheels: &WheelSet,
     entry_point: &EntryPoint,
     choice: LayoutChoice,
+    has_bytecode: bool,
 ) -> Result<(Layout, String), PlanError> {
     let is_metadata = |path: &str| path.split('/').next().is_some_and(|root| root.ends_with(".dist-info"));
     let owner_of = |path: &ArchivePath| tree.files[path].owner();
@@ -64,6 +65,7 @@ pub(super) fn choose_layout(
                     "a distribution is packed beside the program's own modules".to_owned()
                 }
                 (Some(reserved), _) => format!("`{reserved}` is a name of the archive's own"),
+                _ if has_bytecode => "bytecode is packed".to_owned(),
                 (None, Some(other)) => format!("`{other}` is not Python source"),
                 _ if modules.len() >= MANY_MODULES => format!("{} modules are packed", modules.len()),
                 _ => return Ok((Layout::Zip, "one small distribution of Python source alone".to_owned())),

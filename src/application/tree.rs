@@ -73,6 +73,14 @@ pub struct InstalledTree {
     pub files: BTreeMap<ArchivePath, InstalledFile>,
 }
 
+/// An [`InstalledTree`] but for the RECORDs, which list what is there when all is.
+#[derive(Debug, Clone)]
+pub struct UnrecordedTree {
+    files: BTreeMap<ArchivePath, InstalledFile>,
+    /// What each wheel's RECORD is to list.
+    owned: Vec<BTreeSet<ArchivePath>>,
+}
+
 /// Why wheels cannot be laid out together.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
@@ -220,25 +228,47 @@ impl InstalledFile {
     }
 }
 
-impl InstalledTree {
+impl UnrecordedTree {
     /// Lays out `wheels` and `loose` modules together.
     ///
     /// # Errors
     /// When two of them cannot stand beside each other and `policy` does not decide.
     pub fn lay_out(wheels: &WheelSet, loose: &[LooseFile], policy: ConflictPolicy) -> Result<Self, TreeError> {
-        let mut tree = Self { files: BTreeMap::new() };
-        let mut owned = Vec::with_capacity(wheels.0.len());
+        let mut tree = Self { files: BTreeMap::new(), owned: Vec::with_capacity(wheels.0.len()) };
         for (index, wheel) in wheels.iter().enumerate() {
-            owned.push(tree.add_wheel(index, wheel, policy)?);
+            let paths = tree.add_wheel(index, wheel, policy)?;
+            tree.owned.push(paths);
         }
         for file in loose {
             tree.add(file.path.clone(), InstalledFile::of_bytes(file.bytes.clone(), file.mode, None), policy)?;
         }
-        for (wheel, paths) in wheels.iter().zip(owned) {
-            tree.add_record(wheel, paths)?;
-        }
-        tree.check_names()?;
         Ok(tree)
+    }
+
+    /// The Python sources that may be imported, with their sizes: all but the scripts.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = (&ArchivePath, &InstalledFile)> {
+        self.files.iter().filter(|(path, _)| path.as_str().ends_with(".py") && !path.as_str().starts_with("bin/"))
+    }
+
+    /// Adds a file that was made of another one, whose owners are its owners too.
+    pub(crate) fn add_made(&mut self, path: ArchivePath, bytes: Vec<u8>, of: &ArchivePath) {
+        let distribution = self.files.get(of).and_then(|file| file.distribution.clone());
+        for paths in self.owned.iter_mut().filter(|paths| paths.contains(of)) {
+            paths.insert(path.clone());
+        }
+        self.files.insert(path, InstalledFile::of_bytes(bytes.into(), Mode::Regular, distribution));
+    }
+
+    /// Adds the RECORDs.
+    ///
+    /// # Errors
+    /// When two names are one where case is ignored, or a file stands where another needs a directory.
+    pub fn record(mut self, wheels: &WheelSet) -> Result<InstalledTree, TreeError> {
+        for (wheel, paths) in wheels.iter().zip(std::mem::take(&mut self.owned)) {
+            self.add_record(wheel, paths)?;
+        }
+        self.check_names()?;
+        Ok(InstalledTree { files: self.files })
     }
 
     /// Adds a wheel's files but its RECORD; gives the paths that RECORD is to list.
@@ -349,6 +379,16 @@ impl InstalledTree {
             }
         }
         Ok(())
+    }
+}
+
+impl InstalledTree {
+    /// Lays out `wheels` and `loose` modules together, with their RECORDs.
+    ///
+    /// # Errors
+    /// When two of them cannot stand beside each other and `policy` does not decide.
+    pub fn lay_out(wheels: &WheelSet, loose: &[LooseFile], policy: ConflictPolicy) -> Result<Self, TreeError> {
+        UnrecordedTree::lay_out(wheels, loose, policy)?.record(wheels)
     }
 
     /// The names of the `.pth` files at the root, which an installed Python would run or read at its start.

@@ -129,5 +129,6 @@ pub(super) fn describe(planned: &Planned) -> Value {
         "lock": manifest.recipe.lock,
         "built": planned.collected.builds,
         "files": manifest.files.len(),
+        "bytecode": manifest.recipe.bytecode,
     })
 }

@@ -138,6 +138,9 @@ fn describe_archive(path: &Path, inspected: &Inspected, show: &Show) -> String {
     for (name, value) in rows {
         let _ = writeln!(text, "  {name:<9} {value}");
     }
+    if !manifest.recipe.bytecode.is_empty() {
+        let _ = writeln!(text, "  {:<9} CPython {}", "bytecode", manifest.recipe.bytecode.join(", "));
+    }
     let scripts: Vec<&str> = manifest.console_scripts.keys().map(String::as_str).collect();
     if !scripts.is_empty() {
         let _ = writeln!(text, "  {:<9} {}", "scripts", scripts.join(", "));

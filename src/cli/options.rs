@@ -53,6 +53,7 @@ pub(super) const BUILD_OPTIONS: &[BuildOption] = &[
     option("layout", None, Text, "LAYOUT", "auto, zip (imported in place) or extract (unpacked once) [default: auto]"),
     option("compression", None, Text, "HOW", "deflate or store [default: deflate]"),
     option("recompress", None, Flag, "", "Deflate everything anew instead of keeping the wheels' streams"),
+    option("bytecode", None, Names, "X.Y[,X.Y]", "Pack compiled modules for these Pythons too; layout extract only"),
     option("on-conflict", None, Text, "WHAT", "error, first or last, where two wheels bring one file [default: error]"),
     option("max-unpacked", None, Text, "SIZE", "Take wheels that unpack to more than 8G, such as 20G"),
     option("build-timeout", None, Text, "DURATION", "End the build of a wheel after this time [default: 30m]"),

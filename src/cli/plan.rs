@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use crate::application::{EntryChoice, Layout, LayoutChoice};
 use crate::error::Error;
 use crate::pipeline::{
-    self, FoundLock, Inputs, Observer, OutlinedEntry, OutlinedStep, Planned, SourceKind, outline_lock,
+    self, FoundLock, Inputs, Observer, OutlinedEntry, OutlinedStep, Planned, SourceKind, find_compilers, outline_lock,
 };
+use crate::python::Interpreter;
 use crate::runtime::Reach;
 use crate::settings::BuildSettings;
 use crate::shown::count;
@@ -63,6 +64,8 @@ enum Progress {
 /// What reading the inputs tells.
 struct Outline {
     setup: Phase,
+    /// What compiles modules, where any are asked for.
+    compilers: Vec<Interpreter>,
     /// What is built, as messages name it, whatever the versions are.
     sources: Vec<String>,
     named: usize,
@@ -78,6 +81,7 @@ struct Outline {
 fn outline(settings: &BuildSettings, world: &Surroundings) -> Result<Outline, Error> {
     let inputs = Inputs::read(settings, world)?;
     let interpreter = inputs.find_interpreter(settings, world)?;
+    let compilers = find_compilers(&settings.bytecode, &interpreter, world)?;
     let shown = |path: &Path| path.strip_prefix(&settings.directory).unwrap_or(path).display().to_string();
     let built = inputs.sources.iter().filter_map(|source| match source {
         SourceKind::Project(project) if project.root == settings.directory => Some("this project".to_owned()),
@@ -100,6 +104,7 @@ fn outline(settings: &BuildSettings, world: &Surroundings) -> Result<Outline, Er
     };
     Ok(Outline {
         setup: Phase { name: "setup", what, why: why.to_owned() },
+        compilers,
         sources: built.collect(),
         named: inputs.sources.len() + inputs.files.len() + inputs.detected_files.len(),
         script: inputs.sources.iter().find_map(|source| match source {
@@ -132,14 +137,17 @@ impl Outline {
 
     fn phases(&self, settings: &BuildSettings, planned: Option<&Planned>) -> Vec<Phase> {
         let setup = Phase { name: "setup", what: self.setup.what.clone(), why: self.setup.why.clone() };
-        vec![
-            setup,
-            self.resolve(planned),
-            self.fetch(settings, planned),
-            self.build(),
-            describe_pack(settings, planned),
-            self.start(settings, planned),
-        ]
+        let mut phases = vec![setup, self.resolve(planned), self.fetch(settings, planned), self.build()];
+        phases.extend(self.compile());
+        phases.extend([describe_pack(settings, planned), self.start(settings, planned)]);
+        phases
+    }
+
+    fn compile(&self) -> Option<Phase> {
+        let describe = |one: &Interpreter| format!("CPython {} at {}", one.full_version, one.executable.display());
+        let compilers: Vec<String> = self.compilers.iter().map(describe).collect();
+        let what = format!("all modules, by {}", compilers.join(", "));
+        (!compilers.is_empty()).then(|| Phase { name: "compile", what, why: "asked for with --bytecode".to_owned() })
     }
 
     /// The entries of the lock that are no inputs.
@@ -242,8 +250,14 @@ fn describe_pack(settings: &BuildSettings, planned: Option<&Planned>) -> Phase {
     let (what, why) = match (planned, settings.layout) {
         (Some(planned), _) => {
             let application = &planned.application;
-            let files = count(application.manifest.files.len(), "file");
+            let mut files = count(application.manifest.files.len(), "file");
+            if !settings.bytecode.0.is_empty() {
+                files += " and their bytecode";
+            }
             (format!("{files}, {}", name(application.layout)), application.layout_reason.clone())
+        }
+        (None, LayoutChoice::Auto) if !settings.bytecode.0.is_empty() => {
+            (format!("all files, {}", name(Layout::Extract)), "bytecode is packed".to_owned())
         }
         (None, LayoutChoice::Auto) => {
             ("all files".to_owned(), "the layout that fits them is chosen when they are known".to_owned())

@@ -10,6 +10,7 @@ use clap::ArgMatches;
 
 use crate::application::{Compression, ConflictPolicy, EntryChoice, LayoutChoice};
 use crate::archive::{Epoch, Limits, Shebang};
+use crate::bytecode::{BytecodeVersionError, BytecodeVersions};
 use crate::evidence::{BuilderId, BuilderIdError};
 use crate::names::{NameError, PackageName};
 use crate::output::EvidenceKind;
@@ -147,6 +148,7 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
         )?,
         reach: layers.reach(),
         compression: layers.compression()?,
+        bytecode: layers.parse("bytecode", parse_bytecode)?.unwrap_or_default(),
         on_conflict: layers.choose(
             "on-conflict",
             &[("error", ConflictPolicy::Error), ("first", ConflictPolicy::First), ("last", ConflictPolicy::Last)],
@@ -161,6 +163,10 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
         inputs,
         directory,
     };
+    if settings.layout == LayoutChoice::Zip && !settings.bytecode.0.is_empty() {
+        // Python looks for bytecode in the __pycache__ of a file system alone.
+        return Err(SettingsError::Exclusive("layout zip", "bytecode"));
+    }
     let jobs = layers.parse("jobs", |text| match text.parse::<usize>() {
         Ok(jobs) if jobs > 0 => Ok(jobs),
         _ => Err(format!("not a number of threads: `{text}`")),
@@ -517,6 +523,11 @@ fn parse_evidence(text: &str) -> Result<BTreeSet<EvidenceKind>, String> {
 /// Who builds.
 fn parse_builder(text: &str) -> Result<BuilderId, String> {
     text.parse().map_err(|error: BuilderIdError| error.to_string())
+}
+
+/// Versions to compile for.
+fn parse_bytecode(text: &str) -> Result<BytecodeVersions, String> {
+    text.parse().map_err(|error: BytecodeVersionError| error.to_string())
 }
 
 /// A number of bytes, with `K`, `M`, `G` or `T` for powers of 1024.

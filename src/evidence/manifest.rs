@@ -126,7 +126,7 @@ pub struct Recipe {
     pub compression: String,
     /// Whether all streams were made anew.
     pub recompress: bool,
-    /// The minor versions for which compiled modules are in the archive.
+    /// The exact versions that compiled the modules in the archive, one for each minor version, ascending: `3.11.7`.
     pub bytecode: Vec<String>,
     /// `error`, `first` or `last`.
     pub on_conflict: String,

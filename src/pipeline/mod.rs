@@ -4,6 +4,7 @@
 
 mod checkouts;
 mod collect;
+mod compile;
 mod finder;
 mod inputs;
 pub mod lock;
@@ -34,6 +35,7 @@ use self::checkouts::Checkouts;
 
 pub use checkouts::{SourceError, find_commit};
 pub use collect::{BuildFacts, Collected};
+pub use compile::find_compilers;
 pub use inputs::{FoundLock, Inputs, SourceKind};
 pub use outline::{OutlinedEntry, OutlinedStep, outline_lock};
 pub use pins::Unpinned;
@@ -51,6 +53,8 @@ pub enum Stage {
     Fetch,
     /// Wheels are checked.
     Verify,
+    /// Modules are compiled.
+    Compile,
     /// The archive is planned.
     Plan,
     /// The archive is written and read again.
@@ -66,6 +70,7 @@ impl Stage {
             Self::Resolve => "resolve",
             Self::Fetch => "fetch",
             Self::Verify => "verify",
+            Self::Compile => "compile",
             Self::Plan => "plan",
             Self::Pack => "pack",
         }
@@ -128,7 +133,7 @@ pub fn build(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obse
     let inputs = Inputs::read(settings, world)?;
     let wants_provenance = settings.evidence.contains(&EvidenceKind::Provenance);
     let checkouts = wants_provenance.then(|| Checkouts::look(&inputs, world));
-    let planned = plan_inputs(&inputs, settings, world, observer)?;
+    let planned = plan_inputs(&inputs, settings, world, observer, Modules::Compile)?;
     let output = OutputPlace::prepare(settings, &planned.application.manifest.name)?;
     let commits = checkouts.map(|before| before.commits(&Checkouts::look(&inputs, world), observer));
     let index = IndexNote::from_options(inputs.index.index_url.as_deref(), &inputs.index.extra_index_urls);
@@ -147,7 +152,16 @@ pub fn build(settings: &BuildSettings, world: &Surroundings, observer: &dyn Obse
 pub fn plan(settings: &BuildSettings, world: &Surroundings, observer: &dyn Observer) -> Result<Planned, Error> {
     observer.begin(Stage::Setup, "reading the inputs");
     let inputs = Inputs::read(settings, world)?;
-    plan_inputs(&inputs, settings, world, observer)
+    plan_inputs(&inputs, settings, world, observer, Modules::Leave)
+}
+
+/// What happens to modules for which bytecode is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Modules {
+    /// They are compiled.
+    Compile,
+    /// They are left as they are, for compiling takes longer than all the rest of a plan.
+    Leave,
 }
 
 fn plan_inputs(
@@ -155,15 +169,17 @@ fn plan_inputs(
     settings: &BuildSettings,
     world: &Surroundings,
     observer: &dyn Observer,
+    modules: Modules,
 ) -> Result<Planned, Error> {
     let interpreter = inputs.find_interpreter(settings, world)?;
+    let compilers = find_compilers(&settings.bytecode, &interpreter, world)?;
     for name in inputs.mistakable_names(settings) {
         observer.warn(&format!("`{name}` is a distribution's name; to pack the directory `{name}` write `./{name}`"));
     }
     let lock = inputs.read_lock()?.map(|found| found.lock);
     let collected = collect::collect(settings, world, inputs, lock.as_ref(), &interpreter, observer)?;
     observer.begin(Stage::Plan, "planning the archive");
-    let tree = InstalledTree::lay_out(&collected.wheels, &collected.loose, settings.on_conflict)?;
+    let mut tree = InstalledTree::lay_out(&collected.wheels, &collected.loose, settings.on_conflict)?;
     let scripts = Scripts::collect(&collected.wheels, &tree);
     let entry_point = start::choose(&inputs.entry, &collected, &scripts)?;
     let options = ApplicationOptions {
@@ -179,9 +195,15 @@ fn plan_inputs(
         reach: settings.reach,
         compression: settings.compression,
         tool_version: settings.tool_version.clone(),
-        recipe: recipe(settings, lock.as_ref(), &collected),
+        recipe: recipe(settings, lock.as_ref(), &collected, &compilers),
         origins: collected.origins.clone(),
     };
+    compile::check_supported(&compilers, &collected, &options)?;
+    if modules == Modules::Compile && !compilers.is_empty() {
+        observer.begin(Stage::Compile, "compiling modules");
+        tree = compile::with_bytecode(&compilers, &collected, settings.on_conflict, world, observer)?;
+        observer.begin(Stage::Plan, "planning the archive with bytecode");
+    }
     // The check runs an interpreter, which takes as long as all the rest.
     let (checked, assembled) = std::thread::scope(|scope| {
         let check = scope.spawn(|| start::check(&entry_point, world, &interpreter, &collected, &tree));
@@ -200,7 +222,7 @@ fn plan_inputs(
 }
 
 /// Everything that decides about the bytes, and nothing else.
-fn recipe(settings: &BuildSettings, lock: Option<&Lock>, collected: &Collected) -> Recipe {
+fn recipe(settings: &BuildSettings, lock: Option<&Lock>, collected: &Collected, compilers: &[Interpreter]) -> Recipe {
     use crate::application::{Compression, ConflictPolicy, EntryChoice, LayoutChoice};
     let (console_script, entry_point) = match &settings.entry {
         EntryChoice::OnlyScript => (None, None),
@@ -230,7 +252,7 @@ fn recipe(settings: &BuildSettings, lock: Option<&Lock>, collected: &Collected) 
         .to_owned(),
         compression: if settings.compression == Compression::Store { "store" } else { "deflate" }.to_owned(),
         recompress: settings.compression == Compression::Recompress,
-        bytecode: Vec::new(),
+        bytecode: compilers.iter().map(|compiler| compiler.full_version.clone()).collect(),
         on_conflict: match settings.on_conflict {
             ConflictPolicy::Error => "error",
             ConflictPolicy::First => "first",

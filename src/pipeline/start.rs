@@ -34,7 +34,7 @@ pub(super) fn check(
     tree: &InstalledTree,
 ) -> Result<(), Error> {
     if let (Some((path, name)), EntryPoint::Object(object)) = (locate(entry, tree)?, entry) {
-        let source = read_tree_file(tree, &collected.wheels, path)?;
+        let source = read_tree_file(&tree.files[path], &collected.wheels)?;
         let bound = bound_names(world, interpreter, source);
         let submodule = find_module(tree, &format!("{}.{name}", object.module)).is_some();
         check_bound(entry, path, &name, bound.as_ref(), submodule)?;

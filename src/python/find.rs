@@ -75,7 +75,8 @@ impl Explain for PythonRequestError {
     }
 }
 
-fn lines(looked_at: &[LookedAt]) -> String {
+/// What was looked at, a line each.
+pub(crate) fn lines(looked_at: &[LookedAt]) -> String {
     let lines = looked_at.iter().map(|LookedAt { path, reason }| format!("\n  {}: {reason}", path.display()));
     lines.collect::<Vec<_>>().concat()
 }
@@ -109,7 +110,13 @@ fn parse_version(text: &str) -> Option<VersionRequest> {
 }
 
 impl VersionRequest {
-    fn is(self, interpreter: &Interpreter) -> bool {
+    /// The release build of this minor version that has the lock.
+    pub fn of_minor(python: PythonMinor) -> Self {
+        Self { major: python.major, minor: Some(python.minor), patch: None, threading: Some(Threading::Locked) }
+    }
+
+    /// Whether this is such an interpreter.
+    pub fn is(self, interpreter: &Interpreter) -> bool {
         let python = interpreter.target.python;
         let text = self.numbers();
         let full = interpreter.full_version.as_str();

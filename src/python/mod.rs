@@ -9,5 +9,6 @@ mod pyenv;
 pub mod venv;
 
 pub use default_index::{DefaultIndexError, default_index};
+pub(crate) use find::lines as looked_at_lines;
 pub use find::{FindError, LookedAt, PythonRequest, PythonRequestError, VersionRequest, find};
 pub use interpreter::{Interpreter, ProbeError, VenvTools};

@@ -28,7 +28,7 @@ pub use filename::{WheelFilename, WheelFilenameError, is_any_sdist_name, is_sdis
 pub use marker::{Activation, Assumed, EvaluationError, Marker, MarkerEnvironment, MarkerError, Operator, Variable};
 pub use platform::{Libc, Machine, Platform, PlatformError};
 pub use pythons::{PythonRefusal, Pythons, supported_pythons};
-pub use reach::{platform_of, runs_on};
+pub use reach::{minors_text, platform_of, runs_on};
 pub use requirement::{Requirement, RequirementError, RequirementSource, RequirementUrl};
 pub use specifier::{specifier_contains, specifiers_contain};
 pub use tags::{Fit, PythonAbi, PythonBuild, SupportedTags, TagError, Threading, WheelTag, supported_tags};

@@ -86,7 +86,8 @@ pub fn runs_on(pythons: &Pythons, platform_tag: &str) -> String {
     format!("runs on: CPython {}, {}", minors_text(&pythons.minors), platform_text(platform_tag))
 }
 
-fn minors_text(minors: &[PythonMinor]) -> String {
+/// The versions, neighbours as a range: `3.8 to 3.11, 3.13`.
+pub fn minors_text(minors: &[PythonMinor]) -> String {
     let mut runs: Vec<(PythonMinor, PythonMinor)> = Vec::new();
     for minor in minors {
         match runs.last_mut() {

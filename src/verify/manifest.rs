@@ -147,6 +147,9 @@ fn check_values(manifest: &Manifest, opened: &Opened, container: &Container, pro
     let minors: Option<Vec<PythonMinor>> = manifest.pythons.iter().map(|minor| minor.parse().ok()).collect();
     let ascending = |minors: Vec<PythonMinor>| !minors.is_empty() && minors.is_sorted_by(|one, next| one < next);
     malformed("pythons", minors.is_some_and(ascending), &|| manifest.pythons.join(", "));
+    let compiled = &manifest.recipe.bytecode;
+    let is_true = compiled.is_empty() || is_bytecode_of(compiled, &manifest.pythons) && layout == "extract";
+    malformed("bytecode", is_true, &|| compiled.join(", "));
     let wheels = manifest.wheels.is_sorted_by(|one, next| one.name < next.name);
     malformed("order of the wheels", wheels, &|| join(manifest.wheels.iter().map(|wheel| wheel.name.as_str())));
     let files = manifest.files.is_sorted_by(|one, next| one.path < next.path);
@@ -162,6 +165,16 @@ fn check_values(manifest: &Manifest, opened: &Opened, container: &Container, pro
     for owner in owners.difference(&names) {
         malformed("owner of a file", false, &|| owner.to_string());
     }
+}
+
+/// Whether these are exact versions, ascending, at most one of each of `pythons`.
+fn is_bytecode_of(exact: &[String], pythons: &[String]) -> bool {
+    let minor = |version: &String| {
+        let (end, _) = version.match_indices('.').nth(1)?;
+        pythons.iter().position(|python| *python == version[..end])
+    };
+    let minors: Option<Vec<usize>> = exact.iter().map(minor).collect();
+    minors.is_some_and(|minors| minors.is_sorted_by(|one, next| one < next))
 }
 
 /// Every file is the one that the manifest has, and there is no other.

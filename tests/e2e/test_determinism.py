@@ -70,7 +70,7 @@ class Situation:
             shutil.rmtree(Path(self.environment["PYZPACK_CACHE"]) / "built", ignore_errors=True)
         return self.run(
             [PYZPACK, "build", ".", "-o", self.output, "--find-links", self.workspace / "wheels", "--no-index",
-             "--offline", "--python", self.python, "--target-python", "3.11", *jobs]
+             "--offline", "--python", self.python, "--target-python", "3.11", "--bytecode", "3.11", *jobs]
         )  # fmt: skip
 
     def build_naively(self, leak: str) -> bytes:
@@ -285,7 +285,7 @@ def situation(workspace: Path, pyzpack: Pyzpack, tmp_path: Path):
         TZ="UTC",
         USER="tester",
     )
-    environment["PATH"] = f"{TOOLS}:/usr/bin:/bin"
+    environment["PATH"] = f"{TOOLS}:{pyzpack.python.parent}:/usr/bin:/bin"
     situation = Situation(tmp_path / "workspace", pyzpack.python, tmp_path / "output/determined.pyz", environment)
     with situation.undo:
         yield situation

@@ -114,6 +114,46 @@ fn refuses_files_that_are_not_those_of_the_manifest() {
 }
 
 #[test]
+fn refuses_bytecode_that_is_not_what_was_packed() {
+    const PYC: &str = "__pycache__/demo.cpython-312.pyc";
+    let change = |change: &dyn Fn(&mut Parts)| {
+        let mut parts = parts(Extract);
+        parts.add(PYC, b"\xcb\r\r\n\x01\0\0\0hash of.code", Some("demo"));
+        let row = parts.row(PYC);
+        parts.record(|record| format!("{row}{record}"));
+        parts.manifest(|manifest| manifest["recipe"]["bytecode"] = json!(["3.12.1"]));
+        change(&mut parts);
+        codes_of(&parts.bytes())
+    };
+    assert_eq!(change(&|_| ()), NOTHING);
+    let edited = change(&|parts| *parts.files().get_mut(PYC).unwrap().1.last_mut().unwrap() ^= 1);
+    assert_eq!(edited, ["manifest-file-differs", "record-differs"]);
+    let owned_up = change(&|parts| {
+        parts.files().get_mut(PYC).unwrap().1.push(0);
+        parts.own_up(PYC);
+    });
+    assert_eq!(owned_up, ["record-differs"]);
+    let unlisted = change(&|parts| {
+        let row = parts.row(PYC);
+        parts.record(|record| record.replace(&row, ""));
+    });
+    assert_eq!(unlisted, ["record-unlisted"]);
+    let added = change(&|parts| {
+        parts.files().insert(PYC.replace("demo", "lib"), (0o644, b"evil".to_vec()));
+    });
+    assert_eq!(added, ["manifest-file-unlisted"]);
+    let missing = change(&|parts| drop(parts.files().remove(PYC)));
+    assert_eq!(missing, ["manifest-file-missing", "record-ghost"]);
+    for versions in [&["3.12"][..], &["3.7.1"], &["3.12.1", "3.12.2"], &["3.12.1", "3.11.7"], &["312"], &[""]] {
+        let wrong = change(&|parts| parts.manifest(|manifest| manifest["recipe"]["bytecode"] = json!(versions)));
+        assert_eq!(wrong, ["manifest-value"], "{versions:?}");
+    }
+    let mut in_place = parts(InPlace);
+    in_place.manifest(|manifest| manifest["recipe"]["bytecode"] = json!(["3.12.1"]));
+    assert_eq!(codes_of(&in_place.bytes()), ["manifest-value"]);
+}
+
+#[test]
 fn refuses_records_that_are_not_true() {
     assert_eq!(change(|parts| parts.record(|record| record)), NOTHING);
     let edit = |old: &'static str, new: &'static str| {

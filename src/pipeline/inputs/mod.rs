@@ -207,8 +207,7 @@ impl Inputs {
     /// # Errors
     /// When there is none.
     pub fn find_interpreter(&self, settings: &BuildSettings, world: &Surroundings) -> Result<Interpreter, Error> {
-        let path = world.variable("PATH").unwrap_or_default();
-        let directories: Vec<PathBuf> = std::env::split_paths(path).filter(|path| path.is_absolute()).collect();
+        let directories = world.search_path();
         let requires = if settings.target_python.is_none() { self.requires_python() } else { None };
         Ok(find(settings.python.as_ref(), &directories, requires.as_ref(), &world.environment)?)
     }
