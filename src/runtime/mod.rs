@@ -9,7 +9,7 @@
 //! - `SHA256`, a tree: named by the payload's digest, or for several payloads by the digest of their digests' bytes. It is
 //!   whole where its modification time is 2000-01-01 00:00:00 UTC; adding or removing a name at its root resets that.
 //!   It holds the payload's files, a marker `.pyzpack`, and a `__pycache__` made beforehand for Python to write to; there
-//!   lies what `boot.py` and `tree.py` compiled to.
+//!   lies what the files of an ordinary start compiled to.
 //! - `.unpacking-PID-RANDOM`, a tree in the making: a living process holds the flock of the directory.
 //! - `.SHA256.lock`, there while one process unpacks that tree, mends it or takes it out of use, and others wait.
 //! - `.SHA256.used`, a pipe that each process started from the tree has open; its time is that of the last start.
@@ -33,11 +33,16 @@ pub const MARKER: &str = "# pyzpack: constants";
 
 const MAIN: &str = include_str!("python/main.py");
 const BOOT: &str = include_str!("python/boot.py");
+const PTH: &str = include_str!("python/pth.py");
+const RUN: &str = include_str!("python/run.py");
 const TREE: &str = include_str!("python/tree.py");
 
-/// Tells the compiled code of these `boot.py` and `tree.py` from that of another version of pyzpack in the same tree.
+/// Tells what these files compile to from that of another version of pyzpack in the same tree.
 /// Whoever can write to the tree can change what runs, so it need not withstand anybody.
-const BOOT_KEY: u64 = fold(fold(0xcbf2_9ce4_8422_2325, BOOT.as_bytes()), TREE.as_bytes());
+const BOOT_KEY: u64 = {
+    let key = fold(0xcbf2_9ce4_8422_2325, BOOT.as_bytes());
+    fold(fold(fold(key, PTH.as_bytes()), RUN.as_bytes()), TREE.as_bytes())
+};
 
 /// FNV-1a.
 const fn fold(mut key: u64, bytes: &[u8]) -> u64 {
@@ -199,11 +204,11 @@ pub fn support_files() -> [(&'static str, &'static str); 11] {
         ("_pyzpack/cache.py", include_str!("python/cache.py")),
         ("_pyzpack/commands.py", include_str!("python/commands.py")),
         ("_pyzpack/extract.py", include_str!("python/extract.py")),
-        ("_pyzpack/pth.py", include_str!("python/pth.py")),
+        ("_pyzpack/pth.py", PTH),
         ("_pyzpack/reader.py", include_str!("python/reader.py")),
         ("_pyzpack/refuse.py", include_str!("python/refuse.py")),
         ("_pyzpack/repair.py", include_str!("python/repair.py")),
-        ("_pyzpack/run.py", include_str!("python/run.py")),
+        ("_pyzpack/run.py", RUN),
         ("_pyzpack/tree.py", TREE),
         ("_pyzpack/verify.py", include_str!("python/verify.py")),
     ]

@@ -4,6 +4,10 @@ import os
 import sys
 import time
 
+# The files of _pyzpack/ that starts as a rule run: what they compile to is kept in the tree. Of all, what was compiled.
+KEPT = ("boot.py", "pth.py", "run.py", "tree.py")
+CODES = {}
+
 
 def fits(app):
     """Whether this Python and this machine are among those that the wheels inside were chosen for; else refuse.py."""
@@ -92,8 +96,8 @@ def choose_entry(environ, app):
     return entry if entry and os.path.islink(invoked) else app["entry"]
 
 
-def run(main, entry, site):
-    """Run an entry point as an installed script would."""
+def run(main, entry, site, others):
+    """Run an entry point as an installed script would; `others` runs the rarer kinds."""
     kind, target = entry[:2]
     if kind == "object":
         __import__(target)
@@ -108,7 +112,7 @@ def run(main, entry, site):
             del main[name]
         runpy._run_module_as_main(target, alter_argv=False)
     else:
-        support("run.py")["run_" + kind](main, site, target)
+        others["run_" + kind](main, site, target)
 
 
 def print_exception(kind, value, trace):
@@ -123,20 +127,62 @@ def print_exception(kind, value, trace):
     return traceback.print_exception(kind, value, trace)
 
 
-def support(name, code=None):
-    """Run a file of _pyzpack/ under its real name, for tracebacks, and hand back what it defines.
-
-    `code` is what it was compiled to before, perhaps under another name.
-    """
+def support(name):
+    """Run a file of _pyzpack/ under its real name, for tracebacks, and hand back what it defines."""
     path = os.path.join(__loader__.archive, "_pyzpack", name)
-    if code is None:
-        code = compile(__loader__.get_data(path), path, "exec")
+    if name in CODES:  # Perhaps compiled when the .pyz had another name.
+        sys.modules["_imp"]._fix_co_filename(CODES[name], path)
     else:
-        sys.modules["_imp"]._fix_co_filename(code, path)
-    names = {"__name__": "_pyzpack_" + name[:-3], "__file__": path, "__loader__": __loader__, "__code__": code}
-    names["support"] = support
-    exec(code, names)
+        CODES[name] = compile(__loader__.get_data(path), path, "exec")
+    names = {"__name__": "_pyzpack_" + name[:-3], "__file__": path, "__loader__": __loader__, "support": support}
+    exec(CODES[name], names)
     return names
+
+
+def cache_roots(get):
+    """Where the cache may be, best first: the first of them is where __main__.py looks. `get` asks the environment."""
+    if get("PYZPACK_CACHE"):
+        return [os.path.abspath(get("PYZPACK_CACHE"))]
+    base = get("XDG_CACHE_HOME") or ""
+    if not os.path.isabs(base):  # The XDG specification has relative ones ignored.
+        base = os.path.join(get("HOME") or get("USERPROFILE") or "", ".cache")
+    own = "pyzpack-%d" % getattr(os, "geteuid", int)()
+    roots = [os.path.abspath(os.path.join(get("TMPDIR") or get("TEMP") or "/tmp", own))]
+    return [os.path.normpath(os.path.join(base, "pyzpack"))] + roots if os.path.isabs(base) else roots
+
+
+def find_tree(roots, name, whole):
+    """The directory with the application's files, if it is there and whole."""
+    for root in roots:
+        tree = os.path.join(root, "apps", name)
+        try:
+            # Directories, not links, that nobody else can write to. Windows has no such bits.
+            found = os.lstat(root), os.lstat(tree)
+            kinds = {(one.st_uid, one.st_mode & 0o170022) for one in found}
+            if os.name != "posix" or kinds == {(os.geteuid(), 0o040000)}:
+                if found[1].st_mtime == whole:
+                    return tree
+        except OSError:
+            pass
+    return None
+
+
+def name_codes(app, tree):
+    """Where a tree keeps what KEPT compile to, for this Python and this version of pyzpack."""
+    magic = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER.hex()
+    name = "_pyzpack-%s.%s-%d.pyc" % (app["boot"], magic, sys.flags.optimize)
+    return os.path.join(tree, "__pycache__", name)
+
+
+def read_codes(path):
+    """What a tree keeps compiled, if it does."""
+    import marshal
+
+    try:
+        with open(path, "rb") as file:
+            return marshal.loads(file.read())
+    except (OSError, EOFError, ValueError, TypeError):
+        return {}
 
 
 def hold(tree, whole, inherit=False):
@@ -159,20 +205,20 @@ def hold(tree, whole, inherit=False):
         return False
 
 
-def begin(main, tree, code, rest):
+def begin(main, tree, codes):
     """What __main__.py calls: `main` are its names, `tree` is where the application is unpacked, if it is.
 
-    `code` and `rest` are what this file and tree.py were compiled to before, if the tree has kept that.
+    `codes` are what files of _pyzpack/ were compiled to, this one at least.
     """
-    if code:
-        sys.modules["_imp"]._fix_co_filename(code, __file__)
+    CODES.update(codes)
+    sys.modules["_imp"]._fix_co_filename(CODES["boot.py"], __file__)
     if main["__name__"] == "__main__":
-        start(main, tree, code, rest)
+        start(main, tree)
     elif main["__name__"] == "__mp_main__":
-        resume(main, rest)
+        resume(main)
 
 
-def start(main, tree, code, rest):
+def start(main, tree):
     """Start the application."""
     app = main["APP"]
     if not fits(app):
@@ -180,7 +226,7 @@ def start(main, tree, code, rest):
     environ = os.environ
     interpreter = environ.pop("PYZPACK_INTERPRETER", "0")
     if environ.pop("PYZPACK_INFO", "0") not in ("", "0"):
-        trees = [os.path.join(root, "apps", app["tree"] or "") for root in main["cache_roots"](environ.get)]
+        trees = [os.path.join(root, "apps", app["tree"] or "") for root in cache_roots(environ.get)]
         support("commands.py")["print_info"](app, trees, main["WHOLE"])
     entry = choose_entry(environ, app)
     verify = environ.get("PYZPACK_VERIFY", "0") not in ("", "0")
@@ -188,17 +234,19 @@ def start(main, tree, code, rest):
     sys.path[:] = isolate()
     # What takes the process over goes on in the tree.
     how = main["WHOLE"], entry[0] == "executable"
+    if app["payloads"] and not (tree or verify):
+        tree = find_tree(cache_roots(environ.get), app["tree"], main["WHOLE"])
+        CODES.update(read_codes(name_codes(app, tree)) if tree else {})
+    found = set(CODES)
     if app["payloads"] and not (tree and hold(tree, *how)):
-        roots = main["cache_roots"](environ.get)
+        roots = cache_roots(environ.get)
         tree = support("extract.py")["unpack"](app, __loader__.archive, roots, environ, lambda tree: hold(tree, *how))
     # Absolute, for the program may change its directory.
     site = tree or os.path.abspath(__loader__.archive)
     if verify:
         support("verify.py")["verify"](app, support("reader.py"), __loader__.archive, site)
     if tree:
-        unpacked = support("tree.py", rest)
-        if not verify and rest is None:
-            unpacked["keep"]((__code__, unpacked["__code__"]), main["name_compiled"](tree))
+        unpacked = support("tree.py")
         unpacked["quicken"](tree)
     sys.path.append(site)
     if app["pth"]:
@@ -207,8 +255,14 @@ def start(main, tree, code, rest):
         for path in map(os.path.abspath, environ["PYTHONPATH"].split(os.pathsep)):
             if path not in sys.path:
                 sys.path.append(path)
-    if "export_path" in app:
-        support("run.py")["export_path"](site, environ)
+    others = None
+    if "export_path" in app or entry[0] in ("script", "executable"):
+        others = support("run.py")
+        if "export_path" in app:
+            others["export_path"](site, environ)
+    codes = {name: CODES[name] for name in KEPT if name in CODES}
+    if tree and not verify and not found.issuperset(codes):
+        unpacked["keep"](codes, name_codes(app, tree))
     # As in an installed script. A child of multiprocessing runs __file__ again, as __mp_main__.
     file = os.path.abspath(__loader__.archive)
     main.update(__file__=file, __spec__=None, __package__=None)
@@ -221,14 +275,14 @@ def start(main, tree, code, rest):
         # thousands of times in some programs (python/cpython gh-142183). One large frame makes one large chunk.
         run.__code__ = run.__code__.replace(co_stacksize=1 << 15)
     try:
-        run(main, entry, site)
+        run(main, entry, site, others)
     except Exception as error:
         if tree:
             support("repair.py")["explain_failure"](app, file, tree, error)
         raise
 
 
-def resume(main, rest):
+def resume(main):
     """What a child of multiprocessing needs beside sys.path, which it inherits."""
     app = main["APP"]
     isolate()
@@ -237,6 +291,6 @@ def resume(main, rest):
     for site in [path for path in sys.path if os.path.basename(path) == name][:1]:
         if app["tree"]:
             hold(site, main["WHOLE"])
-            support("tree.py", rest)["quicken"](site)
+            support("tree.py")["quicken"](site)
         if app["pth"]:
             support("pth.py")["run_pth"](site, app["pth"], __loader__)

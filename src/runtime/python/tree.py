@@ -144,8 +144,7 @@ def quicken(site):
 
 
 def keep(codes, path):
-    """Leave the compiled code of boot.py and of this file for the next start; where that cannot be, nothing is lost."""
-    import _frozen_importlib_external
+    """Leave what was compiled for the next start; where that cannot be, nothing is lost."""
     import marshal
 
     if sys.dont_write_bytecode:
@@ -157,7 +156,7 @@ def keep(codes, path):
         return
     try:
         with open(descriptor, "wb") as file:
-            file.write(_frozen_importlib_external.MAGIC_NUMBER + marshal.dumps(codes))
+            file.write(marshal.dumps(codes))
         os.replace(temporary, path)
     except OSError:
         forget(temporary)
