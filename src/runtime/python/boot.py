@@ -147,7 +147,9 @@ def hold(tree, whole, inherit=False):
     except (OSError, AttributeError):  # Without pipes no last use is known either, and the tree stays.
         pass
     try:
-        return os.stat(tree).st_mtime == whole
+        # A cleaner that goes by age may set the root's time back (systemd-tmpfiles); the marker, which no start
+        # reads, it removes no later than any other file.
+        return os.stat(tree).st_mtime == whole and bool(os.lstat(os.path.join(tree, ".pyzpack")))
     except OSError:
         return False
 
@@ -199,7 +201,8 @@ def start(main, tree, code, rest):
     if environ.get("PYTHONPATH") and not sys.flags.ignore_environment:
         sys.path += [os.path.abspath(path) for path in environ["PYTHONPATH"].split(os.pathsep)]
     # As in an installed script. A child of multiprocessing runs __file__ again, as __mp_main__.
-    main.update(__file__=os.path.abspath(__loader__.archive), __spec__=None, __package__=None)
+    file = os.path.abspath(__loader__.archive)
+    main.update(__file__=file, __spec__=None, __package__=None)
     if interpreter not in ("", "0"):
         support("commands.py")["interpret"](main)
     if not tree and sys.version_info < (3, 13) and sys.excepthook is sys.__excepthook__:
@@ -208,7 +211,12 @@ def start(main, tree, code, rest):
         # From 3.11 on CPython maps and unmaps a chunk of its data stack at each call that crosses the chunk's edge,
         # thousands of times in some programs (python/cpython gh-142183). One large frame makes one large chunk.
         run.__code__ = run.__code__.replace(co_stacksize=1 << 15)
-    run(main, entry, site)
+    try:
+        run(main, entry, site)
+    except Exception:
+        if tree:
+            support("repair.py")["explain_failure"](app, file, tree, support("payload.py"))
+        raise
 
 
 def resume(main, rest):

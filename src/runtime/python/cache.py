@@ -88,16 +88,23 @@ def make_private(path):
         pass
 
 
+def is_private(found):
+    """Whether this is a directory, not a link, of the user's that nobody else can write to."""
+    mode = found.st_mode & (0o170022 if os.name == "posix" else 0o170000)  # Windows has no such bits.
+    return mode == 0o040000 and found.st_uid == getattr(os, "geteuid", int)()
+
+
 def check_private(path):
     """Refuse a directory that is a link, another user's, or writable by others."""
     found = os.lstat(path)
+    if is_private(found):
+        return
     uid = getattr(os, "geteuid", int)()
     if not stat.S_ISDIR(found.st_mode):
         raise Refused("cache directory %s is not a directory%s" % (path, advice()))
     if found.st_uid != uid:
         raise Refused("cache directory %s belongs to user %d, not to user %d%s" % (path, found.st_uid, uid, advice()))
-    if os.name == "posix" and found.st_mode & 0o022:
-        raise Refused("cache directory %s can be written by others; run: chmod go-w %s" % (path, path))
+    raise Refused("cache directory %s can be written by others; run: chmod go-w %s" % (path, path))
 
 
 def advice():
@@ -115,7 +122,7 @@ def mark_whole(tree):
     """Make a tree known as whole.
 
     The marker is never read, so a cleaner that removes what was not used for long takes it no later than any file of
-    the tree; that resets the root's time, as does every other change of the root's names.
+    the tree: repair.py makes those that are older as young. Every change of the root's names resets the root's time.
     """
     marker = os.path.join(tree, os.fsencode(MARKER))
     if not os.path.lexists(marker):
@@ -124,11 +131,13 @@ def mark_whole(tree):
 
 
 def is_whole(tree):
-    """Whether a tree is there and whole."""
+    """Whether a tree is there and whole, and nobody else's."""
     try:
-        return os.stat(tree).st_mtime == WHOLE
+        found = os.lstat(tree)
+        os.lstat(os.path.join(tree, os.fsencode(MARKER)))
     except OSError:
         return False
+    return found.st_mtime == WHOLE and is_private(found)
 
 
 def remove_tree(path, end=None):

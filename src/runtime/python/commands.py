@@ -44,7 +44,8 @@ def print_info(app, trees, whole):
                 found = os.stat(path)
             except OSError:
                 continue
-            tree, state = path, "unpacked" if found.st_mtime == whole else "not whole, repaired at the next start"
+            good = found.st_mtime == whole and os.path.lexists(os.path.join(path, ".pyzpack"))
+            tree, state = path, "unpacked" if good else "not whole, repaired at the next start"
             break
         lines.append(("cache", "%s (%s)" % (tree, state)))
     for key, value in lines:

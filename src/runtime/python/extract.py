@@ -162,7 +162,7 @@ def make_whole(apps, tree, payloads, progress, thorough):
     """Make or repair a tree; how many seconds it took to unpack, if it was."""
     if cache.is_whole(tree) and not thorough:
         return 0
-    if os.path.lexists(tree) and (not os.path.isdir(tree) or thorough and os.path.islink(tree)):
+    if os.path.lexists(tree) and (not os.path.isdir(tree) or os.path.islink(tree)):
         cache.remove_tree(tree)
     seconds = 0
     if not os.path.isdir(tree):
@@ -172,6 +172,7 @@ def make_whole(apps, tree, payloads, progress, thorough):
         # Else another process's tree was damaged since, or the file system keeps no such times.
         if cache.is_whole(tree) and not thorough:
             return seconds
+    cache.check_private(os.fsdecode(tree))
     restored = support("repair.py")["repair"](tree, payloads, thorough, reader, cache)
     if thorough:
         progress.say_restored(restored)

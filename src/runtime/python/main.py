@@ -28,10 +28,11 @@ def find_tree(get):
     for root in cache_roots(get):
         tree = os.path.join(root, "apps", APP["tree"])
         try:
-            # A directory, not a link, that nobody else can write to. Windows has no such bits.
-            found = os.lstat(root)
-            if os.name != "posix" or (found.st_uid, found.st_mode & 0o170022) == (os.geteuid(), 0o040000):
-                if os.stat(tree).st_mtime == WHOLE:
+            # Directories, not links, that nobody else can write to. Windows has no such bits.
+            found = os.lstat(root), os.lstat(tree)
+            kinds = {(one.st_uid, one.st_mode & 0o170022) for one in found}
+            if os.name != "posix" or kinds == {(os.geteuid(), 0o040000)}:
+                if found[1].st_mtime == WHOLE:
                     return tree
         except OSError:
             pass

@@ -7,6 +7,9 @@ processes keep what they opened. `reader` is what reader.py defines, `cache` wha
 import binascii
 import os
 import stat
+import sys
+import time
+import types
 
 
 def repair(tree, payloads, thorough, reader, cache):
@@ -21,12 +24,15 @@ def repair(tree, payloads, thorough, reader, cache):
         os.chmod(tree, 0o755)
         remove_unlisted(tree, payloads, reader, cache)
     restored = []
+    listed = {entry.name for payload in payloads for entry in payload.entries}
     for payload in payloads:
         for entry in find_wrong(tree, payload, thorough, reader):
             restored.append(os.fsdecode(entry.name))
             path = os.path.join(tree, entry.name)
             make_parents(tree, entry.name, cache)
-            fresh = path + os.fsencode(".%d-%s.tmp" % (os.getpid(), binascii.hexlify(os.urandom(6)).decode()))
+            # At the root, for a name here may be as long as names can be.
+            fresh = ".%d-%s.tmp" % (os.getpid(), binascii.hexlify(os.urandom(6)).decode())
+            fresh = os.path.join(tree, os.fsencode(fresh))
             try:
                 cache.write_file(fresh, entry.mode, payload.read(entry))
                 if os.path.isdir(path) and not os.path.islink(path):
@@ -35,9 +41,28 @@ def repair(tree, payloads, thorough, reader, cache):
             except BaseException:
                 cache.remove_tree(fresh)
                 raise
+            if entry.name.endswith(b".py"):
+                remove_bytecode(tree, entry.name, listed, cache)
     make_parents(tree, b"__pycache__/x", cache)
+    if not os.path.lexists(os.path.join(tree, os.fsencode(cache.MARKER))):
+        # Of what a cleaner left, nothing may go before the new marker.
+        for path in [os.path.join(tree, name) for name in listed]:
+            os.utime(path, (time.time(), os.lstat(path).st_mtime))
     cache.mark_whole(tree)
     return restored
+
+
+def remove_bytecode(tree, name, listed, cache):
+    """Remove what a restored module's source was compiled to while it was wrong; nobody compares their times."""
+    directory, _, module = name.rpartition(b"/")
+    directory = (directory + b"/" if directory else b"") + b"__pycache__/"
+    try:
+        found = os.listdir(os.path.join(tree, directory))
+    except OSError:
+        return
+    for compiled in found:
+        if compiled.startswith(module[:-2]) and directory + compiled not in listed:
+            cache.remove_tree(os.path.join(tree, directory + compiled))
 
 
 def find_wrong(tree, payload, thorough, reader):
@@ -98,3 +123,35 @@ def make_parents(tree, name, cache):
         if os.path.islink(path) or not os.path.isdir(path):
             cache.remove_tree(path)
             os.mkdir(path, 0o755)
+
+
+def explain_failure(app, archive, tree, reader):
+    """After the application failed: where files of its tree are missing or cut short, say so.
+
+    Deep in a tree no start looks for them. Its root's time is reset, so that the next start restores them.
+    """
+    try:
+        reader, lost = types.SimpleNamespace(**reader), []
+        with open(archive, "rb") as file:
+            for payload in [reader.Payload(file, *payload) for payload in app["payloads"]]:
+                found = [entry.name for entry in payload.entries if size_of(tree, entry.name) < entry.size]
+                if found:
+                    payload.check_digest()  # Else the archive has been replaced by another version.
+                lost += found
+        if lost:
+            os.utime(tree)
+            text = (
+                "%s: %d of the unpacked files are missing or cut short, the first is %s; the next start restores them"
+            )
+            label = os.path.basename(sys.argv[0]) or app["name"]
+            sys.stderr.write(text % (label, len(lost), ascii(os.fsdecode(lost[0]))[1:-1]) + "\n")
+    except Exception:  # The application's own failure is what has to be told.
+        pass
+
+
+def size_of(tree, name):
+    """The size of a file of a tree; -1 where there is none."""
+    try:
+        return os.lstat(os.path.join(os.fsencode(tree), name)).st_size
+    except OSError:
+        return -1
