@@ -6,16 +6,19 @@ import time
 
 
 def fits(app):
-    """Whether this Python and this machine are among those that the wheels inside were chosen for."""
+    """Whether this Python and this machine are among those that the wheels inside were chosen for; else refuse.py."""
     version = sys.version_info[:2]
     if version not in app["pythons"] and not (app["newest"] and version > app["newest"]):
         return False
     if "refused" in app and sys.version_info[2] in app["refused"].get(version, ((),))[0]:
         return False
-    if not app["platform"]:
-        return True
-    _, system, machines, libc, minimum = app["platform"]
-    if sys.platform != system or sys.implementation.name != "cpython":
+    return not app["platform"] or sys.implementation.name == "cpython" and fits_machine(app["platform"])
+
+
+def fits_machine(platform):
+    """Whether this machine is one of the platform's."""
+    _, system, machines, libc, minimum = platform
+    if sys.platform != system:
         return False
     if system == "win32":
         bits = "win-amd64" if "amd64" in sys.version.lower() else "win32"
@@ -171,7 +174,7 @@ def start(main, tree, code, rest):
     """Start the application."""
     app = main["APP"]
     if not fits(app):
-        support("refuse.py")["refuse"](app)
+        support("refuse.py")["refuse"](app, fits_machine)
     environ = os.environ
     interpreter = environ.pop("PYZPACK_INTERPRETER", "0")
     if environ.pop("PYZPACK_INFO", "0") not in ("", "0"):

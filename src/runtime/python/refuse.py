@@ -55,45 +55,75 @@ def describe_host():
     return text
 
 
-def find_python(pythons):
-    """The newest interpreter on PATH that fits, or None. A version manager's shim is no proof of an interpreter."""
-    for major, minor in sorted(pythons, reverse=True):
+def is_interpreter(path, name):
+    """Whether a file looks like the CPython of its name, as far as that can be told without starting it.
+
+    A version manager's shim is a script, which may start nothing or another version. PyPy and free-threaded builds are
+    called so where a link leads to: `python3.10 -> pypy3.10`, `python3.13 -> python3.13t`.
+    """
+    if os.path.basename(os.path.realpath(path)) != name or not os.path.isfile(path) or not os.access(path, os.X_OK):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) != b"#!"
+    except (IOError, OSError):  # May be executed, not read.
+        return True
+
+
+def find_pythons(app):
+    """The interpreters on PATH whose names fit, the newest first, without this one.
+
+    Those come last of whose version a patch release does not fit.
+    """
+    pythons, newest, doubtful = set(app["pythons"]), app["newest"], app.get("refused", {})
+    if newest:
+        pythons.update((newest[0], newest[1] + further) for further in range(1, 10))
+    found, seen = [], {os.path.realpath(sys.executable or "")}
+    for version in sorted(pythons, key=lambda version: (version not in doubtful, version), reverse=True):
+        name = "python%d.%d" % version
         for directory in os.environ.get("PATH", "").split(os.pathsep):
-            path = os.path.join(directory, "python%d.%d" % (major, minor))
-            if os.path.isabs(path) and not directory.endswith("shims") and os.access(path, os.X_OK):
-                return path
-    return None
+            path = os.path.join(directory, name)
+            if os.path.isabs(path) and is_interpreter(path, name):
+                if os.path.realpath(path) not in seen:
+                    found.append(path)
+                    seen.add(os.path.realpath(path))
+                break  # One a version is enough.
+    return found
 
 
-def refuse(app):
-    """Say in one line what is needed, what was found and what to do; exit with status 1."""
+def quote(text):
+    """As a shell takes it. Nothing is imported here: the application may have a shlex of its own."""
+    if text and all(letter.isalnum() or letter in "/._-+=:,@%" for letter in text):
+        return text
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def refuse(app, fits_machine):
+    """Say in one line what is needed, what was found and what to do; exit with status 1.
+
+    `fits_machine` tells whether this machine is one of a platform's.
+    """
     name = os.path.basename(sys.argv[0]) or app["name"]
-    pythons, newest, refused = app["pythons"], app["newest"], app.get("refused", {})
-    needs = "needs Python " + join_versions(pythons, newest)
-    version = sys.version_info[:2]
-    found = "this is Python %d.%d.%d (%s)" % (sys.version_info[:3] + (sys.executable or "unknown path",))
+    version, file = sys.version_info[:2], quote(sys.argv[0])
+    refused = app.get("refused", {}).get(version, ((), ""))
     implementation = getattr(getattr(sys, "implementation", None), "name", "cpython")
-    if version not in pythons and not (newest and version > newest):
-        fitting = find_python(pythons)
-        if fitting:
-            advice = "run: %s %s" % (fitting, sys.argv[0])
-        else:
-            advice = "none of those is on PATH: install one, then run: pythonX.Y %s" % sys.argv[0]
-    elif sys.version_info[2] in refused.get(version, ((),))[0]:
-        needs = "needs Python " + refused[version][1]
-        fitting = find_python([other for other in pythons if other not in refused])
-        if fitting:
-            advice = "run: %s %s" % (fitting, sys.argv[0])
-        else:
-            advice = "install one that fits, then run: pythonX.Y %s" % sys.argv[0]
-    elif implementation != "cpython":
-        needs = "needs CPython " + join_versions(pythons, newest)
-        found = "this is %s (%s)" % (implementation, sys.executable)
-        advice = "run it with CPython"
+    needs = "CPython " if app["platform"] else "Python "
+    needs += refused[1] if sys.version_info[2] in refused[0] else join_versions(app["pythons"], app["newest"])
+    found = {"cpython": "Python", "pypy": "PyPy"}.get(implementation, implementation)
+    found += " %d.%d.%d (%s)" % (sys.version_info[:3] + (sys.executable or "unknown path",))
+    fitting = find_pythons(app)
+    if fitting:
+        advice = "run: %s %s" % (quote(fitting[0]), file)
+        if len(fitting) > 1:
+            advice = "on PATH: %s; %s" % (", ".join(fitting), advice)
     else:
-        needs = "made for " + describe_platform(app["platform"])
-        found = "this is " + describe_host()
-        advice = "get the file for this platform, or build one here with pyzpack"
-    sys.stderr.write("%s: %s, %s; %s\n" % (name, needs, found, advice))
+        advice = "none of those is on PATH: install one, then run: pythonX.Y " + file
+    if app["platform"]:
+        needs += ", " + describe_platform(app["platform"])
+        # Before Python 3.3 not enough is known of the machine.
+        if sys.version_info >= (3, 3) and not fits_machine(app["platform"]):
+            found += ", " + describe_host()
+            advice = "get the file for this platform, or build one here with pyzpack"
+    sys.stderr.write("%s: needs %s; this is %s; %s\n" % (name, needs, found, advice))
     sys.stderr.flush()
     sys.exit(1)
