@@ -107,6 +107,67 @@ class LossTest(Case):
         self.assertEqual(os.listdir(os.path.join(tree, "d")), [name])
 
 
+class OtherUserTest(Case):
+    """HOME is another user's: sudo, su, a container that runs as somebody."""
+
+    def setUp(self):
+        super().setUp()
+        if not POSIX or os.geteuid():
+            self.skipTest("SKIPPED: needs root to be several users")
+        os.chmod(self.dir, 0o755)
+        os.chmod(self.path("tmp"), 0o1777)
+        self.tool = self.pack({"tool.py": "def main(): print(__file__)"})
+        self.cache = os.path.join(self.home, ".cache", "pyzpack")
+        self.fallback = lambda uid: self.path("tmp", "pyzpack-%d" % uid)
+
+    def start(self, uid, **env):
+        """Start it as a user, and tell in which cache its tree was."""
+        command = ["setpriv", "--reuid=%d" % uid, "--regid=%d" % uid, "--clear-groups", self.python_of(uid)]
+        done = self.run_pyz(self.tool, python=command, env=env)
+        self.assertEqual((done.stderr, done.returncode), ("", 0))
+        return os.path.dirname(os.path.dirname(os.path.dirname(done.stdout)))
+
+    def python_of(self, uid):
+        for path in (self.python, "/usr/bin/python3"):
+            command = ["setpriv", "--reuid=%d" % uid, "--regid=%d" % uid, "--clear-groups", path]
+            done = self.run_command(*command, "-c", "import sys; print(sys.version_info >= (3, 8))")
+            if done.stdout == "True\n":
+                return path
+        return self.skipTest("SKIPPED: no Python that another user can run")
+
+    def owners(self, top):
+        found = {os.lstat(top).st_uid}
+        for directory, directories, names in os.walk(top):
+            found |= {os.lstat(os.path.join(directory, name)).st_uid for name in directories + names}
+        return found
+
+    def test_nobody_touches_the_cache_of_another(self):
+        os.chown(self.home, 65534, 65534)
+        self.assertEqual(self.start(0), self.fallback(0))  # sudo, before the user's first start
+        self.assertEqual(self.start(65534), self.cache)
+        for mode in (0o700, 0o755):
+            for path in (os.path.dirname(self.cache), self.cache):
+                os.chmod(path, mode)
+            self.assertEqual(self.start(0), self.fallback(0))
+            self.assertEqual(self.start(0, PYZPACK_VERIFY="1", PYZPACK_QUIET="1"), self.fallback(0))
+            self.assertEqual(self.start(65533), self.fallback(65533))
+        self.assertEqual(self.start(65534), self.cache)
+        self.assertEqual(self.owners(self.home), {65534})
+        self.assertEqual(self.owners(self.fallback(0)), {0})
+        self.assertEqual(self.owners(self.fallback(65533)), {65533})
+
+    def test_a_named_cache_of_another_is_refused(self):
+        os.chown(self.home, 65534, 65534)
+        self.start(65534)
+        text = "tool.pyz: cache directory %s belongs to user 65534, not to user 0%s\n" % (self.cache, ADVICE)
+        self.assert_ran(self.run_pyz(self.tool, env={"PYZPACK_CACHE": self.cache}), "", 1, text)
+        # Nor one that somebody made where this user's would be.
+        os.mkdir(self.fallback(0), 0o700)
+        os.chown(self.fallback(0), 65534, 65534)
+        text = text.replace(self.cache, self.fallback(0))
+        self.assert_ran(self.run_pyz(self.tool), "", 1, text)
+
+
 class PrivacyTest(Case):
     """What others can write to is not run, be it the cache or a tree in it."""
 

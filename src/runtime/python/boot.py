@@ -216,9 +216,9 @@ def start(main, tree, code, rest):
         run.__code__ = run.__code__.replace(co_stacksize=1 << 15)
     try:
         run(main, entry, site)
-    except Exception:
+    except Exception as error:
         if tree:
-            support("repair.py")["explain_failure"](app, file, tree, support("payload.py"))
+            support("repair.py")["explain_failure"](app, file, tree, error)
         raise
 
 

@@ -205,8 +205,8 @@ def find_place(app, file, roots, environ, label, hold):
     problem = None
     payloads = [reader.Payload(file, *payload) for payload in app["payloads"]]
     for root in roots:
-        if root != roots[-1] and getattr(os, "geteuid", int)() == 0 and cache.owner_of(root) not in (0, -1):
-            continue  # sudo with its caller's HOME: leave nothing of root's there.
+        if root != roots[-1] and cache.is_foreign(root):
+            continue
         try:
             apps = cache.open_root(root, explicit)
         except OSError as error:

@@ -5,6 +5,7 @@ processes keep what they opened. `reader` is what reader.py defines, `cache` wha
 """
 
 import binascii
+import errno
 import os
 import stat
 import sys
@@ -125,13 +126,15 @@ def make_parents(tree, name, cache):
             os.mkdir(path, 0o755)
 
 
-def explain_failure(app, archive, tree, reader):
-    """After the application failed: where files of its tree are missing or cut short, say so.
+def explain_failure(app, archive, tree, error):
+    """After the application failed: say what of its tree can be the reason.
 
-    Deep in a tree no start looks for them. Its root's time is reset, so that the next start restores them.
+    Files may be missing or cut short: deep in a tree no start looks for them. The time of its root is reset, so that
+    the next start restores them. And nothing native can be loaded from a file system that is mounted noexec.
     """
+    label = os.path.basename(sys.argv[0]) or app["name"]
     try:
-        reader, lost = types.SimpleNamespace(**reader), []
+        reader, lost = types.SimpleNamespace(**support("reader.py")), []
         with open(archive, "rb") as file:
             for payload in [reader.Payload(file, *payload) for payload in app["payloads"]]:
                 found = [entry.name for entry in payload.entries if size_of(tree, entry.name) < entry.size]
@@ -143,10 +146,19 @@ def explain_failure(app, archive, tree, reader):
             text = (
                 "%s: %d of the unpacked files are missing or cut short, the first is %s; the next start restores them"
             )
-            label = os.path.basename(sys.argv[0]) or app["name"]
             sys.stderr.write(text % (label, len(lost), ascii(os.fsdecode(lost[0]))[1:-1]) + "\n")
+        elif is_native(error) and os.statvfs(tree).f_flag & os.ST_NOEXEC:
+            text = "%s: nothing native can be loaded or run from %s, which is mounted noexec%s\n"
+            sys.stderr.write(text % (label, tree, support("cache.py")["advice"]()))
     except Exception:  # The application's own failure is what has to be told.
         pass
+
+
+def is_native(error):
+    """Whether an exception may be a library's that was not loaded, or an executable's that was not run."""
+    if isinstance(error, ImportError):
+        return not isinstance(error, ModuleNotFoundError)
+    return isinstance(error, OSError) and error.errno in (None, errno.EACCES)
 
 
 def size_of(tree, name):
