@@ -285,9 +285,12 @@ def collect(apps, seconds):
 
 
 def new_temporary(apps):
-    """A directory for this process alone, and the descriptor whose lock says that the process lives."""
+    """A directory for this process alone, and the descriptor whose lock says that the process lives.
+
+    Its name is as long as a tree's, so that no path in the tree is longer than what can be written.
+    """
     while True:
-        path = os.path.join(apps, TEMPORARY + b"%d-%s" % (os.getpid(), binascii.hexlify(os.urandom(6))))
+        path = os.path.join(apps, TEMPORARY + b"%d-%s" % (os.getpid(), binascii.hexlify(os.urandom(26))))
         os.mkdir(path, 0o755)
         try:
             lock = try_lock(path)

@@ -93,7 +93,7 @@ def interpret(main):
         if sys.stdin and sys.stdin.isatty():
             prompt(main)
         else:
-            exec(compile(sys.stdin.read(), "<stdin>", "exec", dont_inherit=True), main)
+            exec(compile(sys.stdin.read() if sys.stdin else "", "<stdin>", "exec", dont_inherit=True), main)
     sys.exit(0)
 
 
