@@ -494,16 +494,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "ee6f7fbc5803ee28f91b8edf650d829d9cdc7b186824beaf1c7a34c6a7d5b932"),
-    (LayoutChoice::Zip, Compression::Recompress, "ff2182dbea31687836dbea0b09d00489cf17a8f39c5afaecac54e8822658f827"),
-    (LayoutChoice::Zip, Compression::Store, "8af5ba116599b70697c159e51a7201769cb5a2f74b8d2e89f9efd1ee702e2c67"),
-    (LayoutChoice::Extract, Compression::Reuse, "b808ba1d2f65089f4920128f96b10bc74f5ca0fb8e2f4e1aee1bcbb71a9acf14"),
+    (LayoutChoice::Zip, Compression::Reuse, "1957b107cf5630ffa837d8087bfa026bff55124acada3c46fd5e829ae6e5b4d9"),
+    (LayoutChoice::Zip, Compression::Recompress, "ea3a473cc7e32e3154aa2881a0733c0cb48889ceb767048cd2a49bf41477e242"),
+    (LayoutChoice::Zip, Compression::Store, "99b5887490a4152d611a55fab12de965ad2550dcde32c49c58559198458d78df"),
+    (LayoutChoice::Extract, Compression::Reuse, "01f7b018016332a5020d3e93dca873ebbf523802b12b9f8a497f09ffca53a123"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "1022b578c6d918a1ea969d2e56f3774d7730c63baf9a689d06d301f79860eee6",
+        "e0183647c4c080bf1776d18a5261d1520fcd5cb5f0d891a361a5a0e9c012670f",
     ),
-    (LayoutChoice::Extract, Compression::Store, "c20559dc56a124592925560a3304b8728417c4985237be397f2b582b15d08db9"),
+    (LayoutChoice::Extract, Compression::Store, "fdd5df81bc1dd7e53fb069d6377ce56608cb640e66e0cf15a268d6823ee64b27"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";
