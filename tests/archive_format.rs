@@ -494,16 +494,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "39e27a2b731521ce0fec6ba32228c595d1eadd3aa19e9d3d959d6f0e0ffb134d"),
-    (LayoutChoice::Zip, Compression::Recompress, "e9df457afe407c0e895bb318cd4e1a84ccc8fa1ebe38a1b3241310077c41102e"),
-    (LayoutChoice::Zip, Compression::Store, "b57534e302cb6cf4c8d6ceb4224b9e89e9190b0c62750e92b9d79072ad709fe5"),
-    (LayoutChoice::Extract, Compression::Reuse, "b261ed19798a279bf72e286ae8b629fcf7fa8d600f0d53ca15a2da325e9609df"),
+    (LayoutChoice::Zip, Compression::Reuse, "549ba602271dc6cc0350cf92bc212b043ff9eced1abaa13cd0cd86601f18944f"),
+    (LayoutChoice::Zip, Compression::Recompress, "6cd1664ee858b542189e0cb2ee3092bf0b2c11ca05211d07988f2624e1f64dc1"),
+    (LayoutChoice::Zip, Compression::Store, "7f906e15ff397245d29af4cdda2e54860b8a83c1052480238686556388237d6c"),
+    (LayoutChoice::Extract, Compression::Reuse, "a88afb584fd5702d63eb23bbd156a1f246dd3cd99648bae64c074459d457f2bf"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "cde66f432d232a3cde49d1135766d22420eda3accbcc9fc61bc3404249fed9fe",
+        "1389f7f29e7e2096d87f4735a88f73e9f20f415aaf8739f11dad53da454c62d3",
     ),
-    (LayoutChoice::Extract, Compression::Store, "4cdb7e3ff2d778a066f9be91bd780b9c79bcb3888683255e70858b6a9f007d10"),
+    (LayoutChoice::Extract, Compression::Store, "55592574ade12139364aa4ac35a788d7547b67114298d98325f28d96146d22e0"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";

@@ -293,14 +293,14 @@ class CacheTest(Case):
     @unittest.skipUnless(POSIX, "signals")
     def test_interrupted_unpacking_leaves_nothing(self):
         path = self.pack(self.many_files(6000))
-        for delay in (0.15, 0.25):
+        for delay in (0, 0.05):
             process = subprocess.Popen(
                 [self.python, path], env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
             end = time.monotonic() + 30
             while not any(name.startswith(".unpacking") for name in self.apps()) and time.monotonic() < end:
-                time.sleep(0.005)
-            time.sleep(delay - 0.1)
+                time.sleep(0.002)
+            time.sleep(delay)
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.communicate() + (process.returncode,), (b"", b"", -signal.SIGINT))
             self.assertEqual(self.apps(), [])

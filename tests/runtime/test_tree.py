@@ -1,5 +1,6 @@
 """What the unpacked tree brings: modules found as importlib finds them, and a start that is compiled once."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -146,7 +147,8 @@ class CompiledStartTest(Case):
         path = self.pack(self.FILES)
         self.assert_ran(self.run_pyz(path), "ran []\n")
         (kept,) = self.compiled()
-        self.assertEqual(os.path.basename(kept), "_pyzpack-0123456789abcdef.%s-0.pyc" % sys.implementation.cache_tag)
+        magic = importlib.util.MAGIC_NUMBER.hex()
+        self.assertEqual(os.path.basename(kept), "_pyzpack-0123456789abcdef.%s-0.pyc" % magic)
         # What is in it is what runs: no source of it is compiled any more.
         with open(kept, "rb") as file:
             data = file.read()
@@ -164,11 +166,37 @@ class CompiledStartTest(Case):
         (kept,) = self.compiled()
         with open(kept, "rb") as file:
             whole = file.read()
-        for broken in (b"", whole[:4], whole[:60], b"\0\0\r\n" + whole[4:], whole[:4] + b"i\0\0\0\0"):
+        for broken in (b"", whole[:4], whole[:60], b"\0\0\r\n" + whole[4:], b"i\0\0\0\0", b"{0"):
             with open(kept, "wb") as file:
                 file.write(broken)
             self.assert_ran(self.run_pyz(path), "ran []\n")
             self.assertGreater(os.path.getsize(kept), len(whole) // 2)
+
+    @unittest.skipIf(os.name != "posix", "elsewhere boot.py is compiled at each start")
+    def test_is_found_in_the_usual_places_by_the_short_start(self):
+        home = self.path("home")
+        usual = [
+            {"HOME": home},
+            {"HOME": home + "/"},
+            {"HOME": home, "XDG_CACHE_HOME": self.path("xdg")},
+            {"HOME": home, "PYZPACK_CACHE": self.path("own")},
+            {"HOME": home, "PYZPACK_CACHE": self.path("own/../other/")},
+        ]
+        others = [{}, {"HOME": "relative"}, {"HOME": home, "XDG_CACHE_HOME": "relative"}, {"PYZPACK_CACHE": "relative"}]
+        tool = main_of("print(__file__)")
+        for given in usual + others:
+            env = dict(
+                {"HOME": None, "XDG_CACHE_HOME": None, "PYZPACK_CACHE": None, "TMPDIR": self.path("tmp")}, **given
+            )
+            said = self.run_pyz(self.pack({"tool.py": tool}), env=env, cwd=self.path("tmp")).stdout
+            self.assertTrue(os.path.isabs(said), (given, said))
+            for _ in range(2):
+                self.assert_ran(self.run_pyz(self.pack({"tool.py": tool}), env=env, cwd=self.path("tmp")), said)
+            # Without a boot.py that could be compiled the same is said, or what stands in its place.
+            broken = self.pack({"tool.py": tool}, extra={"_pyzpack/boot.py": "raise SystemExit('compiled')"})
+            done = self.run_pyz(broken, env=env, cwd=self.path("tmp"))
+            expected = (said, "", 0) if given in usual else ("", "compiled\n", 1)
+            self.assertEqual((done.stdout, done.stderr, done.returncode), expected, given)
 
     def test_is_another_for_optimised_code_and_for_another_version_of_pyzpack(self):
         path = self.pack(self.FILES)

@@ -180,9 +180,10 @@ def read_codes(path):
 
     try:
         with open(path, "rb") as file:
-            return marshal.loads(file.read())
+            codes = marshal.loads(file.read())
     except (OSError, EOFError, ValueError, TypeError):
-        return {}
+        codes = None
+    return codes if isinstance(codes, dict) else {}
 
 
 def hold(tree, whole, inherit=False):
