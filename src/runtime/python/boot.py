@@ -130,7 +130,7 @@ def print_exception(kind, value, trace):
 def support(name):
     """Run a file of _pyzpack/ under its real name, for tracebacks, and hand back what it defines."""
     path = os.path.join(__loader__.archive, "_pyzpack", name)
-    if name in CODES:  # Perhaps compiled when the .pyz had another name.
+    if name in CODES:
         sys.modules["_imp"]._fix_co_filename(CODES[name], path)
     else:
         CODES[name] = compile(__loader__.get_data(path), path, "exec")
@@ -212,7 +212,8 @@ def begin(main, tree, codes):
     `codes` are what files of _pyzpack/ were compiled to, this one at least.
     """
     CODES.update(codes)
-    sys.modules["_imp"]._fix_co_filename(CODES["boot.py"], __file__)
+    if len(codes) > 1:  # Compiled before, perhaps when the .pyz had another name.
+        sys.modules["_imp"]._fix_co_filename(codes["boot.py"], __file__)
     if main["__name__"] == "__main__":
         start(main, tree)
     elif main["__name__"] == "__mp_main__":

@@ -104,6 +104,8 @@ def quicken(site):
                 directory, module = base, "__init__"
             elif self.has_source(module):
                 directory = self.path
+            elif self.path == library and not self.suffixes:
+                return None  # Nobody adds modules to it meanwhile.
             else:
                 return super().find_spec(fullname, target)
             path = directory + os.sep + module + ".py"
