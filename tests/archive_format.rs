@@ -494,16 +494,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "932cab80e413062e3c79432a19e2197b8cb6a2b9bc7782281e2ad0b6392facc2"),
-    (LayoutChoice::Zip, Compression::Recompress, "f90ae5db01df08aa383148c509daf3cefcf3963ad0126ea18b24f3de5d1d92bd"),
-    (LayoutChoice::Zip, Compression::Store, "0bc5053214067e41cacd1d17dc3119bb3fdc44b2b63f5be109589c6a18598ac2"),
-    (LayoutChoice::Extract, Compression::Reuse, "0daab5f861e22cf0623d708f0cbf71e49fc2c48ed99981f97f645f5469bc5168"),
+    (LayoutChoice::Zip, Compression::Reuse, "b31b2bf57c503cc1a1244f62caa0b808ed4ea00fa20ce1be42eee59b6bbea546"),
+    (LayoutChoice::Zip, Compression::Recompress, "1751f420bf0833a7c0e3bc5b03634c277b46624730e8d4f8c7f2cd9230ff5702"),
+    (LayoutChoice::Zip, Compression::Store, "c39ff4048f50534d8d36a397f22c7879b2b8d5c6f39b9e66ff5ce9e331917e63"),
+    (LayoutChoice::Extract, Compression::Reuse, "c4beff3ba6dac018b00462f928f7a225f5892de92ed0b730838efd182535fc8b"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "ba5192c7a0395e380b73694507b19c87d56181eb202baf11ddddd62c548726b5",
+        "5492c327cc11f60e1604c488707356c46873b2901459e3d73421b31bfeea9953",
     ),
-    (LayoutChoice::Extract, Compression::Store, "6ccaa19cc9f8b41789a7153d467174dcc63b523ae975ca44de6183051cedae80"),
+    (LayoutChoice::Extract, Compression::Store, "92c55c19706479a6b224a2852875bf877ab25b0ed705816846825908bba89f23"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";

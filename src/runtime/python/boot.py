@@ -104,13 +104,13 @@ def run(main, entry, site, others):
         function = sys.modules[target]
         for name in entry[2].split("."):
             function = getattr(function, name)
-        sys.exit(function())
+        sys.exit(function())  # type: ignore[operator]
     elif kind == "module":
         import runpy
 
         for name in [name for name in main if not name.startswith("__")]:
             del main[name]
-        runpy._run_module_as_main(target, alter_argv=False)
+        runpy._run_module_as_main(target, alter_argv=False)  # type: ignore[attr-defined]
     else:
         others["run_" + kind](main, site, target)
 

@@ -17,7 +17,7 @@ import time
 try:
     import fcntl
 except ImportError:  # Windows: temporaries are told dead by their age alone.
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 WHOLE = 946684800  # As in __main__.py.
 MARKER = ".pyzpack"

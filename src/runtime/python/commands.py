@@ -21,9 +21,7 @@ def describe_entry(entry):
 
 def print_info(app, trees, whole):
     """Print what the file is; exit with status 0. Nothing is unpacked for it."""
-    refuse = {"__name__": "_pyzpack_refuse"}
-    path = os.path.join(__loader__.archive, "_pyzpack", "refuse.py")
-    exec(compile(__loader__.get_data(path), path, "exec"), refuse)
+    refuse = support("refuse.py")
     pythons = "CPython " if app["platform"] else "Python "
     pythons += refuse["join_versions"](app["pythons"], app["newest"])
     if app["platform"]:
@@ -83,7 +81,7 @@ def interpret(main):
 
         sys.argv[:] = ["-m"] + arguments[2:]
         add_first(os.getcwd())
-        runpy._run_module_as_main(arguments[1])
+        runpy._run_module_as_main(arguments[1])  # type: ignore[attr-defined]
     elif first and first != "-" and first.startswith("-"):
         sys.stderr.write("%s: unknown option %s; there are -c CODE, -m MODULE, -V, a file and -\n" % (program, first))
         sys.exit(2)
@@ -118,7 +116,7 @@ def run_file(main, arguments):
     import runpy
 
     sys.path.insert(0, path)
-    runpy._run_module_as_main("__main__", alter_argv=False)
+    runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
 
 
 def prompt(main):

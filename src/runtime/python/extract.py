@@ -164,7 +164,7 @@ def make_whole(apps, tree, payloads, progress, thorough):
         return 0
     if os.path.lexists(tree) and (not os.path.isdir(tree) or os.path.islink(tree)):
         cache.remove_tree(tree)
-    seconds = 0
+    seconds = 0.0
     if not os.path.isdir(tree):
         start = time.monotonic()
         extract(apps, tree, payloads, progress)

@@ -12,7 +12,8 @@ def exists(path, site, loader):
     import zipimport
 
     inside = os.path.relpath(path, site) + os.sep
-    return any(name.startswith(inside) for name in zipimport._zip_directory_cache.get(loader.archive, ()))
+    directories = zipimport._zip_directory_cache  # type: ignore[attr-defined]
+    return any(name.startswith(inside) for name in directories.get(loader.archive, ()))
 
 
 def run_line(sitedir, line):

@@ -32,8 +32,7 @@ def repair(tree, payloads, thorough, reader, cache):
             path = os.path.join(tree, entry.name)
             make_parents(tree, entry.name, cache)
             # At the root, for a name here may be as long as names can be.
-            fresh = ".%d-%s.tmp" % (os.getpid(), binascii.hexlify(os.urandom(6)).decode())
-            fresh = os.path.join(tree, os.fsencode(fresh))
+            fresh = os.path.join(tree, b".%d-%s.tmp" % (os.getpid(), binascii.hexlify(os.urandom(6))))
             try:
                 cache.write_file(fresh, entry.mode, payload.read(entry))
                 if os.path.isdir(path) and not os.path.islink(path):

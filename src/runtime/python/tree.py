@@ -31,7 +31,7 @@ def quicken(site):
     source = os.path.join(site, "a.py")
     tail = external.cache_from_source(source)[len(os.path.join(site, "__pycache__", "a")) :]
     between = os.sep + "__pycache__" + os.sep
-    details = external._get_supported_file_loaders()
+    details = external._get_supported_file_loaders()  # type: ignore[attr-defined]
     before_source = _imp.extension_suffixes()
     magic, new_spec, new_module = external.MAGIC_NUMBER, builtin.ModuleSpec, type(sys)
     library = os.path.dirname(os.__file__)
@@ -39,10 +39,13 @@ def quicken(site):
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
     class QuickLoader(external.SourceFileLoader):
+        bytecode = ""
+
         def create_module(self, spec):
             # With what importlib would find missing, which costs it two exceptions a module.
             module = new_module(spec.name)
-            module.__file__, module.__cached__ = spec.origin, spec.cached
+            module.__file__ = spec.origin
+            module.__cached__ = spec.cached  # type: ignore[attr-defined]
             return module
 
         def get_code(self, fullname):
@@ -58,7 +61,7 @@ def quicken(site):
                     os.close(file)
                 if data[:4] == magic and (self.path.startswith(ours) or self.is_current(data)):
                     code = marshal.loads(memoryview(data)[16:])
-                    _imp._fix_co_filename(code, self.path)
+                    _imp._fix_co_filename(code, self.path)  # type: ignore[attr-defined]
                     return code
             except OSError:
                 pass
@@ -113,8 +116,9 @@ def quicken(site):
             loader.bytecode = directory + between + module + tail
             spec = new_spec(fullname, loader, origin=path, is_package=directory is base)
             if directory is base:
-                spec.submodule_search_locations.append(base)
-            spec._set_fileattr, spec.cached = True, loader.bytecode
+                spec.submodule_search_locations = [base]
+            spec._set_fileattr = True  # type: ignore[attr-defined]
+            spec.cached = loader.bytecode
             return spec
 
         def invalidate_caches(self):
