@@ -282,7 +282,7 @@ class Builder:
         installed = Side("installed", bin_directory / "python", bin_directory / "asked", site, home)
         extract = Side("extract", python, packed[0], home, home)
         extract.run("state:main_module")
-        (tree,) = (home / "cache/apps").iterdir()
+        (tree,) = (path for path in (home / "cache/apps").iterdir() if path.is_dir())
         return Sides(
             version,
             installed,
