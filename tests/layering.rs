@@ -4,6 +4,21 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// For what the stages use: none of them, nor what comes after.
+const NO_STAGES: &[&str] = &[
+    "lock",
+    "wheel",
+    "application",
+    "pipeline",
+    "cli",
+    "archive",
+    "project",
+    "resolve",
+    "evidence",
+    "output",
+    "cache",
+];
+
 /// A module and what it may not import.
 const FORBIDDEN: [(&str, &[&str]); 23] = [
     ("runtime", &["*"]),
@@ -64,39 +79,9 @@ const FORBIDDEN: [(&str, &[&str]); 23] = [
     ),
     // A resolver chooses where no lock does.
     ("resolve", &["lock", "application", "pipeline", "cli", "evidence", "output", "cache"]),
-    (
-        "python",
-        &[
-            "lock",
-            "wheel",
-            "application",
-            "pipeline",
-            "cli",
-            "archive",
-            "project",
-            "resolve",
-            "evidence",
-            "output",
-            "cache",
-        ],
-    ),
+    ("python", NO_STAGES),
     // It is given sources, and gives bytes.
-    (
-        "bytecode",
-        &[
-            "lock",
-            "wheel",
-            "application",
-            "pipeline",
-            "cli",
-            "archive",
-            "project",
-            "resolve",
-            "evidence",
-            "output",
-            "cache",
-        ],
-    ),
+    ("bytecode", NO_STAGES),
     // It knows the directories of those that fill them, and what of these is in use.
     (
         "cache",

@@ -324,13 +324,13 @@ def test_says_what_cannot_be(
 
 
 def test_refuses_bytecode_for_what_it_does_not_run_on(pyzpack: Pyzpack, tmp_path: Path):
+    if "3.8" not in VERSIONS:
+        pytest.skip("needs CPython 3.8")
     files, scripts = {"young.py": "def main(): pass\n"}, {"young": "young:main"}
     wheel = make_wheel(tmp_path, "young", files=files, scripts=scripts, requires_python=">=3.11")
     done = pyzpack.run(
         "build", wheel, "--no-index", "--offline", "--python", pyzpack.python, "--bytecode", "3.8", PATH=PATH
     )
-    if "3.8" not in VERSIONS:
-        pytest.skip("needs CPython 3.8")
     assert (done.returncode, done.stderr) == (
         2,
         "error: bytecode for CPython 3.8, on which the file does not run: the application needs "
