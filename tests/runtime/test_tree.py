@@ -135,6 +135,66 @@ class TreeTest(Case):
         self.assertTrue(done.stdout.startswith(self.path("elsewhere")), done.stdout)
 
 
+# What the collector did, as the program that starts it sees it.
+WATCH = """import gc
+before, collections = gc.get_threshold(), []
+gc.callbacks.append(lambda phase, info: phase == "stop" and collections.append(info["generation"]))
+"""
+
+
+class CollectorTest(Case):
+    """The garbage collector lets what is imported alone; otherwise it does as in any Python."""
+
+    def pack_importer(self, *lines):
+        modules = {"many/m%02d.py" % number: "KEPT = [[] for _ in range(600)]\n" for number in range(30)}
+        imports = ["import many.m%02d" % number for number in range(30)]
+        return self.pack(dict(modules, **{"tool.py": WATCH + main_of(*imports, *lines), "many/__init__.py": ""}))
+
+    def test_does_not_collect_while_modules_are_imported(self):
+        path = self.pack_importer("print(collections, before[0], gc.isenabled(), gc.get_freeze_count())")
+        for _ in range(2):  # Without and with bytecode.
+            self.assert_ran(self.run_pyz(path), "[] 5000 True 0\n")
+
+    def test_does_as_usual_from_the_first_collection_on(self):
+        usual = self.run_command(sys.executable, "-S", "-c", "import gc; print(gc.get_threshold())").stdout
+        done = self.run_pyz(
+            self.pack_importer(
+                "kept = [[] for _ in range(6000)]",
+                "print(collections[:1], gc.get_threshold(), len(gc.callbacks))",
+                "kept += [[] for _ in range(6000)]",
+                "print(len(collections) > 2)",
+            )
+        )
+        # Behind ours in the list there is another, which the collector would pass over were ours taken out.
+        self.assert_ran(done, "[0] %s 2\nTrue\n" % usual.strip())
+
+    def test_leaves_no_callback_behind(self):
+        path = self.pack({"tool.py": main_of("import gc", "gc.collect()", "print(gc.callbacks)")})
+        self.assert_ran(self.run_pyz(path), "[]\n")
+
+    def test_leaves_what_the_program_sets(self):
+        lines = "gc.set_threshold(900, 5, 5)", "gc.collect()", "gc.freeze()", "frozen = gc.get_freeze_count()"
+        late = "import late", "print(gc.get_threshold(), gc.get_freeze_count() >= frozen)"
+        path = self.pack({"tool.py": WATCH + main_of(*lines, *late), "late.py": ""})
+        self.assert_ran(self.run_pyz(path), "(900, 5, 5) True\n")
+
+    def test_finds_the_garbage_of_imports(self):
+        garbage = "import weakref\nclass A: pass\na = A()\na.a = a\nfound = weakref.ref(a)\ndel a\n"
+        lines = (
+            "import garbage, other",
+            "print(garbage.found() is None)",
+            "gc.collect()",
+            "print(garbage.found() is None)",
+        )
+        path = self.pack({"tool.py": WATCH + main_of(*lines), "garbage.py": garbage, "other.py": ""})
+        self.assert_ran(self.run_pyz(path), "False\nTrue\n")
+
+    def test_spares_a_module_once(self):
+        lines = "import importlib, late", "for _ in range(9000): importlib.reload(late)", "print(len(collections) > 2)"
+        late = "class Late: pass\na = Late()\na.a = a\n"
+        self.assert_ran(self.run_pyz(self.pack({"tool.py": WATCH + main_of(*lines), "late.py": late})), "True\n")
+
+
 class CompiledStartTest(Case):
     FILES = {"tool.py": main_of("import sys", "print('ran', sys.argv[1:])")}
 
