@@ -299,7 +299,7 @@ fn a_path_is_exported_where_the_program_says_so_and_nowhere_else() {
     let table = |value: &str| format!("{PYPROJECT}[tool.pyzpack]\nexport-path = {value}\n");
     let start = || {
         let mut archive = zip::ZipArchive::new(std::fs::File::open(place.path("dist/my-app.pyz")).unwrap()).unwrap();
-        let text = std::io::read_to_string(archive.by_name("__main__.py").unwrap()).unwrap();
+        let text = std::io::read_to_string(archive.by_name("_pyzpack/find.py").unwrap()).unwrap();
         text.lines().find(|line| line.starts_with("APP = ")).unwrap().to_owned()
     };
     let mut recipes = Vec::new();

@@ -185,7 +185,7 @@ fn writes_the_patch_releases_that_a_wheel_refuses_into_the_bootstrap() {
     let needs = |specifiers: &str| {
         let metadata = format!("Metadata-Version: 2.1\nName: other\nVersion: 2.0\nRequires-Python: {specifiers}\n");
         let bytes = pack(&[demo(), other().info("METADATA", metadata)], &Packing::default());
-        String::from_utf8(wheels::application::read_by_zip_crate(&bytes)["__main__.py"].1.clone()).unwrap()
+        String::from_utf8(wheels::application::read_by_zip_crate(&bytes)["_pyzpack/find.py"].1.clone()).unwrap()
     };
     let main = needs(">=3.8.2,!=3.10.7");
     let expected = r#""refused": {(3, 8): ((0, 1), ">=3.8.2"), (3, 10): ((7,), "!=3.10.7")}, "newest""#;

@@ -63,7 +63,11 @@ impl Planner<'_> {
     fn own_files(&self, manifest: &Manifest) -> Result<BTreeMap<ArchivePath, PlannedEntry>, PlanError> {
         let mut entries = BTreeMap::new();
         for (path, text) in runtime::support_files() {
-            entries.insert(own_path(path)?, self.bytes(text.as_bytes().to_vec()));
+            let mut entry = self.bytes(text.as_bytes().to_vec());
+            if let ("__main__.py", EntrySource::Bytes { packing, .. }) = (path, &mut entry.source) {
+                *packing = Packing::Store; // It is read at every start, before zlib is.
+            }
+            entries.insert(own_path(path)?, entry);
         }
         entries.insert(own_path(MANIFEST_PATH)?, self.bytes(manifest.to_bytes()));
         if !self.origins.wheels.is_empty() {
@@ -84,9 +88,8 @@ impl Planner<'_> {
         shebang: &Shebang,
     ) -> Result<ArchivePlan, PlanError> {
         let mut entries = self.own_files(manifest)?;
-        // The bootstrap is stored: it is read at every start, before zlib is.
-        let main = EntrySource::Bytes { bytes: runtime::render_main(bootstrap).into(), packing: Packing::Store };
-        entries.insert(own_path("__main__.py")?, PlannedEntry { source: main, mode: Mode::Regular });
+        let find = EntrySource::Bytes { bytes: runtime::render_find(bootstrap).into(), packing: Packing::Store };
+        entries.insert(own_path(runtime::FIND_PATH)?, PlannedEntry { source: find, mode: Mode::Regular });
         for (path, entry) in self.files() {
             if is_reserved(&path) {
                 return Err(self.reserved(&path, Layout::Zip));
@@ -138,10 +141,10 @@ impl Planner<'_> {
             payloads.sort_by_key(|payload| (payload.name.len(), payload.name.clone()));
             let tree = runtime::name_tree(&payloads, |bytes| *Sha256Digest::of(bytes).as_bytes());
             let layout = runtime::Layout::Extract { payloads, tree };
-            runtime::render_main(&Bootstrap { layout, ..bootstrap.clone() })
+            runtime::render_find(&Bootstrap { layout, ..bootstrap.clone() })
         };
-        let main = EntrySource::NamesDigests(Arc::new(render));
-        entries.insert(own_path("__main__.py")?, PlannedEntry { source: main, mode: Mode::Regular });
+        let find = EntrySource::NamesDigests(Arc::new(render));
+        entries.insert(own_path(runtime::FIND_PATH)?, PlannedEntry { source: find, mode: Mode::Regular });
         Ok(ArchivePlan { prefix: shebang.line(), epoch: self.epoch, entries })
     }
 }

@@ -1,18 +1,18 @@
-//! The way back: what a `__main__.py` was rendered from. Only what renders to the very same bytes counts as read, so it
+//! The way back: what a `find.py` was rendered from. Only what renders to the very same bytes counts as read, so it
 //! does not matter how much more than our own Python the reader would take.
 
 use std::collections::BTreeMap;
 
-use super::{Bootstrap, Entry, Layout, Payload, Reach, RefusedPatches, render_main};
+use super::{Bootstrap, Entry, Layout, Payload, Reach, RefusedPatches, render_find};
 
-/// What the root `__main__.py` with these bytes was rendered from; none where this version renders no such file.
-pub fn read_main(main: &[u8]) -> Option<Bootstrap> {
+/// What the [`FIND_PATH`](super::FIND_PATH) with these bytes was rendered from; none where this version renders no such file.
+pub fn read_find(main: &[u8]) -> Option<Bootstrap> {
     let text = std::str::from_utf8(main).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("APP = "))?;
     let mut reader = Reader { rest: line, depth: 0 };
     let app = reader.value()?;
     let bootstrap = to_bootstrap(&app).filter(|_| reader.rest.is_empty())?;
-    (render_main(&bootstrap) == main).then_some(bootstrap)
+    (render_find(&bootstrap) == main).then_some(bootstrap)
 }
 
 /// A literal of Python, as far as constants have them.
@@ -227,16 +227,16 @@ mod tests {
             ..sample()
         };
         for bootstrap in [sample(), closed] {
-            let main = render_main(&bootstrap);
+            let find = render_find(&bootstrap);
             let mut expected = bootstrap;
             expected.pythons.sort_unstable();
-            assert_eq!(read_main(&main), Some(expected));
+            assert_eq!(read_find(&find), Some(expected));
         }
     }
 
     #[test]
     fn reads_nothing_that_it_would_not_have_rendered() {
-        let main = String::from_utf8(render_main(&sample())).unwrap();
+        let find = String::from_utf8(render_find(&sample())).unwrap();
         for (old, new) in [
             ("import os\n", "import  os\n"),
             ("\"name\": \"tool\"", "\"name\": \"\\tool\""),
@@ -247,10 +247,10 @@ mod tests {
             ("\"pth\": (", "\"pth\": (((((((((("),
             ("\"tool\", \"version\"", "\"tool, \"version\""),
         ] {
-            assert!(main.contains(old), "{old}");
-            assert_eq!(read_main(main.replacen(old, new, 1).as_bytes()), None, "{new}");
+            assert!(find.contains(old), "{old}");
+            assert_eq!(read_find(find.replacen(old, new, 1).as_bytes()), None, "{new}");
         }
-        assert_eq!(read_main(format!("{main}import evil\n").as_bytes()), None);
-        assert_eq!(read_main(b"\xff"), None);
+        assert_eq!(read_find(format!("{find}import evil\n").as_bytes()), None);
+        assert_eq!(read_find(b"\xff"), None);
     }
 }

@@ -1,9 +1,10 @@
 //! The Python that starts inside a `.pyz`, and its rendering.
 //!
-//! `main.py` becomes the archive's root `__main__.py`: every line as it stands in `python/`, but for the one that ends in
-//! [`MARKER`], which becomes a dictionary of constants. The files of [`support_files`] go under `_pyzpack/` unchanged and
-//! are read only when they are needed. Nothing here reads a file or the environment, and nothing fails: what a
-//! [`Bootstrap`] holds is rendered as safe ASCII literals, whatever its text.
+//! `find.py` becomes the archive's [`FIND_PATH`]: every line as it stands in `python/`, but for the one that ends in
+//! [`MARKER`], which becomes a dictionary of constants. The others, [`support_files`], go in unchanged: `main.py` as the
+//! root `__main__.py`, which runs it, the rest under `_pyzpack/`, to be read only when they are needed. Nothing here reads
+//! a file or the environment, and nothing fails: what a [`Bootstrap`] holds is rendered as safe ASCII literals, whatever
+//! its text.
 //!
 //! What the Python leaves in the cache's `apps` directory:
 //! - `SHA256`, a tree: named by the payload's digest, or for several payloads by the digest of their digests' bytes. It is
@@ -22,16 +23,19 @@ mod platform;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-pub use constants::read_main;
+pub use constants::read_find;
 use literal::{push_str, push_tuple};
 
 /// The name at an unpacked tree's root that says whose it is.
 pub const MARKER_OF_TREE: &str = ".pyzpack";
 
-/// How the line of `main.py` ends that is replaced by the constants; the Python tests replace the same line.
+/// The file that holds the constants.
+pub const FIND_PATH: &str = "_pyzpack/find.py";
+
+/// How the line of `find.py` ends that is replaced by the constants; the Python tests replace the same line.
 pub const MARKER: &str = "# pyzpack: constants";
 
-const MAIN: &str = include_str!("python/main.py");
+const FIND: &str = include_str!("python/find.py");
 const BOOT: &str = include_str!("python/boot.py");
 const PTH: &str = include_str!("python/pth.py");
 const RUN: &str = include_str!("python/run.py");
@@ -174,13 +178,13 @@ impl Entry {
     }
 }
 
-/// The text of the archive's root `__main__.py`.
+/// The text of the archive's [`FIND_PATH`].
 ///
 /// It is ASCII, the same for equal arguments, and of a length that does not depend on the values of the payloads' digests:
 /// it can be written in front of a payload with zeros and patched when the digest is known.
-pub fn render_main(bootstrap: &Bootstrap) -> Vec<u8> {
-    let mut text = String::with_capacity(MAIN.len() + 512);
-    for line in MAIN.lines() {
+pub fn render_find(bootstrap: &Bootstrap) -> Vec<u8> {
+    let mut text = String::with_capacity(FIND.len() + 512);
+    for line in FIND.lines() {
         if line.ends_with(MARKER) {
             push_constants(&mut text, bootstrap);
         } else {
@@ -197,9 +201,10 @@ pub fn is_own_root(name: &str) -> bool {
     matches!(name, "__main__.py" | "__main__.pyc" | "__main__" | "_pyzpack")
 }
 
-/// The further files of every archive, sorted by path.
-pub fn support_files() -> [(&'static str, &'static str); 11] {
+/// The files that are the same in every archive, sorted by path.
+pub fn support_files() -> [(&'static str, &'static str); 12] {
     [
+        ("__main__.py", include_str!("python/main.py")),
         ("_pyzpack/boot.py", BOOT),
         ("_pyzpack/cache.py", include_str!("python/cache.py")),
         ("_pyzpack/commands.py", include_str!("python/commands.py")),
@@ -323,7 +328,7 @@ mod tests {
     }
 
     fn constants(bootstrap: &Bootstrap) -> String {
-        let text = String::from_utf8(render_main(bootstrap)).expect("ASCII");
+        let text = String::from_utf8(render_find(bootstrap)).expect("ASCII");
         text.lines().find(|line| line.starts_with("APP = ")).expect("one line of constants").to_owned()
     }
 
@@ -370,12 +375,12 @@ mod tests {
 
     #[test]
     fn replaces_the_marked_line_and_no_other() {
-        let rendered = String::from_utf8(render_main(&sample())).expect("ASCII");
+        let rendered = String::from_utf8(render_find(&sample())).expect("ASCII");
         assert!(rendered.is_ascii());
         assert!(!rendered.contains(MARKER));
-        let differing: Vec<_> = MAIN.lines().zip(rendered.lines()).filter(|(ours, theirs)| ours != theirs).collect();
+        let differing: Vec<_> = FIND.lines().zip(rendered.lines()).filter(|(ours, theirs)| ours != theirs).collect();
         assert_eq!(differing, [("APP = {}  # pyzpack: constants", constants(&sample()).as_str())]);
-        assert_eq!(MAIN.lines().count(), rendered.lines().count());
+        assert_eq!(FIND.lines().count(), rendered.lines().count());
     }
 
     #[test]
@@ -387,7 +392,7 @@ mod tests {
             },
             ..sample()
         };
-        let (ours, theirs) = (render_main(&sample()), render_main(&other));
+        let (ours, theirs) = (render_find(&sample()), render_find(&other));
         assert_ne!(ours, theirs);
         assert_eq!(ours.len(), theirs.len());
     }
@@ -395,15 +400,15 @@ mod tests {
     #[test]
     fn support_files_are_ascii_and_sorted() {
         let files = support_files();
-        assert!(files.iter().all(|(path, text)| path.starts_with("_pyzpack/") && text.is_ascii()));
+        assert!(files.iter().all(|(_, text)| text.is_ascii()));
         assert!(files.windows(2).all(|pair| pair[0].0 < pair[1].0));
     }
 
     #[test]
-    fn the_check_knows_every_support_file() {
+    fn the_check_knows_every_file_of_ours() {
         let (_, check) = support_files().into_iter().find(|(path, _)| path.ends_with("/verify.py")).unwrap();
-        for (path, _) in support_files() {
-            let name = path.strip_prefix("_pyzpack/").and_then(|name| name.strip_suffix(".py")).unwrap();
+        for path in support_files().iter().map(|(path, _)| *path).chain([FIND_PATH]) {
+            let name = path.strip_prefix("_pyzpack/").and_then(|name| name.strip_suffix(".py")).unwrap_or(path);
             assert!(check.contains(&format!("\"{name}\"")), "{name}");
         }
     }

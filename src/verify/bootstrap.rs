@@ -11,10 +11,12 @@ use crate::archive::ArchivePath;
 use crate::digest::Sha256Digest;
 use crate::evidence::{MANIFEST_PATH, Manifest, ORIGINS_PATH};
 use crate::finished::is_own;
-use crate::runtime::{Bootstrap, Entry, Layout, MARKER_OF_TREE, is_own_root, name_tree, read_main, support_files};
+use crate::runtime::{
+    Bootstrap, Entry, FIND_PATH, Layout, MARKER_OF_TREE, is_own_root, name_tree, read_find, support_files,
+};
 use crate::wheel::EntryPoints;
 
-/// A `__main__.py` or an `entry_points.txt` larger than this is not read.
+/// A `find.py` or an `entry_points.txt` larger than this is not read.
 const TEXT_LIMIT: u64 = 16 << 20;
 
 pub(super) fn check(
@@ -40,12 +42,12 @@ pub(super) fn check(
             Some(_) => {}
         }
     }
-    match contents.read_file(opened, "__main__.py", TEXT_LIMIT)? {
-        None if contents.is_broken("__main__.py") => {}
-        None => problems.push(Problem::BootstrapMissing("__main__.py".to_owned())),
+    match contents.read_file(opened, FIND_PATH, TEXT_LIMIT)? {
+        None if contents.is_broken(FIND_PATH) => {}
+        None => problems.push(Problem::BootstrapMissing(FIND_PATH.to_owned())),
         Some(Err(problem)) => problems.push(problem),
-        Some(Ok(bytes)) => match read_main(&bytes) {
-            None => problems.push(Problem::BootstrapDiffers("__main__.py".to_owned())),
+        Some(Ok(bytes)) => match read_find(&bytes) {
+            None => problems.push(Problem::BootstrapDiffers(FIND_PATH.to_owned())),
             Some(bootstrap) => check_constants(&bootstrap, manifest, opened, container, contents, &mut problems)?,
         },
     }
@@ -60,7 +62,7 @@ fn unknown_entries(manifest: &Manifest, container: &Container, contents: &Conten
         // Another version may have other scripts.
         let known = manifest.tool.version != env!("CARGO_PKG_VERSION") && script;
         known
-            || matches!(name, "__main__.py" | MANIFEST_PATH | ORIGINS_PATH)
+            || matches!(name, FIND_PATH | MANIFEST_PATH | ORIGINS_PATH)
             || support_files().iter().any(|(path, _)| *path == name)
             || payloads.contains(name)
     };

@@ -6,6 +6,7 @@ use crate::archive::ZipFault;
 use crate::digest::Sha256Digest;
 use crate::evidence::{BundleFault, KeyFault, ProvenanceFault, SbomFault, StatementFault};
 use crate::names::PackageName;
+use crate::runtime::FIND_PATH;
 use crate::wheel::RecordFault;
 
 /// Something that speaks against the file.
@@ -102,7 +103,7 @@ pub enum Problem {
     #[error("`{0}` is not what this version of pyzpack writes")]
     BootstrapDiffers(String),
     /// A constant of the start-up code.
-    #[error("`__main__.py`: {what}: expected `{expected}`, found `{found}`")]
+    #[error("`_pyzpack/find.py`: {what}: expected `{expected}`, found `{found}`")]
     BootstrapConstant {
         /// The constant.
         what: &'static str,
@@ -112,7 +113,7 @@ pub enum Problem {
         found: String,
     },
     /// The start-up code unpacks something else.
-    #[error("`__main__.py` does not have the digest of `{0}`")]
+    #[error("`_pyzpack/find.py` does not have the digest of `{0}`")]
     BootstrapPayload(String),
     /// A distribution without RECORD.
     #[error("`{0}` is missing")]
@@ -407,7 +408,7 @@ impl Problem {
             Self::ManifestMalformed { document, .. } | Self::ManifestNotCanonical(document) => {
                 Some((*document).to_owned())
             }
-            Self::BootstrapConstant { .. } => Some("__main__.py".to_owned()),
+            Self::BootstrapConstant { .. } => Some(FIND_PATH.to_owned()),
             _ => None,
         }
     }

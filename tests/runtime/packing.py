@@ -1,6 +1,6 @@
 """Packs small .pyz files for the tests, laid out as pyzpack lays them out, and runs them.
 
-The constants are put in place of the one line of main.py that ends in MARKER, as src/runtime/mod.rs does; a test there
+The constants are put in place of the one line of find.py that ends in MARKER, as src/runtime/mod.rs does; a test there
 pins how that line looks.
 """
 
@@ -22,7 +22,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "src", "runtime", "python")
 MARKER = "# pyzpack: constants"
-SUPPORT = tuple(sorted(set(os.listdir(SOURCES)) - {"main.py", "__pycache__"}))
+SUPPORT = tuple(sorted(set(os.listdir(SOURCES)) - {"main.py", "find.py", "__pycache__"}))
 ALL_PYTHONS = tuple((3, minor) for minor in range(8, 15))
 WHOLE = 946684800
 
@@ -40,8 +40,8 @@ def write_zip(entries, base=0):
         content = content.encode() if isinstance(content, str) else content
         deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
         data = deflate.compress(content) + deflate.flush()
-        # The packer stores payloads and __main__.py.
-        stored = name == "__main__.py" or name.startswith("_pyzpack/payload")
+        # The packer stores payloads and what is read before zlib is.
+        stored = name in ("__main__.py", "_pyzpack/find.py") or name.startswith("_pyzpack/payload")
         method = 0 if stored or len(data) >= len(content) else 8
         data = data if method else content
         raw = name.encode()
@@ -57,8 +57,8 @@ def write_zip(entries, base=0):
     return body + directory + end
 
 
-def render_main(**app):
-    """main.py with its constants; what is not given has harmless values."""
+def render_find(**app):
+    """find.py with its constants; what is not given has harmless values."""
     constants = {
         "name": "tool",
         "version": "1.0",
@@ -75,7 +75,7 @@ def render_main(**app):
     }
     assert not set(app) - set(constants) - {"refused", "export_path"}, app
     constants.update(app)
-    lines = read_source("main.py").splitlines(True)
+    lines = read_source("find.py").splitlines(True)
     marked = [number for number, line in enumerate(lines) if line.rstrip().endswith(MARKER)]
     assert len(marked) == 1
     lines[marked[0]] = "APP = %s\n" % ascii(constants)
@@ -118,7 +118,8 @@ def pack(path, files, layout="extract", payload_count=1, manifest=None, extra=No
                 if parent + "/__init__.py" not in files and not parent.endswith(".dist-info"):
                     outer[parent + "/"] = b""
                 parent = os.path.dirname(parent)
-    outer["__main__.py"] = render_main(**app)
+    outer["__main__.py"] = read_source("main.py")
+    outer["_pyzpack/find.py"] = render_find(**app)
     with open(path, "wb") as file:
         file.write(shebang + write_zip(outer, len(shebang)))
     os.chmod(path, 0o755)

@@ -231,19 +231,21 @@ fn refuses_start_up_code_that_is_not_its_own() {
             *bytes = text.replacen(old, new, 1).into_bytes();
         })
     };
-    let main = |old, new| edit("__main__.py", old, new);
-    assert_eq!(edit("_pyzpack/run.py", "\n", "\nimport evil\n"), ["bootstrap-differs"]);
-    assert_eq!(main("import os\n", "import os, evil\n"), ["bootstrap-differs"]);
-    assert_eq!(main("\"name\": \"demo\"", "\"name\": \"d\" \"emo\""), ["bootstrap-differs"]);
-    assert_eq!(main("\"name\": \"demo\"", "\"name\": \"other\""), ["bootstrap-constant"]);
-    assert_eq!(main("(\"object\", \"demo\", \"main\")", "(\"object\", \"evil\", \"main\")"), ["bootstrap-constant"]);
-    assert_eq!(main("(\"object\", \"demo\", \"main\")", "(\"module\", \"evil\")"), ["bootstrap-constant"]);
-    assert_eq!(main("\"scripts\": {", "\"scripts\": {\"a\": (\"module\", \"evil\"), "), ["bootstrap-constant"]);
-    assert_eq!(main("\"show\": (\"object\", \"demo\"", "\"show\": (\"object\", \"evil\""), ["bootstrap-constant"]);
-    assert_eq!(main("\"pth\": ()", "\"pth\": (\"evil.pth\",)"), ["bootstrap-constant"]);
-    assert_eq!(main("\"version\": \"1.0\"", "\"version\": \"1.1\""), ["bootstrap-constant"]);
+    let find = |old, new| edit("_pyzpack/find.py", old, new);
+    for fixed in ["__main__.py", "_pyzpack/run.py"] {
+        assert_eq!(edit(fixed, "\n", "\nimport evil\n"), ["bootstrap-differs"], "{fixed}");
+    }
+    assert_eq!(find("import os\n", "import os, evil\n"), ["bootstrap-differs"]);
+    assert_eq!(find("\"name\": \"demo\"", "\"name\": \"d\" \"emo\""), ["bootstrap-differs"]);
+    assert_eq!(find("\"name\": \"demo\"", "\"name\": \"other\""), ["bootstrap-constant"]);
+    assert_eq!(find("(\"object\", \"demo\", \"main\")", "(\"object\", \"evil\", \"main\")"), ["bootstrap-constant"]);
+    assert_eq!(find("(\"object\", \"demo\", \"main\")", "(\"module\", \"evil\")"), ["bootstrap-constant"]);
+    assert_eq!(find("\"scripts\": {", "\"scripts\": {\"a\": (\"module\", \"evil\"), "), ["bootstrap-constant"]);
+    assert_eq!(find("\"show\": (\"object\", \"demo\"", "\"show\": (\"object\", \"evil\""), ["bootstrap-constant"]);
+    assert_eq!(find("\"pth\": ()", "\"pth\": (\"evil.pth\",)"), ["bootstrap-constant"]);
+    assert_eq!(find("\"version\": \"1.0\"", "\"version\": \"1.1\""), ["bootstrap-constant"]);
     assert_eq!(change(|parts| drop(parts.outer.remove("_pyzpack/run.py"))), ["bootstrap-missing"]);
-    assert_eq!(change(|parts| drop(parts.outer.remove("_pyzpack/pth.py"))), ["bootstrap-missing"]);
+    assert_eq!(change(|parts| drop(parts.outer.remove("_pyzpack/find.py"))), ["bootstrap-missing"]);
     for unknown in ["_pyzpack/evil.py", "_pyzpack/payload-2.txt", "_pyzpack/more/x", "_pyzpack/payload-3.zip"] {
         let added = change(|parts| drop(parts.outer.insert(unknown.to_owned(), (0o644, Vec::new()))));
         assert_eq!(added, ["bootstrap-unknown-entry"], "{unknown}");
@@ -298,10 +300,10 @@ fn refuses_a_payload_or_a_tree_that_the_start_up_code_does_not_expect() {
         (crate::good::with_tree, "bootstrap-constant"),
     ] {
         let mut zip = parts.zip();
-        let main = zip.entry("__main__.py");
-        let other = with(&main.data, &"0".repeat(64));
-        main.both(|header| header.crc32 = crc32fast::hash(&other));
-        main.data = other;
+        let find = zip.entry("_pyzpack/find.py");
+        let other = with(&find.data, &"0".repeat(64));
+        find.both(|header| header.crc32 = crc32fast::hash(&other));
+        find.data = other;
         assert_eq!(codes_of(&crate::good::behind(&parts.shebang, zip)), [code]);
     }
 }

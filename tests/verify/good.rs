@@ -95,8 +95,9 @@ impl Parts {
         let mut outer = self.outer.clone();
         if let Some(payload) = &self.payload {
             let bytes = canonical(payload).to_bytes();
-            let main = &mut outer.get_mut("__main__.py").expect("the start-up code").1;
-            *main = with_payload(main, &Sha256Digest::of(&bytes).to_string());
+            if let Some((_, find)) = outer.get_mut("_pyzpack/find.py") {
+                *find = with_payload(find, &Sha256Digest::of(&bytes).to_string());
+            }
             outer.insert(PAYLOAD.to_owned(), (0o644, bytes));
         }
         canonical(&outer)

@@ -140,7 +140,7 @@ def support(name):
 
 
 def cache_roots(get):
-    """Where the cache may be, best first: the first of them is where __main__.py looks. `get` asks the environment."""
+    """Where the cache may be, best first: the first of them is where find.py looks. `get` asks the environment."""
     if get("PYZPACK_CACHE"):
         return [os.path.abspath(get("PYZPACK_CACHE"))]
     base = get("XDG_CACHE_HOME") or ""
@@ -206,38 +206,39 @@ def hold(tree, whole, inherit=False):
         return False
 
 
-def begin(main, tree, codes):
-    """What __main__.py calls: `main` are its names, `tree` is where the application is unpacked, if it is.
+def begin(main, found):
+    """What __main__.py calls: `main` are its names, `found` are those of find.py.
 
-    `codes` are what files of _pyzpack/ were compiled to, this one at least.
+    There, `tree` is where the application is unpacked, if it is; `codes` are what files of _pyzpack/ were compiled to,
+    this one at least.
     """
+    codes = found["codes"]
     CODES.update(codes)
     if len(codes) > 1:  # Compiled before, perhaps when the .pyz had another name.
         sys.modules["_imp"]._fix_co_filename(codes["boot.py"], __file__)
     if main["__name__"] == "__main__":
-        start(main, tree)
+        start(main, found["APP"], found["tree"], found["WHOLE"])
     elif main["__name__"] == "__mp_main__":
-        resume(main)
+        resume(found["APP"], found["WHOLE"])
 
 
-def start(main, tree):
+def start(main, app, tree, whole):
     """Start the application."""
-    app = main["APP"]
     if not fits(app):
         support("refuse.py")["refuse"](app, fits_machine)
     environ = os.environ
     interpreter = environ.pop("PYZPACK_INTERPRETER", "0")
     if environ.pop("PYZPACK_INFO", "0") not in ("", "0"):
         trees = [os.path.join(root, "apps", app["tree"] or "") for root in cache_roots(environ.get)]
-        support("commands.py")["print_info"](app, trees, main["WHOLE"])
+        support("commands.py")["print_info"](app, trees, whole)
     entry = choose_entry(environ, app)
     verify = environ.get("PYZPACK_VERIFY", "0") not in ("", "0")
     # First, so that unpacking and checking import from the standard library alone.
     sys.path[:] = isolate()
     # What takes the process over goes on in the tree.
-    how = main["WHOLE"], entry[0] == "executable"
+    how = whole, entry[0] == "executable"
     if app["payloads"] and not (tree or verify):
-        tree = find_tree(cache_roots(environ.get), app["tree"], main["WHOLE"])
+        tree = find_tree(cache_roots(environ.get), app["tree"], whole)
         CODES.update(read_codes(name_codes(app, tree)) if tree else {})
     found = set(CODES)
     if app["payloads"] and not (tree and hold(tree, *how)):
@@ -284,15 +285,14 @@ def start(main, tree):
         raise
 
 
-def resume(main):
+def resume(app, whole):
     """What a child of multiprocessing needs beside sys.path, which it inherits."""
-    app = main["APP"]
     isolate()
     # An older Python's fork server has not got the tree on its path; its children have, and come here again.
     name = app["tree"] or os.path.basename(__loader__.archive)
     for site in [path for path in sys.path if os.path.basename(path) == name][:1]:
         if app["tree"]:
-            hold(site, main["WHOLE"])
+            hold(site, whole)
             support("tree.py")["quicken"](site)
         if app["pth"]:
             support("pth.py")["run_pth"](site, app["pth"], __loader__)

@@ -19,7 +19,7 @@ try:
 except ImportError:  # Windows: temporaries are told dead by their age alone.
     fcntl = None  # type: ignore[assignment]
 
-WHOLE = 946684800  # As in __main__.py.
+WHOLE = 946684800  # As in find.py.
 MARKER = ".pyzpack"
 TEMPORARY = b".unpacking-"
 REMOVED = b".removing-"

@@ -38,5 +38,5 @@ def run_executable(main, site, target):
 
         sys.exit(subprocess.call([path] + sys.argv[1:]))
     except OSError as error:
-        label = os.path.basename(sys.argv[0]) or main["APP"]["name"]
+        label = os.path.basename(sys.argv[0] or target)
         sys.exit("%s: cannot run %s: %s" % (label, path, error.strerror))

@@ -1,7 +1,7 @@
 """The check that PYZPACK_VERIFY=1 asks for: every file is the one that the manifest names, before any of them runs.
 
 It finds damage, files that were added, and files changed by someone who left the manifest as it was. It is no proof of
-who made the file: whoever can change all of it can change the manifest, and this check. By now __main__.py has put
+who made the file: whoever can change all of it can change the manifest, and this check. By now find.py has put
 nothing but the standard library on sys.path, so that neither the file's own modules nor PYTHONPATH's are imported here.
 """
 
@@ -17,10 +17,8 @@ import zlib
 MANIFEST = "_pyzpack/manifest.json"
 MANIFEST_LIMIT = 256 << 20
 # What the manifest does not list; payloads come on top.
-OWN = {"__main__.py", MANIFEST, "_pyzpack/origins.json"} | {
-    "_pyzpack/%s.py" % name
-    for name in ("boot", "cache", "commands", "extract", "pth", "reader", "refuse", "repair", "run", "tree", "verify")
-}
+SCRIPTS = "boot", "cache", "commands", "extract", "find", "pth", "reader", "refuse", "repair", "run", "tree", "verify"
+OWN = {"__main__.py", MANIFEST, "_pyzpack/origins.json"} | {"_pyzpack/%s.py" % name for name in SCRIPTS}
 
 
 def unlike(name, found, expected):

@@ -66,10 +66,10 @@ pub(super) const ARTIFACTS: &[Case] = &[
     }),
     file("start-up code removed", "bootstrap-missing", |parts| drop(parts.outer.remove("_pyzpack/run.py"))),
     file("start-up code changed", "bootstrap-differs", |parts| {
-        replace(parts, "__main__.py", "import os\n", "import os, evil\n");
+        replace(parts, "_pyzpack/find.py", "import os\n", "import os, evil\n");
     }),
     file("another entry point", "bootstrap-constant", |parts| {
-        replace(parts, "__main__.py", "(\"object\", \"demo\", \"main\")", "(\"object\", \"evil\", \"main\")");
+        replace(parts, "_pyzpack/find.py", "(\"object\", \"demo\", \"main\")", "(\"object\", \"evil\", \"main\")");
     }),
     command("another payload", "bootstrap-payload", DIGEST, |signed| {
         let mut changed = parts(Extract);
@@ -77,8 +77,8 @@ pub(super) const ARTIFACTS: &[Case] = &[
         changed.outer.insert(crate::good::PAYLOAD.to_owned(), (0o644, bytes));
         changed.payload = None;
         let other = "0".repeat(64);
-        let main = &mut changed.outer.get_mut("__main__.py").expect("the start-up code").1;
-        *main = crate::good::with_payload(main, &other);
+        let find = &mut changed.outer.get_mut("_pyzpack/find.py").expect("the start-up code").1;
+        *find = crate::good::with_payload(find, &other);
         signed.place.write("demo.pyz", changed.bytes());
     }),
     file("a RECORD removed", "record-missing", |parts| {
