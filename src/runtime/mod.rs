@@ -202,9 +202,10 @@ pub fn is_own_root(name: &str) -> bool {
 }
 
 /// The files that are the same in every archive, sorted by path.
-pub fn support_files() -> [(&'static str, &'static str); 12] {
+pub fn support_files() -> [(&'static str, &'static str); 13] {
     [
         ("__main__.py", include_str!("python/main.py")),
+        ("_pyzpack/ahead.py", include_str!("python/ahead.py")),
         ("_pyzpack/boot.py", BOOT),
         ("_pyzpack/cache.py", include_str!("python/cache.py")),
         ("_pyzpack/commands.py", include_str!("python/commands.py")),

@@ -46,7 +46,7 @@ def expected(app: Path, *end: str, **found: str) -> str:
     """The whole text for a good file, but for what `found` says of a check."""
     ok = {
         "file": f"{app.stat().st_size} bytes, sha256 {digest(app)}",
-        "container": "format 1, 15 entries, and 5 in a payload",
+        "container": "format 1, 16 entries, and 5 in a payload",
         "manifest": "hello 1.0, 5 files as it says, and no others",
         "bootstrap": "that of pyzpack 0.1.0, starts hello:main",
         "records": "1 with 4 rows, as they say, and no others",

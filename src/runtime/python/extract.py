@@ -126,22 +126,27 @@ def write_payloads(place, payloads, progress):
         raise errors[0]
 
 
-def write_tree(tree, payloads, progress):
+def write_tree(tree, payloads, progress, entry):
     """Write every file of the payloads into an empty directory."""
-    place = Place(tree)
+    place, compiler = Place(tree), None
+    ahead = support("ahead.py") if entry and count_processors() > 1 else {}
     try:
         place.make_directories(payloads)
+        if ahead:
+            compiler = ahead["begin"](entry, place, tree, payloads, (reader, cache))
         write_payloads(place, payloads, progress)
     finally:
+        if compiler:
+            ahead["end"](compiler)
         place.close()
 
 
-def extract(apps, tree, payloads, progress):
+def extract(apps, tree, payloads, progress, entry):
     """Unpack into a temporary directory and give it the tree's name; another process's tree is as good."""
     cache.remove_stale(apps)
     temporary, lock = cache.new_temporary(apps)
     try:
-        write_tree(temporary, payloads, progress)
+        write_tree(temporary, payloads, progress, entry)
         cache.mark_whole(temporary)
         cache.provide_pipe(tree)
         try:
@@ -158,7 +163,7 @@ def extract(apps, tree, payloads, progress):
             os.close(lock)
 
 
-def make_whole(apps, tree, payloads, progress, thorough):
+def make_whole(apps, tree, payloads, progress, thorough, entry):
     """Make or repair a tree; how many seconds it took to unpack, if it was."""
     if cache.is_whole(tree) and not thorough:
         return 0
@@ -167,7 +172,7 @@ def make_whole(apps, tree, payloads, progress, thorough):
     seconds = 0.0
     if not os.path.isdir(tree):
         start = time.monotonic()
-        extract(apps, tree, payloads, progress)
+        extract(apps, tree, payloads, progress, entry)
         seconds = time.monotonic() - start
         # Else another process's tree was damaged since, or the file system keeps no such times.
         if cache.is_whole(tree) and not thorough:
@@ -179,14 +184,14 @@ def make_whole(apps, tree, payloads, progress, thorough):
     return seconds
 
 
-def unpack_into(apps, name, payloads, progress, thorough, hold):
+def unpack_into(apps, name, payloads, progress, thorough, hold, entry):
     """A whole tree in this cache, made, awaited or repaired, and held."""
     tree = os.path.join(apps, name)
     lock_path = cache.lock_path(apps, name)
     for _ in range(3):
         lock = cache.wait_for_lock(lock_path, tree)
         try:
-            seconds = make_whole(apps, tree, payloads, progress, thorough)
+            seconds = make_whole(apps, tree, payloads, progress, thorough, entry)
             cache.provide_pipe(tree)
             # Without the lock it may be on its way out; with it, it stays.
             if hold(os.fsdecode(tree)) or lock is not None:
@@ -203,6 +208,7 @@ def find_place(app, file, roots, environ, label, hold):
     explicit = bool(environ.get("PYZPACK_CACHE"))
     thorough = environ.get("PYZPACK_VERIFY", "0") not in ("", "0")
     problem = None
+    entry = None if thorough else app["entry"]  # What a check would remove again is not compiled beforehand.
     payloads = [reader.Payload(file, *payload) for payload in app["payloads"]]
     for root in roots:
         if root != roots[-1] and cache.is_foreign(root):
@@ -214,7 +220,7 @@ def find_place(app, file, roots, environ, label, hold):
             continue
         progress = Progress(label, sum(payload.size for payload in payloads), environ)
         try:
-            return os.fsdecode(unpack_into(apps, app["tree"].encode(), payloads, progress, thorough, hold))
+            return os.fsdecode(unpack_into(apps, app["tree"].encode(), payloads, progress, thorough, hold, entry))
         except OSError as error:
             problem = problem or cache.explain(error, root)
             if error.errno not in UNUSABLE:

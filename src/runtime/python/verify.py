@@ -17,7 +17,21 @@ import zlib
 MANIFEST = "_pyzpack/manifest.json"
 MANIFEST_LIMIT = 256 << 20
 # What the manifest does not list; payloads come on top.
-SCRIPTS = "boot", "cache", "commands", "extract", "find", "pth", "reader", "refuse", "repair", "run", "tree", "verify"
+SCRIPTS = (
+    "ahead",
+    "boot",
+    "cache",
+    "commands",
+    "extract",
+    "find",
+    "pth",
+    "reader",
+    "refuse",
+    "repair",
+    "run",
+    "tree",
+    "verify",
+)
 OWN = {"__main__.py", MANIFEST, "_pyzpack/origins.json"} | {"_pyzpack/%s.py" % name for name in SCRIPTS}
 
 
