@@ -496,16 +496,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "1e5dc5b5f67d4f82bbb216ae1099d4c63ad0820dde3f6e376286071bc67f96fb"),
-    (LayoutChoice::Zip, Compression::Recompress, "54bb6e50b9494cd4514ad811d0e459499297070751460a1af824378ecf4d9e14"),
-    (LayoutChoice::Zip, Compression::Store, "29d13c0b5213a18f47942de5fc03a3b3d03d093281100c7ae7f66b4196ab8bbc"),
-    (LayoutChoice::Extract, Compression::Reuse, "61f1bc7d00fcb3bb274f9ab9db06e94e5b3fee83dd9610a3a96efa39dfba70c0"),
+    (LayoutChoice::Zip, Compression::Reuse, "db24a09f2c80b75a3cb009fb9c8f52ac5772029deb8a3bc2d707cd487587c06b"),
+    (LayoutChoice::Zip, Compression::Recompress, "42644f68c6ec7696cb7d422f70180294832a79694ab6c16332d23cc468158357"),
+    (LayoutChoice::Zip, Compression::Store, "324a3e0e19dd9dae3c9e277c5f2934941104b93a4196719066d5edee215948ac"),
+    (LayoutChoice::Extract, Compression::Reuse, "313bdddb436e4d509acc534212d58a694b61576d71c007fcab0cf70c4b8df9f4"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "b3e9072e4f5c343198dc091dd96d684bf1bb4345347ce57bd9116c49a57f7489",
+        "47ee87fb3ac09a5d482c28eddd9203107af2027ab1c73dc461efdc4ec8c18998",
     ),
-    (LayoutChoice::Extract, Compression::Store, "6954b6249fccd09b984ef750fb9ba0e7c40d5e49d16529236ce5d46d690a87b2"),
+    (LayoutChoice::Extract, Compression::Store, "b72da84fadb6eb6759935f2388c35bc1e22fbfded9ccbd8fc2edad13edbe3b4d"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";

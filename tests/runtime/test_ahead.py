@@ -133,15 +133,17 @@ class AheadTest(Case):
             with open(path, "rb") as file:
                 self.assertEqual(type(marshal.loads(file.read()[16:])), types.CodeType, "whole")
 
-    def test_does_not_outlive_its_parent(self):
+    def begin_elsewhere(self, files, then):
+        """Have another process begin, and do something more; how it ended. It prints the child's number."""
         code = "import os, signal, sys; sys.path.insert(0, %r); import test_ahead\n" % os.path.dirname(__file__)
         code += "case = test_ahead.AheadTest('payload'); case.setUp(); case.dir = %r\n" % self.dir
-        code += "files = {'m%03d.py' % n: 'import m%03d\\n' % (n + 1) + 'x = 1\\n' * 2000 for n in range(300)}\n"
-        code += "payloads, place = case.payload(files)\n"
-        code += "begin = test_ahead.AHEAD.begin\n"
-        code += "print(begin(('module', 'm000'), place, %r, payloads, test_ahead.KIT), flush=True)\n" % b"tree"
-        code += "os.kill(os.getpid(), signal.SIGKILL)"
-        done = self.run_command(self.python, "-c", code)
+        code += "payloads, place = case.payload(%s)\n" % files
+        code += "child = test_ahead.AHEAD.begin(('module', 'm000'), place, b'tree', payloads, test_ahead.KIT)\n"
+        return self.run_command(self.python, "-c", code + "print(child, flush=True)\n" + then)
+
+    def test_does_not_outlive_its_parent(self):
+        files = "{'m%03d.py' % n: 'import m%03d\\n' % (n + 1) + 'x = 1\\n' * 2000 for n in range(300)}"
+        done = self.begin_elsewhere(files, "os.kill(os.getpid(), signal.SIGKILL)")
         self.assertEqual((done.stderr, done.returncode), ("", -signal.SIGKILL))
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
@@ -153,6 +155,14 @@ class AheadTest(Case):
         else:
             self.fail("it lives")
         self.assertLess(len(self.compiled()), 300)
+
+    def test_says_nothing_of_what_the_compiler_warns_of(self):
+        files = {"m000.py": "assert (1, 'always')\nx = 1 is 1\n"}
+        with self.assertWarns(SyntaxWarning):
+            compile(files["m000.py"], "m000.py", "exec")
+        done = self.begin_elsewhere(repr(files), "os.waitpid(child, 0); os._exit(0)")
+        self.assertEqual((done.stderr, done.returncode), ("", 0))
+        self.assertEqual(list(self.compiled()), ["m000"])
 
     def test_goes_wrong_without_a_word(self):
         files = {"a.py": "import b, c\n", "b.py": "syntax error\n", "c.py": ""}

@@ -57,7 +57,7 @@ class Compiler:
             if level:
                 above = package.split(".")
                 module = ".".join(above[: len(above) + 1 - level] + [module] * bool(module))
-            if not level:
+            else:
                 module = self.find_vendored(module, package)
             if self.follow(module):
                 for name in names or ():
@@ -122,7 +122,10 @@ class Compiler:
 
 
 def begin(entry, place, tree, payloads, kit):
-    """Start the process where it can be of use; its number. `kit` are what reader.py and cache.py define."""
+    """Start the process where it can be of use; its number.
+
+    `tree` is what will be the tree at `place`, `kit` are what reader.py and cache.py define.
+    """
     tail = b"." + (sys.implementation.cache_tag or "").encode() + b".pyc"
     if sys.implementation.name != "cpython" or sys.dont_write_bytecode or sys.pycache_prefix or not hasattr(os, "fork"):
         return None
@@ -140,6 +143,9 @@ def begin(entry, place, tree, payloads, kit):
     if child:
         return child
     try:
+        import warnings
+
+        warnings.simplefilter("ignore")  # The compiler's, as where pip compiles.
         signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent's to handle.
         Compiler(place, tree, payloads, kit, lambda: ended or os.getppid() != parent).follow_entry(entry)

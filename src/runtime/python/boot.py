@@ -243,6 +243,7 @@ def start(main, app, tree, whole):
     found = set(CODES)
     if app["payloads"] and not (tree and hold(tree, *how)):
         roots = cache_roots(environ.get)
+        app = dict(app, entry=entry)
         tree = support("extract.py")["unpack"](app, __loader__.archive, roots, environ, lambda tree: hold(tree, *how))
     # Absolute, for the program may change its directory.
     site = tree or os.path.abspath(__loader__.archive)

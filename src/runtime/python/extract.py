@@ -126,9 +126,9 @@ def write_payloads(place, payloads, progress):
         raise errors[0]
 
 
-def write_tree(tree, payloads, progress, entry):
-    """Write every file of the payloads into an empty directory."""
-    place, compiler = Place(tree), None
+def write_tree(directory, tree, payloads, progress, entry):
+    """Write every file of the payloads into an empty directory, which will be the tree."""
+    place, compiler = Place(directory), None
     ahead = support("ahead.py") if entry and count_processors() > 1 else {}
     try:
         place.make_directories(payloads)
@@ -146,7 +146,7 @@ def extract(apps, tree, payloads, progress, entry):
     cache.remove_stale(apps)
     temporary, lock = cache.new_temporary(apps)
     try:
-        write_tree(temporary, payloads, progress, entry)
+        write_tree(temporary, tree, payloads, progress, entry)
         cache.mark_whole(temporary)
         cache.provide_pipe(tree)
         try:
