@@ -496,16 +496,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "db24a09f2c80b75a3cb009fb9c8f52ac5772029deb8a3bc2d707cd487587c06b"),
-    (LayoutChoice::Zip, Compression::Recompress, "42644f68c6ec7696cb7d422f70180294832a79694ab6c16332d23cc468158357"),
-    (LayoutChoice::Zip, Compression::Store, "324a3e0e19dd9dae3c9e277c5f2934941104b93a4196719066d5edee215948ac"),
-    (LayoutChoice::Extract, Compression::Reuse, "313bdddb436e4d509acc534212d58a694b61576d71c007fcab0cf70c4b8df9f4"),
+    (LayoutChoice::Zip, Compression::Reuse, "80092205250ac77adcbb673ce2f97d79cca95bb12f3740d92b61ca8992291921"),
+    (LayoutChoice::Zip, Compression::Recompress, "4ed2c4582c511dd83d4a438bc206d9cac642c7919d95158f7ed4ae9f606ea2be"),
+    (LayoutChoice::Zip, Compression::Store, "e92bf9996c993caa0b3f97f19adf2542f4bbb4e83f554dd103ae8955046647fc"),
+    (LayoutChoice::Extract, Compression::Reuse, "379c2e17d4da2a6e6462f83a2e3c4f9943ed35b895be1aa8aa579836e70b9ba0"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "47ee87fb3ac09a5d482c28eddd9203107af2027ab1c73dc461efdc4ec8c18998",
+        "13fc5c5a47b4525ffc1b7671cb2f1d621a80158a870f58014e03c8a2a808b0e0",
     ),
-    (LayoutChoice::Extract, Compression::Store, "b72da84fadb6eb6759935f2388c35bc1e22fbfded9ccbd8fc2edad13edbe3b4d"),
+    (LayoutChoice::Extract, Compression::Store, "51ae74b18d214cefd205801b89a3a81a6c073cf417924a97d479a268e2fc09bf"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";

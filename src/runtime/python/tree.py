@@ -18,14 +18,14 @@ def spare_imported():
     """Have the garbage collector let alone what is imported: modules, classes and functions, which stay; a function for
     each import to call with the module's name.
 
-    It takes what is there for old, which the collector looks at seldom. And the first collection, which one large
-    module would set off, comes after 5,000 new objects (CPython: 700, since 3.13 2,000); it puts things back.
+    It takes what is there for old, which the collector looks at seldom. And the next collection comes after 2,000 new
+    objects, as it does in CPython since 3.13, before after 700; it puts things back.
     """
     import gc
 
     usual, settled = gc.get_threshold(), set()
+    raised = (usual[0] and max(usual[0], 2000),) + usual[1:]  # 0: it never begins by itself.
     unfrozen = 0, gc.get_freeze_count()  # 3.12 starts with some.
-    raised = (5000,) + usual[1:]
 
     def restore(phase, info):
         if gc.get_threshold() == raised:
@@ -35,16 +35,18 @@ def spare_imported():
 
     def settle(fullname):
         # Each name once, for a program may import in a loop; and not where it has frozen objects itself.
-        if fullname not in settled and gc.get_freeze_count() in unfrozen:
-            settled.add(fullname)
-            gc.freeze()
-            gc.unfreeze()
+        if fullname in settled or gc.get_freeze_count() not in unfrozen:
+            return
+        settled.add(fullname)
+        gc.freeze()
+        gc.unfreeze()
+        if gc.get_threshold() == usual != raised:
+            gc.set_threshold(*raised)
+            if restore not in gc.callbacks:
+                gc.callbacks.append(restore)
 
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        return settled.add  # Free-threaded, where freezing goes through all objects.
-    if gc.isenabled() and usual[0] < raised[0]:
-        gc.callbacks.append(restore)
-        gc.set_threshold(*raised)
+    if not gc.isenabled() or not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return settled.add  # Free-threaded Python goes through all objects to freeze them.
     return settle
 
 
