@@ -35,6 +35,7 @@ pub mod archive;
 pub mod bytecode;
 pub mod cache;
 pub mod cli;
+pub mod diff;
 pub mod digest;
 pub mod epoch;
 pub mod error;

@@ -20,7 +20,7 @@ const NO_STAGES: &[&str] = &[
 ];
 
 /// A module and what it may not import.
-const FORBIDDEN: [(&str, &[&str]); 23] = [
+const FORBIDDEN: [(&str, &[&str]); 24] = [
     ("runtime", &["*"]),
     ("digest", &["*"]),
     ("epoch", &["*"]),
@@ -92,6 +92,25 @@ const FORBIDDEN: [(&str, &[&str]); 23] = [
     ("application", &["pipeline", "cli", "resolve", "python", "process", "output"]),
     // What makes files cannot excuse itself where they are judged.
     ("verify", &["application", "pipeline", "cli", "project", "resolve", "python", "process", "output", "cache"]),
+    // It takes files as they are, and nobody's word for what they should be.
+    (
+        "diff",
+        &[
+            "wheel",
+            "application",
+            "pipeline",
+            "cli",
+            "project",
+            "resolve",
+            "python",
+            "process",
+            "evidence",
+            "output",
+            "cache",
+            "verify",
+            "runtime",
+        ],
+    ),
     ("pipeline", &["cli"]),
 ];
 

@@ -7,10 +7,12 @@
 
 mod canonical;
 mod child;
+mod compare;
 mod marshal;
 
 pub use canonical::canonical_code;
 pub use child::{BytecodeError, Compiler, Module};
+pub use compare::{CodeComparison, CodeDifference, compare_code};
 pub use marshal::MarshalFault;
 
 use std::collections::BTreeSet;

@@ -3,6 +3,7 @@
 
 mod build;
 mod cache;
+mod diff;
 mod document;
 mod inspect;
 mod keygen;
@@ -45,6 +46,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("lock", matches)) => lock::run(matches),
         Some(("wheel", matches)) => wheel::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
+        Some(("diff", matches)) => diff::run(matches),
         Some(("verify", matches)) => verify::run(matches),
         Some(("sbom", matches)) => sbom::run(matches),
         Some(("provenance", matches)) => provenance::run(matches),

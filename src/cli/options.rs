@@ -141,6 +141,7 @@ pub(super) fn command() -> Command {
                 .arg(referring())
                 .arg(switch("json", None, "Write JSON")),
         )
+        .subcommand(super::diff::command())
         .subcommand(super::verify::command())
         .subcommand(listing())
         .subcommand(attesting())

@@ -23,6 +23,12 @@ impl Explain for WorldError {
     }
 }
 
+/// Whether a terminal may be sent colours (no-color.org).
+pub(super) fn wants_colour() -> bool {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    set("NO_COLOR").is_none() && set("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
 /// Reads the environment.
 pub(super) fn read() -> Result<Surroundings, WorldError> {
     let mut world =

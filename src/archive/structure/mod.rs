@@ -122,18 +122,18 @@ pub struct ZipStructure {
 }
 
 /// Little-endian numbers from a slice whose length was checked.
-struct Fields<'a>(&'a [u8]);
+pub(in crate::archive) struct Fields<'a>(pub(in crate::archive) &'a [u8]);
 
 impl Fields<'_> {
-    fn u16(&self, at: usize) -> u16 {
+    pub(in crate::archive) fn u16(&self, at: usize) -> u16 {
         u16::from_le_bytes([self.0[at], self.0[at + 1]])
     }
 
-    fn u32(&self, at: usize) -> u32 {
+    pub(in crate::archive) fn u32(&self, at: usize) -> u32 {
         u32::from_le_bytes([self.0[at], self.0[at + 1], self.0[at + 2], self.0[at + 3]])
     }
 
-    fn u64(&self, at: usize) -> u64 {
+    pub(in crate::archive) fn u64(&self, at: usize) -> u64 {
         u64::from(self.u32(at)) | u64::from(self.u32(at + 4)) << 32
     }
 }

@@ -1,0 +1,109 @@
+//! Which distributions are in a file: by the manifest of a `.pyz` of pyzpack, by the PEX-INFO of a pex, else by the names of
+//! `.dist-info` directories, wherever they lie.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::cause::CauseKind;
+use super::difference::{Difference, Findings, Layer};
+use super::pairs::distribution_of;
+use crate::archive::LenientZip;
+
+/// What is known of a distribution.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Distribution {
+    version: String,
+    /// The digest of its wheel, where something names it.
+    digest: Option<String>,
+}
+
+/// Those of a file, by name: of one name there may be several.
+type Distributions = BTreeMap<String, BTreeSet<Distribution>>;
+
+pub(super) fn compare_distributions(
+    first: (&LenientZip, Option<&Value>),
+    second: (&LenientZip, Option<&Value>),
+    member: &[String],
+    findings: &mut Findings,
+) {
+    let (ours, theirs) = (distributions(first), distributions(second));
+    let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    for name in names {
+        let (one, other) = (ours.get(name), theirs.get(name));
+        if one == other {
+            continue;
+        }
+        let versions = |found: Option<&BTreeSet<Distribution>>| {
+            let versions: BTreeSet<&str> = found.into_iter().flatten().map(|one| one.version.as_str()).collect();
+            (!versions.is_empty()).then(|| versions.into_iter().collect::<Vec<_>>().join(", "))
+        };
+        let (version, other_version) = (versions(one), versions(other));
+        let mut difference = Difference::new(Layer::Distributions, member, "distribution");
+        difference.examples.push(name.clone());
+        let digest = |found: Option<&BTreeSet<Distribution>>| {
+            found.and_then(|found| found.first()).and_then(|one| one.digest.clone()).unwrap_or_default()
+        };
+        match (&version, &other_version) {
+            (Some(same), Some(version)) if same == version => {
+                // One side may not say which wheel it was.
+                if digest(one).is_empty() || digest(other).is_empty() {
+                    continue;
+                }
+                let show = |digest: String| format!("{same}, wheel {digest}");
+                difference.sides = [Some(show(digest(one))), Some(show(digest(other)))];
+                let text = format!("{name} {same} comes from different wheels");
+                findings.cause(CauseKind::Wheels, text, &[]);
+            }
+            (Some(version), Some(other)) => {
+                findings.cause(CauseKind::Versions, format!("{name} is of version {version} and {other}"), &[]);
+                difference.sides = [Some(version.clone()), Some(other.clone())];
+            }
+            _ => {
+                let (place, version) = if version.is_some() { ("first", &version) } else { ("second", &other_version) };
+                let version = version.as_deref().unwrap_or_default();
+                let text = format!("only the {place} file has the distribution {name} {version}");
+                findings.cause(CauseKind::Versions, text, &[]);
+                difference.sides = [version_of(one), version_of(other)];
+            }
+        }
+        findings.push(difference);
+    }
+}
+
+fn version_of(found: Option<&BTreeSet<Distribution>>) -> Option<String> {
+    found.and_then(|found| found.first()).map(|one| one.version.clone())
+}
+
+fn distributions((zip, document): (&LenientZip, Option<&Value>)) -> Distributions {
+    let mut found = Distributions::new();
+    let mut add = |name: &str, version: &str, digest: Option<String>| {
+        let name = name.to_ascii_lowercase().replace(['_', '.'], "-");
+        found.entry(name).or_default().insert(Distribution { version: version.to_owned(), digest });
+    };
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let wheels = document.and_then(|document| document.get("wheels")).and_then(Value::as_array);
+    for wheel in wheels.into_iter().flatten() {
+        if let Some((name, version)) = text(wheel.get("name")).zip(text(wheel.get("version"))) {
+            add(&name, &version, text(wheel.get("sha256")));
+        }
+    }
+    let packed = document.and_then(|document| document.get("distributions")).and_then(Value::as_object);
+    for (filename, digest) in packed.into_iter().flatten() {
+        if let Some((name, version, _)) = distribution_of(filename) {
+            add(name, version, digest.as_str().map(str::to_owned));
+        }
+    }
+    if found.is_empty() {
+        for entry in &zip.entries {
+            let name = entry.name();
+            let Some((directory, _)) = name.split_once(".dist-info/") else { continue };
+            let directory = directory.rsplit('/').next().unwrap_or(directory);
+            let Some((name, version)) = directory.split_once('-') else { continue };
+            let name = name.to_ascii_lowercase().replace(['_', '.'], "-");
+            let distribution = Distribution { version: version.to_owned(), digest: None };
+            found.entry(name).or_default().insert(distribution);
+        }
+    }
+    found
+}
