@@ -5,6 +5,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pyzpack::archive::{Limits, Profile, Source, Unpacker, read_structure};
+use pyzpack::diff::{Request as Pair, compare};
 use pyzpack::digest::Sha256Digest;
 use pyzpack::evidence::{
     Claims, Facts, IndexNote, Provenance, Statement, check_sbom, cyclonedx, provenance_statement, spdx,
@@ -39,6 +40,23 @@ pub fn zip(bytes: &[u8]) {
         }
     }
     open(&path);
+}
+
+/// Two files of any kind, the length of the first in front of them: they are the same where their bytes are, whichever is
+/// the first.
+pub fn diff(bytes: &[u8]) {
+    let Some((length, rest)) = bytes.split_first_chunk() else { return };
+    let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    let (one, other) = rest.split_at(length.min(rest.len()));
+    let files = [file("one.zip", one), file("other.zip", other)];
+    let [first, second] = files.clone();
+    for files in [files, [second, first]] {
+        let pair = Pair { files, most_lines: 100, temporary: directory() };
+        let comparison = compare(&pair).expect("files that were just written");
+        assert_eq!(comparison.is_same(), one == other);
+        let lines: usize = comparison.differences.iter().map(|difference| difference.lines.len()).sum();
+        assert!(lines <= 100, "{lines} lines");
+    }
 }
 
 /// Everything that is read of a `.pyz` by its path; what evidence is made of then.

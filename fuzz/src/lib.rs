@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 
 use pyzpack::target::{MarkerEnvironment, PythonAbi, PythonMinor, Target};
 
-pub use archives::{finished, sdist, wheel, wheel_files, zip};
+pub use archives::{diff, finished, sdist, wheel, wheel_files, zip};
 pub use compiled::bytecode;
 pub use documents::{
     index, json, lock_pdm, lock_pipfile, lock_poetry, lock_pylock, lock_requirements, lock_uv, project, requirements,
@@ -27,8 +27,9 @@ pub use texts::{names, requirement};
 pub type Run = fn(&[u8]);
 
 /// Every target, by the name of its binary and of its corpus.
-pub const TARGETS: [(&str, Run); 23] = [
+pub const TARGETS: [(&str, Run); 24] = [
     ("bytecode", bytecode),
+    ("diff", diff),
     ("envelope", envelope),
     ("finished", finished),
     ("handed", handed),
