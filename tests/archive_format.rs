@@ -496,16 +496,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "80092205250ac77adcbb673ce2f97d79cca95bb12f3740d92b61ca8992291921"),
-    (LayoutChoice::Zip, Compression::Recompress, "4ed2c4582c511dd83d4a438bc206d9cac642c7919d95158f7ed4ae9f606ea2be"),
-    (LayoutChoice::Zip, Compression::Store, "e92bf9996c993caa0b3f97f19adf2542f4bbb4e83f554dd103ae8955046647fc"),
-    (LayoutChoice::Extract, Compression::Reuse, "379c2e17d4da2a6e6462f83a2e3c4f9943ed35b895be1aa8aa579836e70b9ba0"),
+    (LayoutChoice::Zip, Compression::Reuse, "9b4f72a9feb19d99c2acfe676ebbd0692406edf6edce1824045f9418ab99801d"),
+    (LayoutChoice::Zip, Compression::Recompress, "2cbd4315e21bf28d4aa058c56ab541b5df7699707027a2e1d80e9d4784424324"),
+    (LayoutChoice::Zip, Compression::Store, "7a508607de76a8b17fc22cd0dee35edb4628abad6f1496ee2f912c6f4e81f831"),
+    (LayoutChoice::Extract, Compression::Reuse, "241aac5dbbdfed0166f27e894e97bbf0b2772b3eb85885a439f191fecb7a7be6"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "13fc5c5a47b4525ffc1b7671cb2f1d621a80158a870f58014e03c8a2a808b0e0",
+        "d7ea09e8f4e887ad987092ded1e5cca19c33e12bc17c89b4898dbd76eee564ce",
     ),
-    (LayoutChoice::Extract, Compression::Store, "51ae74b18d214cefd205801b89a3a81a6c073cf417924a97d479a268e2fc09bf"),
+    (LayoutChoice::Extract, Compression::Store, "bb8f2772a6d5d153106c1dfd22994ab28881cdcb1c4719703dacf262184b80ef"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";

@@ -1,9 +1,11 @@
 """Modules are compiled while their files are still being unpacked: which, to what, and that nothing is lost by it."""
 
+import errno
 import glob
 import importlib.util
 import marshal
 import os
+import shutil
 import signal
 import sys
 import time
@@ -60,6 +62,7 @@ class AheadTest(Case):
         file = open(self.path("outer.zip"), "rb")
         self.addCleanup(file.close)
         tree = self.path("tree")
+        os.makedirs(os.path.join(tree, "__pycache__"), exist_ok=True)
         for name in files:
             os.makedirs(os.path.dirname(os.path.join(tree, name)), exist_ok=True)
         descriptor = os.open(tree, os.O_RDONLY)
@@ -72,7 +75,7 @@ class AheadTest(Case):
         """Every .pyc in the tree, by its source's name without the end, and when it was written."""
         found = {}
         for directory, _, names in os.walk(self.path("tree")):
-            for name in names:
+            for name in set(names) - {".ahead"}:
                 path = os.path.join(directory, name)
                 source = importlib.util.source_from_cache(path)
                 found[os.path.relpath(source, self.path("tree"))[:-3]] = path
@@ -118,13 +121,14 @@ class AheadTest(Case):
                 for path in self.compiled().values():
                     os.unlink(path)
 
-    def test_ends_with_the_module_that_it_is_at(self):
+    def test_ends_at_once(self):
         files = {"m%03d.py" % number: "import m%03d\n%s" % (number + 1, "x = 1\n" * 2000) for number in range(300)}
         payloads, place = self.payload(files)
         child = AHEAD.begin(("module", "m000"), place, os.fsencode(self.path("tree")), payloads, KIT)
         while len(self.compiled()) < 3:
             time.sleep(0.001)
-        AHEAD.end(child)
+        AHEAD.end(child, place)
+        self.assertNotIn(".ahead", os.listdir(self.path("tree", "__pycache__")))
         compiled = self.compiled()
         self.assertLess(len(compiled), len(files))
         with self.assertRaises(ChildProcessError):
@@ -165,11 +169,11 @@ class AheadTest(Case):
         self.assertEqual(list(self.compiled()), ["m000"])
 
     def test_goes_wrong_without_a_word(self):
-        files = {"a.py": "import b, c\n", "b.py": "syntax error\n", "c.py": ""}
+        files = {"a.py": "import b, c, d\nx = '\\ud800.'\n", "b.py": "syntax error\n", "c.py": "\0", "d.py": ""}
         payloads, place = self.payload(files)
         child = AHEAD.begin(("module", "a"), place, b"tree", payloads, KIT)
         self.assertEqual(os.waitpid(child, 0), (child, 0))
-        self.assertEqual(list(self.compiled()), ["a"])
+        self.assertEqual(sorted(self.compiled()), ["a", "d"])
 
     def test_does_not_begin_where_it_would_be_in_vain(self):
         shipped = {"a.py": "", "__pycache__/a.%s.pyc" % sys.implementation.cache_tag: "x"}
@@ -190,6 +194,27 @@ class AheadTest(Case):
         self.addCleanup(signal.signal, signal.SIGCHLD, handler)
         payloads, place = self.payload({"a.py": ""})
         self.assertIsNone(AHEAD.begin(("module", "a"), place, b"tree", payloads, KIT))
+
+    def test_leaves_the_last_space_to_the_files(self):
+        extract, calls = load("extract.py"), []
+        tree, progress = os.fsencode(self.path("new")), types.SimpleNamespace(done=1)
+
+        def fail(apps, tree, payloads, progress, entry):
+            calls.append(entry)
+            if entry or len(calls) == 3:
+                raise OSError(errno.ENOSPC if len(calls) < 4 else errno.EIO, "no")
+            os.mkdir(tree)
+            extract["cache"].mark_whole(tree)
+
+        extract["extract"] = fail
+        entry = ("module", "a")
+        extract["make_whole"](os.fsencode(self.dir), tree, [], progress, False, entry)
+        self.assertEqual((calls, progress.done), ([entry, None], 0))
+        for given in (None, entry):  # Full without it too; and another error.
+            shutil.rmtree(tree, True)
+            with self.assertRaises(OSError):
+                extract["make_whole"](os.fsencode(self.dir), tree, [], progress, False, given)
+        self.assertEqual(calls, [entry, None, None, entry])
 
     @unittest.skipIf((os.cpu_count() or 1) < 2, "needs two processors")
     def test_a_first_start_uses_it_and_the_program_has_no_child(self):

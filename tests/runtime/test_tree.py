@@ -149,8 +149,9 @@ class CollectorTest(Case):
 
     def pack_importer(self, *lines):
         modules = {"many/m%02d.py" % number: "KEPT = [[] for _ in range(600)]\n" for number in range(30)}
-        imports = ["import many.m%02d" % number for number in range(30)]
-        return self.pack(dict(modules, **{"tool.py": WATCH + main_of(*imports, *lines), "many/__init__.py": ""}))
+        imports = "".join("import many.m%02d\n" % number for number in range(30))
+        tool = WATCH + "import many\n" + main_of(*lines)
+        return self.pack(dict(modules, **{"tool.py": tool, "many/__init__.py": imports}))
 
     def test_does_not_collect_while_modules_are_imported(self):
         path = self.pack_importer("print(collections, before[0], gc.isenabled(), gc.get_freeze_count())")
@@ -188,15 +189,34 @@ class CollectorTest(Case):
         self.assert_ran(self.run_pyz(path), "(900, 5, 5) True\n")
 
     def test_finds_the_garbage_of_imports(self):
-        garbage = "import weakref\nclass A: pass\na = A()\na.a = a\nfound = weakref.ref(a)\ndel a\n"
+        garbage = "import weakref\nclass A: pass\na = A()\na.a = a\nfound = weakref.ref(a)\ndel a\nimport other\n"
         lines = (
-            "import garbage, other",
+            "import garbage",
             "print(garbage.found() is None)",
             "gc.collect()",
             "print(garbage.found() is None)",
         )
         path = self.pack({"tool.py": WATCH + main_of(*lines), "garbage.py": garbage, "other.py": ""})
         self.assert_ran(self.run_pyz(path), "False\nTrue\n")
+
+    def test_garbage_between_imports_does_not_grow_old(self):
+        files = {"late%02d.py" % number: "import deep%02d\n" % number for number in range(20)}
+        files.update({"deep%02d.py" % number: "" for number in range(20)})
+        lines = (
+            "class Cycle: pass",
+            "import importlib, weakref",
+            "alive, most = weakref.WeakSet(), 0",
+            "for number in range(20):",
+            "    importlib.import_module('late%02d' % number)",
+            "    most = max(most, len(alive))",
+            "    for _ in range(300):",
+            "        one = Cycle()",
+            "        one.one = one",
+            "        alive.add(one)",
+            "print(most < 1000)",
+        )
+        path = self.pack(dict(files, **{"tool.py": WATCH + main_of(*lines)}))
+        self.assert_ran(self.run_pyz(path), "True\n")
 
     def test_spares_a_module_once(self):
         lines = "import importlib, late", "for _ in range(9000): importlib.reload(late)", "print(len(collections) > 2)"

@@ -5,18 +5,21 @@ in the new tree. It ends when all is unpacked, however far it came: what is left
 goes wrong in it costs time alone.
 """
 
+import binascii
 import os
 import sys
+
+UNFINISHED = b"__pycache__/.ahead"
 
 
 class Compiler:
     """Compiles what is imported while a module is, as far as the payloads hold it."""
 
-    def __init__(self, place, tree, payloads, kit, stopped):
+    def __init__(self, place, tree, payloads, kit, orphaned):
         import importlib.util
         from opcode import opmap
 
-        self.place, self.tree, self.stopped = place, os.fsdecode(tree), stopped
+        self.place, self.tree, self.orphaned = place, os.fsdecode(tree), orphaned
         self.reader, self.cache = kit
         self.entries = {entry.name: (payload, entry) for payload in payloads for entry in payload.entries}
         self.seen, self.named, self.util = set(), [], importlib.util
@@ -43,12 +46,16 @@ class Compiler:
         # The package may import the module.
         if name and (not above or self.follow(above)) and name not in self.seen:
             self.seen.add(name)
-            self.follow_code(self.compile(name), module if name.endswith(b"/__init__.py") else above, functions)
+            package = module if name.endswith(b"/__init__.py") else above
+            try:
+                self.follow_code(self.compile(name), package, functions)
+            except (SyntaxError, ValueError):  # That is told when it is imported.
+                pass
         return name in self.seen
 
     def has(self, module):
         """The file of a module, if it is here."""
-        base = module.replace(".", "/").encode()
+        base = module.replace(".", "/").encode("utf-8", "replace")
         return next((base + end for end in (b"/__init__.py", b".py") if base + end in self.entries), None)
 
     def follow_code(self, code, package, functions):
@@ -97,12 +104,14 @@ class Compiler:
                 yield code.co_consts[found[2][1]], code.co_consts[found[1][1]], code.co_names[found[0][1]]
 
     def compile(self, name):
-        if self.stopped():
+        if self.orphaned():
             os._exit(0)
         payload, entry = self.entries[name]
         # Without moving the place from which the parent reads by the same descriptor.
         packed = os.pread(payload.file.fileno(), entry.packed, payload.base + entry.end - entry.packed)
         source = self.reader.inflate(entry, packed)
+        if binascii.crc32(source) != entry.crc:  # The payload's sha256 is not of what was read here.
+            raise self.reader.broken(entry)
         code = compile(source, os.path.join(self.tree, os.fsdecode(name)), "exec", dont_inherit=True)
         if name.endswith(b".py"):
             self.write(name, source, code)
@@ -118,7 +127,9 @@ class Compiler:
         except FileExistsError:
             pass
         header = self.util.MAGIC_NUMBER + b"\3\0\0\0" + self.util.source_hash(source)
-        self.cache.write_file(path, 0o644, [header + marshal.dumps(code)], self.place.descriptor)
+        # Under its name it is whole: this process may be killed.
+        self.cache.write_file(UNFINISHED, 0o644, [header + marshal.dumps(code)], self.place.descriptor)
+        os.rename(UNFINISHED, path, src_dir_fd=self.place.descriptor, dst_dir_fd=self.place.descriptor)
 
 
 def begin(entry, place, tree, payloads, kit):
@@ -135,7 +146,7 @@ def begin(entry, place, tree, payloads, kit):
 
     if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
         return None  # It could not be waited for.
-    parent, ended = os.getpid(), []
+    parent = os.getpid()
     try:
         child = os.fork()
     except OSError:
@@ -146,16 +157,28 @@ def begin(entry, place, tree, payloads, kit):
         import warnings
 
         warnings.simplefilter("ignore")  # The compiler's, as where pip compiles.
-        signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
+        # Should the parent be killed, neither its locks nor its pipes are kept by who compiles a large module.
+        needed = {place.descriptor} | {payload.file.fileno() for payload in payloads}
+        for descriptor in set(map(int, os.listdir("/dev/fd"))) - needed:
+            try:
+                os.close(descriptor)
+            except OSError:  # That by which the names were read.
+                pass
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent's to handle.
-        Compiler(place, tree, payloads, kit, lambda: ended or os.getppid() != parent).follow_entry(entry)
+        Compiler(place, tree, payloads, kit, lambda: os.getppid() != parent).follow_entry(entry)
     finally:
         os._exit(0)
 
 
-def end(child):
-    """Have the process end after the module that it is at, and wait until it has."""
+def end(child, place):
+    """End the process, and wait until it has. The module that it is at is compiled when it is imported, if it is."""
     import _signal as signal  # type: ignore[import-not-found]
 
-    os.kill(child, signal.SIGTERM)
-    os.waitpid(child, 0)
+    try:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    finally:
+        try:
+            os.unlink(UNFINISHED, dir_fd=place.descriptor)
+        except OSError:
+            pass

@@ -114,7 +114,8 @@ def explain(error, root):
     """An operating system's refusal in one line."""
     if error.errno in FULL:
         return "no space left to unpack into %s; free some, or set PYZPACK_CACHE" % root
-    return "cannot unpack into %s: %s%s" % (root, error.strerror or error, advice())
+    here = "" if error.errno in (errno.EMFILE, errno.ENFILE) else advice()
+    return "cannot unpack into %s: %s%s" % (root, error.strerror or error, here)
 
 
 def mark_whole(tree):

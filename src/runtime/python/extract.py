@@ -137,7 +137,7 @@ def write_tree(directory, tree, payloads, progress, entry):
         write_payloads(place, payloads, progress)
     finally:
         if compiler:
-            ahead["end"](compiler)
+            ahead["end"](compiler, place)
         place.close()
 
 
@@ -172,7 +172,14 @@ def make_whole(apps, tree, payloads, progress, thorough, entry):
     seconds = 0.0
     if not os.path.isdir(tree):
         start = time.monotonic()
-        extract(apps, tree, payloads, progress, entry)
+        try:
+            extract(apps, tree, payloads, progress, entry)
+        except OSError as error:
+            if error.errno not in cache.FULL or not entry:
+                raise
+            # Bytecode may have taken what the files need.
+            progress.done = 0
+            extract(apps, tree, payloads, progress, None)
         seconds = time.monotonic() - start
         # Else another process's tree was damaged since, or the file system keeps no such times.
         if cache.is_whole(tree) and not thorough:

@@ -22,6 +22,7 @@ def spare_imported():
     objects, as it does in CPython since 3.13, before after 700; it puts things back.
     """
     import gc
+    from _frozen_importlib import _module_locks as importing  # type: ignore[attr-defined]
 
     usual, settled = gc.get_threshold(), set()
     raised = (usual[0] and max(usual[0], 2000),) + usual[1:]  # 0: it never begins by itself.
@@ -37,6 +38,9 @@ def spare_imported():
         # Each name once, for a program may import in a loop; and not where it has frozen objects itself.
         if fullname in settled or gc.get_freeze_count() not in unfrozen:
             return
+        # Not within another import: what the program has made meanwhile, and dropped, must not grow old.
+        if settled and all((name + ".").startswith(fullname + ".") for name in list(importing)):
+            gc.collect(0)
         settled.add(fullname)
         gc.freeze()
         gc.unfreeze()
