@@ -14,7 +14,8 @@ import time
 import zipfile
 
 BACKENDS = {
-    kind + "_backend.py" for kind in ("plain", "recording", "sleeping", "failing", "dynamic", "reaching", "looking")
+    kind + "_backend.py"
+    for kind in ("plain", "recording", "sleeping", "failing", "dynamic", "reaching", "looking", "leaking")
 }
 IGNORED = BACKENDS | {"setup.cfg", "probes.json"}
 
