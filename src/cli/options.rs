@@ -102,7 +102,7 @@ impl BuildOption {
         matches!(self.value, "FILE" | "DIR")
     }
 
-    fn argument(&self) -> Arg {
+    pub(super) fn argument(&self) -> Arg {
         let mut argument = Arg::new(self.name).long(self.name).help(self.help);
         if let Some(short) = self.short {
             argument = argument.short(short);

@@ -1,4 +1,4 @@
-//! `pyzpack reproduce`: whether a build gives the same bytes under other conditions.
+//! `pyzpack reproduce`: whether a build gives the same bytes under other conditions, or those of a finished file.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -6,25 +6,75 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use serde_json::{Value, json};
 
+use crate::evidence::{BuilderId, SigningKey};
 use crate::pipeline::Observer;
 use crate::python::PythonRequest;
 use crate::reproduce::{
-    Condition, Difference, Manner, Outcome, ReproduceError, ReproduceSettings, Reproduced, Tried, Unattributed,
-    list_conditions, reproduce,
+    AttestSettings, Condition, Difference, Manner, Outcome, RebuildSettings, Rebuilt, ReproduceError,
+    ReproduceSettings, Reproduced, Tried, Unattributed, list_conditions, rebuild, reproduce,
 };
 use crate::shown::{count, shown_in_line};
 use crate::status::Status;
+use crate::surroundings::Surroundings;
 
+use super::observer::Terminal;
 use super::options::{BUILD_OPTIONS, BuildOption, Kind, building, switch};
 use super::session::Session;
 use super::settings::{self, Resolved};
-use super::{print_bytes, report};
+use super::{keys, print_bytes, report};
 
 /// Options of a build that say nothing of one that is thrown away.
 const LEFT_OUT: [&str; 3] = ["output", "evidence", "builder-id"];
 
 /// Those that hold paths, or are given in another way.
 const NOT_PASSED_ON: [&str; 4] = ["requirement", "lock", "find-links", "jobs"];
+
+/// What a finished file says itself, or what is asked of several builds.
+const NOT_WITH_AGAINST: [&str; 21] = [
+    "inputs",
+    "console-script",
+    "entry-point",
+    "requirement",
+    "lock",
+    "locked",
+    "extra",
+    "group",
+    "target-python",
+    "platform",
+    "shebang",
+    "layout",
+    "compression",
+    "recompress",
+    "bytecode",
+    "on-conflict",
+    "source-date-epoch",
+    "times",
+    "condition",
+    "each",
+    "list",
+];
+
+/// The arguments of the rebuilder.
+fn rebuilding() -> [Arg; 7] {
+    let path = |name: &'static str, value: &'static str| {
+        Arg::new(name).long(name).value_name(value).value_hint(ValueHint::AnyPath)
+    };
+    let against = path("against", "APP.pyz").conflicts_with_all(NOT_WITH_AGAINST);
+    let source = path("source", "DIR|git+URL@REV").requires("against");
+    let bundle = path("bundle", "FILE").requires("against");
+    let attest = switch("attest", None, "Sign its provenance where the bytes are the same");
+    let key = path("key", "KEY").allow_hyphen_values(true).requires("attest");
+    let named = |name| BuildOption::named(name).expect("an option of build").argument().requires("attest");
+    [
+        against.help("Build this file again from its own manifest, and compare"),
+        source.help("With --against: where its sources are [default: .]"),
+        bundle.help("With --against: the builder's provenance, whose commit has to be the source's"),
+        attest.requires_all(["against", "key", "builder-id"]),
+        key.help("With --attest: the private key: a file, env:NAME, or - for standard input"),
+        named("builder-id").value_parser(clap::value_parser!(BuilderId)).help("With --attest: who rebuilds"),
+        named("output").help("With --attest: the file to write [default: APP.pyz.rebuilt.sigstore.json]"),
+    ]
+}
 
 /// The verb's arguments.
 pub(super) fn command() -> Command {
@@ -48,6 +98,7 @@ pub(super) fn command() -> Command {
         .arg(switch("each", None, "Change one condition at a time, also where nothing differs"))
         .arg(switch("list", None, "Show the conditions, and which cannot be changed here; nothing is built"))
         .arg(keep.help("Keep builds that differ there [default: a new directory in TMPDIR]"))
+        .args(rebuilding())
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Status {
@@ -56,6 +107,9 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
         Ok(session) => session,
         Err(status) => return status,
     };
+    if let Some(file) = matches.get_one::<String>("against") {
+        return run_against(matches, file, resolved, &world, &terminal);
+    }
     resolved.notes.iter().for_each(|note| terminal.warn(note));
     let settings = match read(matches, resolved) {
         Ok(settings) => settings,
@@ -92,6 +146,85 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
         print_bytes(describe(&reproduced, terminal.elapsed().as_secs_f64()).as_bytes())
     };
     if written == Status::Done { answer } else { written }
+}
+
+fn run_against(
+    matches: &ArgMatches,
+    file: &str,
+    resolved: Resolved,
+    world: &Surroundings,
+    terminal: &Terminal,
+) -> Status {
+    let text = |name| matches.get_one::<String>(name).cloned();
+    let attest = match text("key").map(|name| read_attest(matches, &name)).transpose() {
+        Ok(attest) => attest,
+        Err(status) => return status,
+    };
+    if let Some(jobs) = resolved.jobs {
+        // It fails only where a pool was made before, and none was.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global();
+    }
+    let settings = RebuildSettings {
+        file: PathBuf::from(file),
+        source: text("source"),
+        bundle: text("bundle").map(PathBuf::from),
+        build: resolved.settings,
+        keep: text("keep").map(PathBuf::from),
+        attest,
+    };
+    let result = rebuild(&settings, world, terminal);
+    terminal.finish();
+    let rebuilt = match result {
+        Ok(rebuilt) => rebuilt,
+        Err(error) => return report::fail(&error),
+    };
+    let answer = if rebuilt.difference.is_none() { Status::Done } else { Status::Refused };
+    let written = if matches.get_flag("json") {
+        let mut value = serde_json::to_value(&rebuilt).unwrap_or_default();
+        value["same"] = rebuilt.difference.is_none().into();
+        value["seconds"] = terminal.elapsed().as_secs_f64().into();
+        value["warnings"] = terminal.warnings().into();
+        print_json(&value)
+    } else {
+        print_bytes(describe_rebuilt(&rebuilt, &settings, terminal.elapsed().as_secs_f64()).as_bytes())
+    };
+    if written == Status::Done { answer } else { written }
+}
+
+fn read_attest(matches: &ArgMatches, name: &str) -> Result<AttestSettings, Status> {
+    let key = keys::read_key(name, SigningKey::from_pem).map_err(|error| report::fail(&error))?;
+    Ok(AttestSettings {
+        key,
+        key_file: PathBuf::from(name),
+        builder: matches.get_one::<BuilderId>("builder-id").cloned().unwrap_or_default(),
+        output: matches.get_one::<String>("output").map(PathBuf::from),
+    })
+}
+
+/// Whether the file is what comes of its recipe.
+fn describe_rebuilt(rebuilt: &Rebuilt, settings: &RebuildSettings, seconds: f64) -> String {
+    let Rebuilt { name, expected, sha256, difference, kept, commit, attestation } = rebuilt;
+    let name = shown_in_line(name);
+    let mut text = match difference {
+        None => format!("{name}: rebuilt, the same bytes, sha256 {sha256}, {seconds:.1} s\n"),
+        Some(_) => format!("{name}: rebuilt, DIFFERS: expected sha256 {expected}, found {sha256}, {seconds:.1} s\n"),
+    };
+    if let Some(difference) = difference {
+        describe_difference(&mut text, difference);
+    }
+    if let Some(commit) = commit {
+        let _ = writeln!(text, "from commit {commit}");
+    }
+    if let Some(kept) = kept {
+        let _ = writeln!(text, "kept: {}", shown_in_line(&kept.display().to_string()));
+    }
+    if let Some((path, attest)) = attestation.as_ref().zip(settings.attest.as_ref()) {
+        let path = path.strip_prefix(&settings.build.directory).unwrap_or(path).display().to_string();
+        let (path, key) = (shown_in_line(&path), attest.key.public());
+        let signed = format!("signed with {} key {}", key.key_type(), key.id());
+        let _ = writeln!(text, "{path}: provenance by {}, {signed}", attest.builder);
+    }
+    text
 }
 
 fn read(matches: &ArgMatches, resolved: Resolved) -> std::io::Result<ReproduceSettings> {
@@ -188,8 +321,7 @@ fn describe(reproduced: &Reproduced, seconds: f64) -> String {
         let _ = writeln!(text, "{}{value}: {}", tried.condition, word(&tried.outcome));
         describe_outcome(&mut text, &tried.outcome);
     }
-    let unchanging: Vec<&str> =
-        named(|outcome| matches!(outcome, Outcome::Same)).map(|tried| tried.condition.name()).collect();
+    let unchanging: Vec<String> = named(|outcome| matches!(outcome, Outcome::Same)).map(in_a_list).collect();
     if !unchanging.is_empty() {
         let _ = writeln!(text, "changes nothing: {}", unchanging.join(", "));
     }
@@ -202,6 +334,14 @@ fn describe(reproduced: &Reproduced, seconds: f64) -> String {
         let _ = writeln!(text, "kept: {}", shown_in_line(&kept.display().to_string()));
     }
     text
+}
+
+/// A condition by its name; with what it was changed to where machines differ in that.
+fn in_a_list(tried: &Tried) -> String {
+    match tried.condition {
+        Condition::Clock | Condition::Python => format!("{} ({})", tried.condition, shown_in_line(&tried.value)),
+        _ => tried.condition.to_string(),
+    }
 }
 
 fn word(outcome: &Outcome) -> &'static str {

@@ -5,9 +5,11 @@
 //! differently the conditions are changed one at a time, each against the first build. Before them stands a build with
 //! nothing changed: what differs then differs by chance, or with the clock, and no condition could be told from that.
 
+mod against;
 mod changes;
 mod condition;
 mod difference;
+mod recipe;
 mod stage;
 
 use std::io;
@@ -15,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use self::against::{AttestSettings, RebuildError, RebuildSettings, Rebuilt, rebuild};
 pub use self::condition::{Condition, UnknownCondition};
 
 use self::changes::{Changes, Means};
@@ -565,27 +568,29 @@ impl Run<'_> {
         if self.different.is_empty() {
             return Ok(None);
         }
-        let directory = match &self.session.settings.keep {
-            Some(directory) => self.session.settings.build.directory.join(directory),
-            None => self.session.world.temporary.clone(),
-        };
+        let Session { settings, world, .. } = &self.session;
+        let directory = settings.keep.clone().unwrap_or_else(|| world.temporary.clone());
         let fail = |source| ReproduceError::Keep { directory: directory.clone(), source };
-        let place = match &self.session.settings.keep {
-            Some(_) => fs_err::create_dir_all(&directory).map(|()| directory.clone()).map_err(fail)?,
-            None => {
-                let mut builder = tempfile::Builder::new();
-                builder.prefix("pyzpack-differs-");
-                #[cfg(unix)]
-                builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-                builder.tempdir_in(&directory).map(tempfile::TempDir::keep).map_err(fail)?
-            }
-        };
+        let place = make_keep(settings.keep.as_deref(), &settings.build.directory, world).map_err(fail)?;
         let first = ("first".to_owned(), self.first.clone());
         for (label, built) in self.different.iter().chain([&first]) {
             fs_err::copy(&built.path, place.join(format!("{name}-{label}.pyz"))).map_err(fail)?;
         }
         Ok(Some(place))
     }
+}
+
+/// A directory for files that differ: the one that is named, else a new one beside other temporary files.
+fn make_keep(named: Option<&Path>, directory: &Path, world: &Surroundings) -> io::Result<PathBuf> {
+    if let Some(named) = named {
+        let place = directory.join(named);
+        return fs_err::create_dir_all(&place).map(|()| place);
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("pyzpack-differs-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir_in(&world.temporary).map(tempfile::TempDir::keep)
 }
 
 /// That builds with everything changed are not like the first.

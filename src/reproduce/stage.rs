@@ -17,7 +17,8 @@ use super::changes::{Cached, Changes};
 use super::{ReproduceError, ReproduceSettings};
 use crate::digest::Sha256Digest;
 use crate::process::interrupt::remove_persistently;
-use crate::process::{Child, ScratchDir};
+use crate::process::stopwatch::Stopwatch;
+use crate::process::{Child, ProcessError, ScratchDir};
 use crate::project::clamp::make_link;
 use crate::project::detect::script_locks;
 use crate::project::input::Input;
@@ -36,8 +37,12 @@ const TEMPORARY: &str = "tmp";
 /// Where what the first build built is kept in it, for one that is to build nothing.
 const BUILT: &str = "built";
 
-/// How long a build may take: what it waits for has time limits of its own.
+/// How long the first build may take: what it waits for has time limits of its own.
 const LONGEST: Duration = Duration::from_hours(240);
+
+/// How long each other build may take: so many times as long as the first, and this. What gives a process another clock has
+/// made programs wait for ever.
+const PATIENCE: (u32, Duration) = (20, Duration::from_mins(10));
 
 /// What runs a command while directories are listed backwards.
 const REVERSED: &str = include_str!("reversed.sh");
@@ -52,6 +57,8 @@ pub(super) struct Stage<'a> {
     trees: Vec<Tree>,
     /// How many builds were run.
     pub(super) builds: usize,
+    /// How long one may take.
+    limit: Duration,
 }
 
 #[derive(Debug)]
@@ -91,12 +98,12 @@ impl<'a> Stage<'a> {
     /// Copies what is packed.
     pub(super) fn prepare(settings: &'a ReproduceSettings, world: &'a Surroundings) -> Result<Self, ReproduceError> {
         let scratch = ScratchDir::create(&world.temporary)?;
-        let mut stage = Self { settings, world, scratch, trees: Vec::new(), builds: 0 };
-        for directory in [TEMPORARY, "home", "made", "cache"] {
+        let mut stage = Self { settings, world, scratch, trees: Vec::new(), builds: 0, limit: LONGEST };
+        for directory in [TEMPORARY, "home", "made"] {
             private_directory(&stage.path().join(directory))?;
         }
         std::fs::write(stage.path().join("reversed.sh"), REVERSED).map_err(ReproduceError::Stage)?;
-        stage.share_cache()?;
+        share_cache(world, &stage.path().join("cache")).map_err(ReproduceError::Stage)?;
         stage.copy_trees()?;
         Ok(stage)
     }
@@ -104,15 +111,6 @@ impl<'a> Stage<'a> {
     /// Its directory.
     pub(super) fn path(&self) -> &Path {
         self.scratch.path()
-    }
-
-    /// Makes what the user's cache has of the network that of the builds too; what they fetch, and their logs, are kept there.
-    fn share_cache(&self) -> Result<(), ReproduceError> {
-        for part in ["wheels", "uv", "pip", "logs"] {
-            let shared = self.world.make_cache_directory(part).map_err(ReproduceError::Stage)?;
-            make_link(&shared, &self.path().join("cache").join(part)).map_err(ReproduceError::Stage)?;
-        }
-        Ok(())
     }
 
     fn copy_trees(&mut self) -> Result<(), ReproduceError> {
@@ -137,6 +135,10 @@ impl<'a> Stage<'a> {
                 Ok(Input::Git(_) | Input::Requirement(_)) | Err(_) => {}
             }
         }
+        // Where nothing is packed of the working directory, what configures a resolver there comes along.
+        wanted.entry(build.directory.clone()).or_insert_with(|| Some(BTreeSet::new()));
+        let configuration = ["pyproject.toml", "uv.toml"].map(|name| build.directory.join(name));
+        files.extend(configuration.into_iter().filter(|file| file.is_file()));
         for file in files {
             let directory = file.parent().unwrap_or(&file).to_owned();
             if let Some(listed) = wanted.entry(directory).or_insert_with(|| Some(BTreeSet::new())) {
@@ -269,8 +271,18 @@ impl<'a> Stage<'a> {
         let program = self.world.find_program(&program.to_string_lossy()).unwrap_or_else(|| program.into());
         // What is mounted first has no directories yet.
         let directory = if changes.backwards.is_some() { &place } else { &directory };
-        let ended = Child::new(&program, &environment, directory, LONGEST).args(wrapped).capture_stdout().run()?;
+        let watch = Stopwatch::start();
+        let ended = Child::new(&program, &environment, directory, self.limit).args(wrapped).capture_stdout().run();
         drop(below);
+        let ended = match ended {
+            Err(error @ ProcessError::TimedOut { .. }) => {
+                return Ok(Attempt::Failed { status: None, messages: format!("error: {error}") });
+            }
+            ended => ended?,
+        };
+        if self.builds == 1 {
+            self.limit = watch.elapsed().saturating_mul(PATIENCE.0) + PATIENCE.1;
+        }
         if self.builds == 1 && cache.join("built").exists() {
             fs_err::rename(cache.join("built"), place.join(BUILT)).map_err(fail)?;
         }
@@ -324,6 +336,15 @@ impl<'a> Stage<'a> {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// Makes a cache that has of the user's own what is of the network: what is fetched, and logs, are kept there.
+pub(super) fn share_cache(world: &Surroundings, cache: &Path) -> io::Result<()> {
+    crate::surroundings::make_private_directory(cache)?;
+    for part in ["wheels", "uv", "pip", "logs"] {
+        make_link(&world.make_cache_directory(part)?, &cache.join(part))?;
+    }
+    Ok(())
 }
 
 fn missing(program: &str) -> String {
