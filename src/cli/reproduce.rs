@@ -21,7 +21,10 @@ use super::observer::Terminal;
 use super::options::{BUILD_OPTIONS, BuildOption, Kind, building, switch};
 use super::session::Session;
 use super::settings::{self, Resolved};
-use super::{keys, print_bytes, report};
+use super::{diff, keys, print_bytes, report};
+
+/// How many lines are shown of how one build differs.
+const MOST_LINES: usize = 40;
 
 /// Options of a build that say nothing of one that is thrown away.
 const LEFT_OUT: [&str; 3] = ["output", "evidence", "builder-id"];
@@ -366,11 +369,5 @@ fn describe_outcome(text: &mut String, outcome: &Outcome) {
 }
 
 fn describe_difference(text: &mut String, difference: &Difference) {
-    for file in &difference.files {
-        let _ = writeln!(text, "  {}", shown_in_line(file));
-    }
-    let more = difference.count - difference.files.len();
-    if more > 0 {
-        let _ = writeln!(text, "  and {more} more");
-    }
+    text.push_str(&diff::describe_contents(&difference.comparison, MOST_LINES));
 }

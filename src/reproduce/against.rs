@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::recipe::{Place, settings_for};
-use super::{Difference, difference};
+use super::{CompareError, Difference, difference};
 use crate::archive::Source;
 use crate::digest::Sha256Digest;
 use crate::error::Error;
@@ -87,6 +87,9 @@ pub enum RebuildError {
     /// The file is none of ours, or not sound.
     #[error(transparent)]
     Finished(#[from] FinishedError),
+    /// It and what was built cannot be compared.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// Another version built it.
     #[error("`{file}` was built by {found}, and this is pyzpack {}: another version may write other bytes", env!("CARGO_PKG_VERSION"))]
     Version {
@@ -202,6 +205,7 @@ impl Explain for RebuildError {
     fn status(&self) -> Status {
         match self {
             Self::Finished(error) => error.status(),
+            Self::Compare(error) => error.status(),
             Self::Interpreter(error) => error.status(),
             Self::Git(error) => error.status(),
             Self::Scratch(error) => error.status(),
@@ -224,6 +228,7 @@ impl Explain for RebuildError {
     fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Finished(error) => return error.hint(),
+            Self::Compare(error) => return error.hint(),
             Self::Interpreter(error) => return error.hint(),
             Self::Git(error) => return error.hint(),
             Self::Scratch(error) => return error.hint(),
@@ -288,8 +293,7 @@ pub fn rebuild(
         attestation: None,
     };
     if sha256 != facts.sha256 {
-        let (files, count) = difference::differences(&file, &output)?;
-        rebuilt.difference = Some(Difference { sha256, files, count });
+        rebuilt.difference = Some(difference::difference([&file, &output], sha256, &world.temporary)?);
         rebuilt.kept = Some(keep(settings, world, &output, &facts.filename).map_err(RebuildError::Keep)?);
         return Ok(rebuilt);
     }

@@ -19,11 +19,12 @@ use serde::Serialize;
 
 pub use self::against::{AttestSettings, RebuildError, RebuildSettings, Rebuilt, rebuild};
 pub use self::condition::{Condition, UnknownCondition};
+pub use self::difference::CompareError;
 
 use self::changes::{Changes, Means};
 use self::stage::{Attempt, Built, Stage};
+use crate::diff::Comparison;
 use crate::digest::Sha256Digest;
-use crate::finished::FinishedError;
 use crate::pipeline::{Observer, Stage as Step};
 use crate::process::scratch::ScratchError;
 use crate::process::{Child, ProcessError};
@@ -111,7 +112,7 @@ pub enum Outcome {
     /// The same bytes.
     Same,
     /// Other bytes.
-    Differs(Difference),
+    Differs(Box<Difference>),
     /// No file.
     Fails {
         /// Why, in the build's own words.
@@ -133,6 +134,9 @@ pub struct Difference {
     pub files: Vec<String>,
     /// How many there are.
     pub count: usize,
+    /// How they differ.
+    #[serde(skip)]
+    pub comparison: Comparison,
 }
 
 /// What differs and is no single condition's doing.
@@ -142,7 +146,7 @@ pub enum Unattributed {
     /// Though nothing was changed.
     Chance {
         /// How.
-        difference: Difference,
+        difference: Box<Difference>,
         /// Whether the clock is excluded: two builds differ while it stands still.
         clock_excluded: bool,
     },
@@ -181,9 +185,9 @@ pub enum ReproduceError {
         /// What it said.
         messages: String,
     },
-    /// What was built cannot be read.
+    /// What was built cannot be compared.
     #[error(transparent)]
-    Finished(#[from] FinishedError),
+    Compare(#[from] CompareError),
     /// The builds that differ cannot be kept.
     #[error("cannot keep the builds in `{}`", directory.display())]
     Keep {
@@ -200,7 +204,7 @@ impl Explain for ReproduceError {
             Self::Scratch(error) => error.status(),
             Self::Sources(error) => error.status(),
             Self::Run(error) => error.status(),
-            Self::Finished(error) => error.status(),
+            Self::Compare(error) => error.status(),
             Self::First { status: Some(2), .. } => Status::Usage,
             Self::First { status: Some(1), .. } => Status::Refused,
             Self::First { .. } | Self::Stage(_) | Self::Keep { .. } => Status::Machine,
@@ -212,7 +216,7 @@ impl Explain for ReproduceError {
             Self::Scratch(error) => error.hint(),
             Self::Sources(error) => error.hint(),
             Self::Run(error) => error.hint(),
-            Self::Finished(error) => error.hint(),
+            Self::Compare(error) => error.hint(),
             Self::First { .. } | Self::Stage(_) | Self::Keep { .. } => None,
         }
     }
@@ -461,10 +465,10 @@ impl Run<'_> {
         match attempt {
             Attempt::Built(built) if built.sha256 == first.sha256 => Ok(Outcome::Same),
             Attempt::Built(built) => {
-                let (files, count) = difference::differences(&first.path, &built.path)?;
-                let sha256 = built.sha256;
+                let files = [first.path.as_path(), &built.path];
+                let difference = difference::difference(files, built.sha256, &self.session.world.temporary)?;
                 self.different.push((label.to_owned(), built));
-                Ok(Outcome::Differs(Difference { sha256, files, count }))
+                Ok(Outcome::Differs(Box::new(difference)))
             }
             Attempt::Failed { messages, .. } => Ok(Outcome::Fails { reason: error_of(&messages) }),
         }
@@ -473,7 +477,7 @@ impl Run<'_> {
     /// Two builds differ though nothing was changed: whether they do while the clock stands still tells what did it.
     fn tell_chance_from_clock(
         &mut self,
-        difference: Difference,
+        difference: Box<Difference>,
         conditions: &[Condition],
     ) -> Result<(), ReproduceError> {
         let frozen = Changes::freeze(&self.session.settings.program);

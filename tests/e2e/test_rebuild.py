@@ -123,13 +123,15 @@ def test_a_commit_that_the_builder_does_not_claim(pyzpack: Pyzpack, elsewhere: P
 
 def test_other_sources_are_told_from_these(pyzpack: Pyzpack, elsewhere: Pyzpack, locked: Path, tmp_path: Path):
     released = pyzpack.build(locked, output=tmp_path / "released/app.pyz")
-    before = sha256(locked / "app.py")
     (locked / "app.py").write_text("def main():\n    print('changed')\n")
     kept = tmp_path / "kept"
     answer = rebuild(elsewhere, released, "--source", locked, "--keep", kept, status=1)
     (other,) = kept.iterdir()
     head = f"{released}: rebuilt, DIFFERS: expected sha256 {sha256(released)}, found {sha256(other)}, N s"
-    line = f"  app.py: 0644 {before} and 0644 {sha256(locked / 'app.py')}"
+    line = (
+        "  _pyzpack/payload.zip / app.py: text, -3 +1\n    @@ -1,4 +1,2 @@\n    -import part\n    -\n     def main():\n"
+    )
+    line += "    -    print(part.NAME)\n    +    print('changed')"
     assert re.sub(r"\d+\.\d s$", "N s", answer, flags=re.M) == f"{head}\n{line}\nkept: {other}\n"
     # Nothing is signed then.
     assert pyzpack.run("keygen", tmp_path / "key").returncode == 0
@@ -234,7 +236,7 @@ def test_an_earlier_builds_wheel_proves_nothing(pyzpack: Pyzpack, tmp_path: Path
     again = pyzpack.build(project, output=tmp_path / "again.pyz")
     assert sha256(again) == sha256(released)
     answer = rebuild(pyzpack, released, "--source", project, "--keep", tmp_path / "kept", status=1)
-    assert "\n  leaked/chance.txt: 0644 " in answer
+    assert "\n  _pyzpack/payload.zip / leaked/chance.txt: text, -1 +1\n" in answer
 
 
 def test_scripts_and_modules(pyzpack: Pyzpack, elsewhere: Pyzpack, tmp_path: Path):

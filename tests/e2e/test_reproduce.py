@@ -50,6 +50,7 @@ def report(pyzpack: Pyzpack, project: Path, *arguments: str | Path, status: int 
 def plain(text: str) -> str:
     """Digests and times as marks."""
     text = re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", text)
+    text = re.sub(r"\b\d+\.\d{3,}(e-\d+)?\b", "NUMBER", text)
     return re.sub(r"\b\d+\.\d s$", "N s", text, flags=re.M)
 
 
@@ -105,12 +106,12 @@ def test_chance_is_told_from_the_clock(leak: str, cause: str, pyzpack: Pyzpack, 
         "chance": (
             5,
             "differs with nothing changed: by no condition, nor by the clock: it differs while that stands still\n"
-            f"  leaked/{leak}.txt: 0644 DIGEST and 0644 DIGEST\n",
+            f"  _pyzpack/payload.zip / leaked/{leak}.txt: text, -1 +1\n    @@ -1 +1 @@\n    -NUMBER\n    +NUMBER\n",
         ),
         "clock": (
             5,
             "clock (the same bytes while it stands still): DIFFERS\n"
-            f"  leaked/{leak}.txt: 0644 DIGEST and 0644 DIGEST\n",
+            f"  _pyzpack/payload.zip / leaked/{leak}.txt: text, -1 +1\n    @@ -1 +1 @@\n    -NUMBER\n    +NUMBER\n",
         ),
     }[cause]
     reason = "builds differ though nothing is changed: this cannot be told from that\n"
@@ -164,7 +165,7 @@ def test_what_only_several_conditions_do(pyzpack: Pyzpack, tmp_path: Path):
     assert answer == (
         "leaky: DIFFERS, after 5 builds, sha256 DIGEST, N s\n"
         "with all conditions changed: DIFFERS; with none of them alone\n"
-        "  leaked/by-two.txt: not there and 0644 DIGEST\n"
+        "  + _pyzpack/payload.zip: leaked/by-two.txt\n"
         "changes nothing: umask, user\n"
         f"kept: {project}/kept\n"
     )
