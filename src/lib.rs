@@ -52,6 +52,7 @@ pub mod project;
 pub mod python;
 pub mod redact;
 pub mod references;
+pub mod reproduce;
 pub mod resolve;
 pub mod runtime;
 pub mod settings;

@@ -8,8 +8,9 @@ use std::time::Duration;
 use crate::application::{Compression, ConflictPolicy, EntryChoice, LayoutChoice};
 use crate::archive::{Epoch, Limits, Shebang};
 use crate::bytecode::BytecodeVersions;
+use crate::digest::Sha256Digest;
 use crate::evidence::BuilderId;
-use crate::names::{ExtraName, GroupName};
+use crate::names::{ExtraName, GroupName, PackageName};
 use crate::output::EvidenceKind;
 use crate::python::PythonRequest;
 use crate::resolve::IndexOptions;
@@ -73,6 +74,54 @@ pub struct BuildSettings {
     pub epoch: EpochChoice,
     /// The version of this tool.
     pub tool_version: String,
+    /// What an earlier build chose, where nothing is to be chosen again.
+    pub chosen: Option<Chosen>,
+}
+
+/// What an earlier build chose: it is taken in place of a resolver's choice, and has to be had as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// The distributions.
+    pub distributions: Vec<ChosenFile>,
+    /// What sources were built with.
+    pub builds: Vec<ChosenBuild>,
+}
+
+/// A distribution that was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChosenFile {
+    /// Its name.
+    pub name: PackageName,
+    /// Its version.
+    pub version: String,
+    /// The file's name; of a commit `git+URL@COMMIT`.
+    pub filename: String,
+    /// The file's digest; none of a commit.
+    pub sha256: Option<Sha256Digest>,
+    /// What gave it.
+    pub place: ChosenPlace,
+}
+
+/// What gave a distribution that was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChosenPlace {
+    /// An index.
+    Index,
+    /// This URL.
+    Url(String),
+    /// A directory of the machine that built.
+    AtHand,
+}
+
+/// What a source was built with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChosenBuild {
+    /// The distribution that was built.
+    pub name: PackageName,
+    /// Its version.
+    pub version: String,
+    /// All that was installed for it.
+    pub requirements: Vec<ChosenFile>,
 }
 
 /// The time of every entry.

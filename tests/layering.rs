@@ -20,7 +20,7 @@ const NO_STAGES: &[&str] = &[
 ];
 
 /// A module and what it may not import.
-const FORBIDDEN: [(&str, &[&str]); 24] = [
+const FORBIDDEN: [(&str, &[&str]); 25] = [
     ("runtime", &["*"]),
     ("digest", &["*"]),
     ("epoch", &["*"]),
@@ -111,11 +111,13 @@ const FORBIDDEN: [(&str, &[&str]); 24] = [
             "runtime",
         ],
     ),
-    ("pipeline", &["cli"]),
+    ("pipeline", &["cli", "reproduce"]),
+    // It runs builds and reads what they wrote.
+    ("reproduce", &["cli", "wheel", "lock", "verify"]),
 ];
 
 /// What none but the command line may import.
-const FOR_NOBODY: [(&str, &[&str]); 2] = [("cli", &["main"]), ("pipeline", &["cli"])];
+const FOR_NOBODY: [(&str, &[&str]); 2] = [("cli", &["main"]), ("pipeline", &["cli", "reproduce"])];
 
 /// What only some modules may write: the text, who may, and why nobody else.
 const RESERVED: [(&str, &[&str], &str); 14] = [

@@ -169,6 +169,24 @@ fn details(comparison: &Comparison, paint: Paint) -> Vec<String> {
     lines
 }
 
+/// What differs in the files themselves, and follows from nothing else; all that differs where nothing does there. `most`
+/// lines of it.
+pub(super) fn describe_contents(comparison: &Comparison, most: usize) -> String {
+    let is_lead = |one: &&Difference| one.layer >= Layer::Files && !one.follows;
+    let anywhere = !comparison.differences.iter().any(|one| is_lead(&one));
+    let mut lines = Vec::new();
+    for difference in comparison.differences.iter().filter(|one| anywhere || is_lead(one)) {
+        describe_difference(difference, comparison, Paint(false), &mut lines);
+    }
+    let left_out = lines.len().saturating_sub(most);
+    lines.truncate(most);
+    if left_out > 0 {
+        lines.push(format!("  [{left_out} more lines: pyzpack diff shows them]"));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
 fn describe_difference(difference: &Difference, comparison: &Comparison, paint: Paint, lines: &mut Vec<String>) {
     let member = difference.member.join(" / ");
     let mut place = if member.is_empty() { String::new() } else { format!("{member}: ") };

@@ -14,6 +14,7 @@ mod options;
 mod plan;
 mod provenance;
 mod report;
+mod reproduce;
 mod sbom;
 mod session;
 mod settings;
@@ -47,6 +48,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("wheel", matches)) => wheel::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("diff", matches)) => diff::run(matches),
+        Some(("reproduce", matches)) => reproduce::run(matches),
         Some(("verify", matches)) => verify::run(matches),
         Some(("sbom", matches)) => sbom::run(matches),
         Some(("provenance", matches)) => provenance::run(matches),

@@ -102,7 +102,7 @@ impl BuildOption {
         matches!(self.value, "FILE" | "DIR")
     }
 
-    fn argument(&self) -> Arg {
+    pub(super) fn argument(&self) -> Arg {
         let mut argument = Arg::new(self.name).long(self.name).help(self.help);
         if let Some(short) = self.short {
             argument = argument.short(short);
@@ -129,8 +129,8 @@ pub(super) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommand(building("build", "Build a .pyz from a project, wheels, source distributions or requirements"))
-        .subcommand(building("plan", "Show what build would do; nothing is built"))
+        .subcommand(building("build", "Build a .pyz from a project, wheels, source distributions or requirements", &[]))
+        .subcommand(building("plan", "Show what build would do; nothing is built", &[]))
         .subcommand(locking())
         .subcommand(wheeling())
         .subcommand(
@@ -142,6 +142,7 @@ pub(super) fn command() -> Command {
                 .arg(switch("json", None, "Write JSON")),
         )
         .subcommand(super::diff::command())
+        .subcommand(super::reproduce::command())
         .subcommand(super::verify::command())
         .subcommand(listing())
         .subcommand(attesting())
@@ -363,12 +364,12 @@ fn caching() -> Command {
         .subcommand(Command::new("clear").about("Remove everything in the cache"))
 }
 
-/// A verb that takes the options of a build.
-fn building(name: &'static str, about: &'static str) -> Command {
+/// A verb that takes the options of a build, but for those of `left_out`.
+pub(super) fn building(name: &'static str, about: &'static str, left_out: &[&str]) -> Command {
     Command::new(name)
         .about(about)
         .arg(inputs_argument())
-        .args(BUILD_OPTIONS.iter().map(BuildOption::argument))
+        .args(BUILD_OPTIONS.iter().filter(|option| !left_out.contains(&option.name)).map(BuildOption::argument))
         .args(reporting())
 }
 

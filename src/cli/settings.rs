@@ -160,6 +160,7 @@ pub(super) fn resolve(arguments: &ArgMatches, world: &Surroundings) -> Result<Re
         builder: layers.parse("builder-id", parse_builder)?.unwrap_or_default(),
         epoch,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        chosen: None,
         inputs,
         directory,
     };

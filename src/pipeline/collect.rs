@@ -29,6 +29,7 @@ use crate::wheel::build::{BuildRequirement, Known, Source};
 use crate::wheel::collect::{CollectError, Made, Obtained, Workshop};
 use crate::wheel::{BuiltFrom, CollectedWheel, Origin, VerifiedWheel, WheelError, WheelInput, repack, verify_wheels};
 
+use super::chosen::Shelves;
 use super::inputs::{Inputs, SourceKind};
 use super::locked::Locked;
 use super::origins;
@@ -95,8 +96,12 @@ pub(super) fn collect(
     let select = |lock| Locked::select(lock, inputs, settings, &target, interpreter, world);
     let locked = lock.map(select).transpose()?;
     let command = command_for_builds(lock);
-    let sets = locked.as_ref().map(|locked| locked.builds.as_slice()).unwrap_or_default();
-    let build_lock = build_lock(sets, &command, settings.unpinned);
+    let mut sets = locked.as_ref().map(|locked| locked.builds.clone()).unwrap_or_default();
+    if settings.chosen.is_some() {
+        let more = Shelves::new(settings, world, &inputs.index, interpreter).find_builds(&sets)?;
+        sets.extend(more);
+    }
+    let build_lock = build_lock(&sets, &command, settings.unpinned);
     let scratch = ScratchDir::create(&world.temporary)?;
     let checkouts = check_out(inputs, settings, world, &scratch, observer)?;
     let epoch = find_epoch(inputs, &checkouts, settings, world, observer)?;

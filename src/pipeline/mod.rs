@@ -3,6 +3,7 @@
 //! `BuildSettings -> Inputs -> Interpreter -> WheelSet -> ApplicationPlan -> PackedArchive`
 
 mod checkouts;
+mod chosen;
 mod collect;
 mod compile;
 mod finder;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::application::{Overridden, facts_of};
 use crate::error::Error;
 use crate::names::PackageName;
-use crate::resolve::{self, Request};
+use crate::resolve::{self, Request, Resolution};
 use crate::settings::UnpinnedPolicy;
 use crate::shown::count;
 use crate::target::{DistributionFacts, Requirement, close};
@@ -14,6 +14,7 @@ use crate::wheel::collect::{CollectError, Obtained};
 use crate::wheel::{Origin, VerifiedWheel};
 
 use super::Stage;
+use super::chosen::Shelves;
 use super::collect::{Collector, Gathered, RESOLVE_TIMEOUT, Requirements, Settled};
 use super::inputs::{Inputs, SourceKind};
 use super::pins::fixes_source;
@@ -66,6 +67,11 @@ impl Collector<'_> {
         let known: BTreeSet<PackageName> = at_hand.iter().map(|wheel| wheel.metadata.name.clone()).collect();
         // A resolver's choice is pinned by hashes alone: without them it need not run to be refused.
         let resolution = match self.settings.unpinned {
+            _ if let Some(chosen) = &self.settings.chosen => {
+                let shelves = Shelves::new(self.settings, self.world, self.workshop.index, self.workshop.interpreter);
+                let packages = shelves.find_distributions(&chosen.distributions, &known)?;
+                Resolution { packages, resolver: "an earlier build" }
+            }
             UnpinnedPolicy::Refuse if !inputs.require_hashes => resolve::resolve_at_hand(&request)
                 .map_err(CollectError::from)?
                 .ok_or_else(|| CollectError::NoLock(needed.open_requirements(&at_hand)))?,
@@ -79,7 +85,9 @@ impl Collector<'_> {
         let fixed: BTreeSet<&PackageName> =
             needed.roots.iter().filter(|root| fixes_source(root)).map(|root| &root.name).collect();
         let open = packages.iter().filter(|package| {
-            let pinned = needed.hashes.of(&package.name).is_some() || fixed.contains(&package.name);
+            let pinned = self.settings.chosen.is_some()
+                || needed.hashes.of(&package.name).is_some()
+                || fixed.contains(&package.name);
             !pinned && !package.artifact.is_at_hand()
         });
         gathered.unpinned.distributions.extend(open.map(|package| package.name.clone()));

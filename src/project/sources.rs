@@ -367,7 +367,7 @@ const KEPT_SETTINGS: &[&str] = &[
 /// objects/info/alternates); a `.git` file, of a work tree or a submodule, is made to name its place absolutely.
 ///
 /// Of its settings those are copied that say how files are kept: the others may hold credentials and name programs.
-fn copy_repository(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn copy_repository(from: &Path, to: &Path) -> io::Result<()> {
     let Ok(metadata) = from.symlink_metadata() else { return Ok(()) };
     if metadata.is_file() {
         let text = fs_err::read_to_string(from)?;

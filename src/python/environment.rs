@@ -129,6 +129,10 @@ pub const RESOLVER_CONFIGURATION: &[&str] = &[
     "SSL_CLIENT_CERT",
 ];
 
+/// What gives a process another clock (libfaketime). A backend sees that clock where this process does; who builds under
+/// another one wants to know whether it matters.
+const CLOCK_VARIABLES: &[&str] = &["LD_PRELOAD", "FAKETIME*"];
+
 /// What a source build needs to know of its place and time.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildPlace<'a> {
@@ -150,6 +154,11 @@ pub struct BuildPlace<'a> {
 /// reach the built bytes.
 pub fn build_environment(surroundings: &Surroundings, place: &BuildPlace<'_>) -> BTreeMap<OsString, OsString> {
     let mut environment = select(surroundings, BUILD_VARIABLES);
+    if surroundings.variable("FAKETIME").is_some() {
+        environment.extend(select(surroundings, CLOCK_VARIABLES));
+        // Files keep the times that they were given.
+        environment.insert("NO_FAKE_STAT".into(), "1".into());
+    }
     let mut set = |name: &str, value: &OsStr| {
         environment.insert(name.into(), value.to_owned());
     };
@@ -351,5 +360,19 @@ mod tests {
         for absent in ["PIP_INDEX_URL", "HTTPS_PROXY", "PYTHONPATH"] {
             assert_eq!(get(absent), None);
         }
+    }
+
+    #[test]
+    fn lets_another_clock_into_a_build_and_no_other_library() {
+        let preloaded = ("LD_PRELOAD", "/lib/libfaketime.so.1");
+        let clock = |pairs: &[(&str, &str)]| {
+            let found = build_environment(&surroundings(pairs), &place());
+            let get = |name: &str| found.get(OsStr::new(name)).map(|value| value.to_str().unwrap().to_owned());
+            ["LD_PRELOAD", "FAKETIME", "FAKETIME_SHARED", "NO_FAKE_STAT"].map(get)
+        };
+        assert_eq!(clock(&[preloaded]), [None, None, None, None]);
+        let faked = clock(&[preloaded, ("FAKETIME", "@2041-01-01 00:00:00"), ("FAKETIME_SHARED", "/a /b")]);
+        let some = |value: &str| Some(value.to_owned());
+        assert_eq!(faked, [some(preloaded.1), some("@2041-01-01 00:00:00"), some("/a /b"), some("1")]);
     }
 }

@@ -5,4 +5,4 @@ mod keygen;
 mod sign;
 
 pub use keygen::{KeyPair, KeygenError, generate_keys};
-pub use sign::{CYCLONEDX_TYPE, Form, SignError, SignSettings, Signed, sign};
+pub use sign::{CYCLONEDX_TYPE, Form, SignError, SignSettings, Signed, attest, sign};

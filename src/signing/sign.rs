@@ -181,6 +181,18 @@ pub fn sign(settings: &SignSettings, key: &SigningKey) -> Result<Vec<Signed>, Si
     Ok(written)
 }
 
+/// Signs the provenance of a file under these claims, in a Sigstore bundle, whatever lies beside the file.
+///
+/// # Errors
+/// When it cannot be written; what was there before is as it was.
+pub fn attest(facts: &Facts, claims: &Claims, key: &SigningKey, target: &Path) -> Result<(), SignError> {
+    let statement = provenance_statement(facts, claims);
+    let path = facts.filename.clone();
+    let fault_of = |fault| SignError::Own { what: "provenance", path, fault: Box::new(fault) };
+    Statement::read(&statement).map_err(fault_of)?;
+    Ok(write_document(target, &Bundle::of(Envelope::sign(statement, key)).to_bytes())?)
+}
+
 /// The statement beside the file, which is compared with it; else the one that `pyzpack provenance` writes.
 fn provenance_of(facts: &Facts, path: &Path, claims: Option<&Claims>) -> Result<(Vec<u8>, Claims), SignError> {
     let shown = || path.display().to_string();

@@ -187,6 +187,9 @@ pub enum CollectError {
         /// What would be built: file names, repositories without credentials, names of directories.
         sources: Vec<String>,
     },
+    /// Files of an earlier build that are to be packed again, and are nowhere.
+    #[error("neither --find-links, the cache nor an index that was asked has {}", .0.join(", "))]
+    Gone(Vec<String>),
     /// A source distribution cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
@@ -222,6 +225,7 @@ impl Explain for CollectError {
             | Self::NoLock(_)
             | Self::NoCommit(_)
             | Self::Unpinned(_)
+            | Self::Gone(_)
             | Self::Unbuilt { .. } => Status::Refused,
             Self::Read { .. } => Status::Machine,
         }
@@ -242,6 +246,7 @@ impl Explain for CollectError {
                 Some(format!("name it: `git+{}@COMMIT`, with 40 hexadecimal digits", redact_url(url)))
             }
             Self::NoLock(_) | Self::Unpinned(_) => Some("run `pyzpack lock`, then build again".to_owned()),
+            Self::Gone(_) => Some("name a directory that holds them with --find-links".to_owned()),
             Self::WrongHash { .. } | Self::Unbuilt { .. } | Self::Read { .. } => None,
         }
     }

@@ -10,10 +10,12 @@ import os
 import re
 import shutil
 import tarfile
+import time
 import zipfile
 
 BACKENDS = {
-    kind + "_backend.py" for kind in ("plain", "recording", "sleeping", "failing", "dynamic", "reaching", "looking")
+    kind + "_backend.py"
+    for kind in ("plain", "recording", "sleeping", "failing", "dynamic", "reaching", "looking", "leaking")
 }
 IGNORED = BACKENDS | {"setup.cfg", "probes.json"}
 
@@ -95,9 +97,13 @@ def write_wheel(wheel_directory, extra_files=None):
     name = "%s-%s-py3-none-any.whl" % (distribution, project["version"])
     level = deflate_level()
     method = zipfile.ZIP_DEFLATED if level else zipfile.ZIP_STORED
+    # Whatever the clock says: a zip knows no time before 1980.
+    date = time.gmtime(max(int(os.environ.get("SOURCE_DATE_EPOCH", 0)), 315532800))[:6]
     with zipfile.ZipFile(os.path.join(wheel_directory, name), "w", method, compresslevel=level) as archive:
         for path, data in contents.items():
-            archive.writestr(path, data)
+            entry = zipfile.ZipInfo(path, date)
+            entry.compress_type, entry.external_attr = method, 0o600 << 16
+            archive.writestr(entry, data, compresslevel=level)
     return name
 
 
