@@ -1,5 +1,5 @@
 //! Which distributions are in a file: by the manifest of a `.pyz` of pyzpack, by the PEX-INFO of a pex, else by the names of
-//! `.dist-info` directories, wherever they lie.
+//! `.dist-info` directories, wherever they lie but in another distribution.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::cause::CauseKind;
 use super::difference::{Difference, Findings, Layer};
 use super::pairs::distribution_of;
-use crate::archive::LenientZip;
+use crate::archive::{LenientEntry, LenientZip};
 
 /// What is known of a distribution.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +75,11 @@ fn version_of(found: Option<&BTreeSet<Distribution>>) -> Option<String> {
     found.and_then(|found| found.first()).map(|one| one.version.clone())
 }
 
+/// The directory that a path lies in.
+fn place_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(place, _)| place)
+}
+
 fn distributions((zip, document): (&LenientZip, Option<&Value>)) -> Distributions {
     let mut found = Distributions::new();
     let mut add = |name: &str, version: &str, digest: Option<String>| {
@@ -95,14 +100,23 @@ fn distributions((zip, document): (&LenientZip, Option<&Value>)) -> Distribution
         }
     }
     if found.is_empty() {
-        for entry in &zip.entries {
-            let name = entry.name();
-            let Some((directory, _)) = name.split_once(".dist-info/") else { continue };
-            let directory = directory.rsplit('/').next().unwrap_or(directory);
-            let Some((name, version)) = directory.split_once('-') else { continue };
-            let name = name.to_ascii_lowercase().replace(['_', '.'], "-");
-            let distribution = Distribution { version: version.to_owned(), digest: None };
-            found.entry(name).or_default().insert(distribution);
+        let names: Vec<String> = zip.entries.iter().map(LenientEntry::name).collect();
+        let directories: BTreeSet<&str> =
+            names.iter().filter_map(|name| Some(name.split_once(".dist-info/")?.0)).collect();
+        let places: BTreeSet<&str> = directories.iter().map(|directory| place_of(directory)).collect();
+        // What a distribution carries inside (setuptools/_vendor) is its own affair.
+        let carried = |place: &str| place.match_indices('/').any(|(end, _)| places.contains(&place[..end]));
+        for directory in directories {
+            let place = place_of(directory);
+            let base = directory.rsplit('/').next().unwrap_or(directory);
+            if let Some((name, version)) = base.split_once('-')
+                && !carried(place)
+                && (place.is_empty() || !places.contains(""))
+            {
+                let name = name.to_ascii_lowercase().replace(['_', '.'], "-");
+                let distribution = Distribution { version: version.to_owned(), digest: None };
+                found.entry(name).or_default().insert(distribution);
+            }
         }
     }
     found

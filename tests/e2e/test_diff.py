@@ -271,3 +271,17 @@ def test_what_differs_in_a_payload_is_told_of_its_files(pyzpack: Pyzpack, tmp_pa
     options = compare(pyzpack, plain, build("options", "one", "--shebang", "/usr/bin/python3"))
     text = "built otherwise: shebang is /usr/bin/env python3 and /usr/bin/python3"
     assert [cause["text"] for cause in options["causes"]] == [text, "the first lines name different interpreters (#!)"]
+
+
+def test_what_a_distribution_carries_inside_is_none_of_the_files_distributions(
+    pyzpack: Pyzpack, tmp_path: Path
+) -> None:
+    for name, version, carried in (("a.zip", "1.0", "2.0"), ("b.zip", "1.1", "2.1")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for place in ("site-packages", ".deps/other-1-py3-none-any.whl"):
+                archive.writestr(f"{place}/pkg-{version}.dist-info/METADATA", version)
+                archive.writestr(f"{place}/pkg/_vendor/inner-{carried}.dist-info/METADATA", carried)
+    done = pyzpack.run("diff", "a.zip", "b.zip", cwd=tmp_path)
+    assert done.returncode == 1
+    layer = done.stdout.partition("\ndistributions\n")[2].partition("\nfiles\n")[0]
+    assert layer == "  pkg 1.0 -> 1.1", done.stdout
