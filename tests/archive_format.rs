@@ -496,16 +496,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "9b4f72a9feb19d99c2acfe676ebbd0692406edf6edce1824045f9418ab99801d"),
-    (LayoutChoice::Zip, Compression::Recompress, "2cbd4315e21bf28d4aa058c56ab541b5df7699707027a2e1d80e9d4784424324"),
-    (LayoutChoice::Zip, Compression::Store, "7a508607de76a8b17fc22cd0dee35edb4628abad6f1496ee2f912c6f4e81f831"),
-    (LayoutChoice::Extract, Compression::Reuse, "241aac5dbbdfed0166f27e894e97bbf0b2772b3eb85885a439f191fecb7a7be6"),
+    (LayoutChoice::Zip, Compression::Reuse, "e6df41f7f1e0e49cfdf4521869521cf7db65855f95554b1f6c098abb61d5303e"),
+    (LayoutChoice::Zip, Compression::Recompress, "84a7f705feb780ff237a77016acba1f987acef04eb71d800d1e97ee2b2be9f87"),
+    (LayoutChoice::Zip, Compression::Store, "e409c194fc7e8bde94bbbebffa3d244084628477fd437028708a194888d0bf76"),
+    (LayoutChoice::Extract, Compression::Reuse, "2e706611f9a01e6632c7ec6822468273e309468df2eb92dd41479d8c4cf3a206"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "d7ea09e8f4e887ad987092ded1e5cca19c33e12bc17c89b4898dbd76eee564ce",
+        "b893c3cc89a46a0aa4608124d07720f62c788c01a9f8ce3e1f2e7718091d40cd",
     ),
-    (LayoutChoice::Extract, Compression::Store, "bb8f2772a6d5d153106c1dfd22994ab28881cdcb1c4719703dacf262184b80ef"),
+    (LayoutChoice::Extract, Compression::Store, "684dc32a62365289e38052acd7cf8ae5325681683375c155788316c07a959c88"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";

@@ -267,9 +267,9 @@ def start(main, app, tree, whole):
     codes = {name: CODES[name] for name in KEPT if name in CODES}
     if tree and not verify and not found.issuperset(codes):
         unpacked["keep"](codes, name_codes(app, tree))
-    # As in an installed script. A child of multiprocessing runs __file__ again, as __mp_main__.
+    # As in an installed script, which imports sys. A child of multiprocessing runs __file__ again, as __mp_main__.
     file = os.path.abspath(__loader__.archive)
-    main.update(__file__=file, __spec__=None, __package__=None)
+    main.update(__file__=file, __spec__=None, __package__=None, sys=sys)
     if interpreter not in ("", "0"):
         support("commands.py")["interpret"](main)
     if not tree and sys.version_info < (3, 13) and sys.excepthook is sys.__excepthook__:
