@@ -126,6 +126,14 @@ class AheadTest(Case):
                 for path in self.compiled().values():
                     os.unlink(path)
 
+    def test_compiles_nothing_that_is_not_what_the_directory_says(self):
+        payloads, place = self.payload({"a.py": "VALUE = 'good'\n"})
+        compiler = AHEAD.Compiler(place, os.fsencode(self.path("tree")), payloads, KIT, lambda: False)
+        compiler.entries[b"a.py"][1].crc ^= 1  # As if the file was written to meanwhile.
+        with self.assertRaises(KIT[0].Damaged):
+            compiler.follow_entry(("module", "a"))
+        self.assertEqual(self.compiled(), {})
+
     def test_ends_at_once(self):
         files = {"m%03d.py" % number: "import m%03d\n%s" % (number + 1, "x = 1\n" * 2000) for number in range(300)}
         payloads, place = self.payload(files)
