@@ -19,7 +19,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-use crate::archive::{Limits, Method, Profile, ReadError, Source, Unpacker, ZipEntry, ZipStructure, read_structure};
+use crate::archive::{
+    Limits, Method, Profile, ReadError, Source, SourceReader, Unpacker, ZipEntry, ZipStructure, read_structure,
+};
 use crate::evidence::{MANIFEST_PATH, ManifestFile};
 use crate::finished::{FinishedError, FinishedPyz, is_payload, read_shebang};
 use crate::names::PackageName;
@@ -381,7 +383,7 @@ impl Search<'_> {
 
     /// Searches what a gzip stream unpacks to, as far as it can be unpacked.
     fn gzip(&self, source: Source) -> Within {
-        let mut decoder = flate2::read::MultiGzDecoder::new(Reader { source, offset: 0 });
+        let mut decoder = flate2::read::MultiGzDecoder::new(SourceReader::new(source));
         let mut scanner = Scanner::new(self.directory);
         let mut first = None;
         let mut take = |hit: Hit<'_>| {
@@ -430,22 +432,6 @@ impl Within {
 impl Searched {
     fn unopened(member: Vec<String>, reason: String) -> Self {
         Self { unopened: vec![Unopened { member, reason }], ..Self::default() }
-    }
-}
-
-/// A source, read from its beginning to its end.
-struct Reader {
-    source: Source,
-    offset: u64,
-}
-
-impl Read for Reader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.source.length() - self.offset;
-        let size = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        self.source.read_exact_at(&mut buffer[..size], self.offset)?;
-        self.offset += size as u64;
-        Ok(size)
     }
 }
 

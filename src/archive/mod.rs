@@ -21,7 +21,7 @@ pub use plan::{ArchivePlan, EntrySource, Mode, Packing, PlannedEntry, RenderDige
 pub(crate) use reread::check_written;
 pub use shebang::{Shebang, ShebangError};
 pub use source::Source;
-pub(crate) use source::Stamp;
+pub(crate) use source::{SourceReader, Stamp};
 pub use structure::{Limits, Method, Profile, ZipEntry, ZipStructure, read_structure};
 pub use unpack::{Contents, Unpacker};
 pub use write::WriteError;

@@ -1,7 +1,7 @@
 //! Bytes at an offset of an open file: what every reader of archives reads from.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -218,4 +218,26 @@ fn read_file_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Resu
         }
     }
     Ok(())
+}
+
+/// A source, read from its beginning to its end.
+pub(crate) struct SourceReader {
+    source: Source,
+    offset: u64,
+}
+
+impl SourceReader {
+    pub(crate) fn new(source: Source) -> Self {
+        Self { source, offset: 0 }
+    }
+}
+
+impl Read for SourceReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.source.length() - self.offset;
+        let size = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        self.source.read_exact_at(&mut buffer[..size], self.offset)?;
+        self.offset += size as u64;
+        Ok(size)
+    }
 }

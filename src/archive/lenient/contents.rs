@@ -3,7 +3,7 @@
 
 use std::io::{self, BufReader, Read};
 
-use super::super::source::Source;
+use super::super::source::{Source, SourceReader};
 use super::{LenientEntry, LenientZip};
 
 /// Bytes read of a file at a time.
@@ -74,27 +74,5 @@ impl LenientZip {
             }
             method => Err(ContentsError::Method(method)),
         }
-    }
-}
-
-/// A source, read from its beginning to its end.
-pub(crate) struct SourceReader {
-    source: Source,
-    offset: u64,
-}
-
-impl SourceReader {
-    pub(crate) fn new(source: Source) -> Self {
-        Self { source, offset: 0 }
-    }
-}
-
-impl Read for SourceReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.source.length() - self.offset;
-        let size = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        self.source.read_exact_at(&mut buffer[..size], self.offset)?;
-        self.offset += size as u64;
-        Ok(size)
     }
 }
