@@ -496,16 +496,16 @@ fn memory_does_not_grow_with_the_largest_entry() {
 }
 
 const GOLDEN: [(LayoutChoice, Compression, &str); 6] = [
-    (LayoutChoice::Zip, Compression::Reuse, "e6df41f7f1e0e49cfdf4521869521cf7db65855f95554b1f6c098abb61d5303e"),
-    (LayoutChoice::Zip, Compression::Recompress, "84a7f705feb780ff237a77016acba1f987acef04eb71d800d1e97ee2b2be9f87"),
-    (LayoutChoice::Zip, Compression::Store, "e409c194fc7e8bde94bbbebffa3d244084628477fd437028708a194888d0bf76"),
-    (LayoutChoice::Extract, Compression::Reuse, "2e706611f9a01e6632c7ec6822468273e309468df2eb92dd41479d8c4cf3a206"),
+    (LayoutChoice::Zip, Compression::Reuse, "a96687f1d7426881f02f87940f585f020a7bd3385583336d464ec234535383b9"),
+    (LayoutChoice::Zip, Compression::Recompress, "05e1363bed5f912cbd6396c7d44ac3d7a6d13f15ab9efd54354516ef98937ce9"),
+    (LayoutChoice::Zip, Compression::Store, "fc77767d3ffa36105df0efa0deba48c9ad8125740cd5f8306ea50e0319fc28d6"),
+    (LayoutChoice::Extract, Compression::Reuse, "4a54ebe37a138a6c828bb383806c99a920ebc41162979fc64a4b0d53b8e8c262"),
     (
         LayoutChoice::Extract,
         Compression::Recompress,
-        "b893c3cc89a46a0aa4608124d07720f62c788c01a9f8ce3e1f2e7718091d40cd",
+        "66673ed8b8a2ea4f2b694b63973bd51b50b945f1d477bcfd7fd2b32b5d59e106",
     ),
-    (LayoutChoice::Extract, Compression::Store, "684dc32a62365289e38052acd7cf8ae5325681683375c155788316c07a959c88"),
+    (LayoutChoice::Extract, Compression::Store, "a04a60e5ba902fbf9de782aac100447b750e3dce1207c5639344de779cb67430"),
 ];
 
 const GOLDEN_CONTAINER: &str = "3944e894a77c96a4b1b6214224df50bab9ba7baeddce23dcd412deefb37bf106";

@@ -293,17 +293,33 @@ class CacheTest(Case):
     @unittest.skipUnless(POSIX, "signals")
     def test_interrupted_unpacking_leaves_nothing(self):
         path = self.pack(self.many_files(6000))
-        for delay in (0, 0.05):
+        for delay in (0, 0, 0, 0.002, 0.005, 0.01, 0.02, 0.05):
             process = subprocess.Popen(
                 [self.python, path], env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
             end = time.monotonic() + 30
             while not any(name.startswith(".unpacking") for name in self.apps()) and time.monotonic() < end:
-                time.sleep(0.002)
+                pass
             time.sleep(delay)
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.communicate() + (process.returncode,), (b"", b"", -signal.SIGINT))
             self.assertEqual(self.apps(), [])
+
+    @unittest.skipUnless(POSIX, "signals")
+    def test_ignored_interrupt_does_not_end_unpacking(self):
+        path = self.pack(self.many_files(3000))
+        process = subprocess.Popen(
+            [self.python, path],
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        )
+        end = time.monotonic() + 30
+        while not self.temporaries() and time.monotonic() < end:
+            pass
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.communicate() + (process.returncode,), (b"ran\n", b"", 0))
 
     @unittest.skipUnless(POSIX, "locks")
     def test_temporary_of_a_living_process_is_left_alone(self):

@@ -68,10 +68,12 @@ class Place:
         for name in sorted(names):
             os.mkdir(self.start + name, 0o755, dir_fd=self.descriptor)
 
-    def write(self, batch):
+    def write(self, batch, interrupts):
         for entry, packed in batch:
-            path = self.start + entry.name
-            cache.write_file(path, entry.mode, reader.contents(entry, packed), self.descriptor)
+            path, pieces = self.start + entry.name, reader.contents(entry, packed)
+            if entry.size > reader.CHUNK:
+                pieces = interrupts.allow_between(pieces)
+            cache.write_file(path, entry.mode, pieces, self.descriptor)
 
     def close(self):
         if self.descriptor is not None:
@@ -85,7 +87,35 @@ def count_processors():
         return os.cpu_count() or 1
 
 
-def write_payloads(place, payloads, progress):
+class Interrupts:
+    """Keeps SIGINT waiting while a tree is made, but for where `allow` is called: else something half-made would stay.
+
+    An exception in the wrong place, such as between making a directory and noting its name, cannot be cleaned up after.
+    """
+
+    def __init__(self):
+        import _signal as signal  # type: ignore[import-not-found]  # Without enumerations: some milliseconds.
+
+        self.signal, self.mask = signal, None
+        # Where it is ignored, as in the background, it would wait nevertheless.
+        if hasattr(signal, "pthread_sigmask") and signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+            self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+
+    def allow(self):
+        if self.mask is not None and self.signal.SIGINT in self.signal.sigpending():
+            raise KeyboardInterrupt
+
+    def allow_between(self, pieces):
+        for piece in pieces:
+            self.allow()
+            yield piece
+
+    def end(self):
+        if self.mask is not None:
+            self.signal.pthread_sigmask(self.signal.SIG_SETMASK, self.mask)
+
+
+def write_payloads(place, payloads, progress, interrupts):
     """Write every file of the payloads. All threads do the same: read what is next, in turn; inflate and write it."""
     batches = (batch for payload in payloads for batch in payload.read_batches())
     turn, errors = threading.Lock(), []
@@ -94,14 +124,15 @@ def write_payloads(place, payloads, progress):
         try:
             while not errors:
                 with turn:
+                    interrupts.allow()
                     batch = next(batches, None)
                     if not batch:
                         return
                     progress.add(sum(entry.end - entry.offset for entry, _ in batch))
                     if not isinstance(batch[0][1], memoryview):
-                        place.write(batch)  # The file has to be read on before the next turn.
+                        place.write(batch, interrupts)  # The file has to be read on before the next turn.
                         continue
-                place.write(batch)
+                place.write(batch, interrupts)
         except BaseException as error:
             errors.append(error)
 
@@ -126,7 +157,7 @@ def write_payloads(place, payloads, progress):
         raise errors[0]
 
 
-def write_tree(directory, tree, payloads, progress, entry):
+def write_tree(directory, tree, payloads, progress, entry, interrupts):
     """Write every file of the payloads into an empty directory, which will be the tree."""
     place, compiler = Place(directory), None
     ahead = support("ahead.py") if entry and count_processors() > 1 else {}
@@ -134,7 +165,7 @@ def write_tree(directory, tree, payloads, progress, entry):
         place.make_directories(payloads)
         if ahead:
             compiler = ahead["begin"](entry, place, tree, payloads, (reader, cache))
-        write_payloads(place, payloads, progress)
+        write_payloads(place, payloads, progress, interrupts)
     finally:
         if compiler:
             ahead["end"](compiler, place)
@@ -144,23 +175,27 @@ def write_tree(directory, tree, payloads, progress, entry):
 def extract(apps, tree, payloads, progress, entry):
     """Unpack into a temporary directory and give it the tree's name; another process's tree is as good."""
     cache.remove_stale(apps)
-    temporary, lock = cache.new_temporary(apps)
+    interrupts = Interrupts()
     try:
-        write_tree(temporary, tree, payloads, progress, entry)
-        cache.mark_whole(temporary)
-        cache.provide_pipe(tree)
+        temporary, lock = cache.new_temporary(apps)
         try:
-            os.rename(temporary, tree)
-        except OSError:
-            if not os.path.isdir(tree):
-                raise
+            write_tree(temporary, tree, payloads, progress, entry, interrupts)
+            cache.mark_whole(temporary)
+            cache.provide_pipe(tree)
+            try:
+                os.rename(temporary, tree)
+            except OSError:
+                if not os.path.isdir(tree):
+                    raise
+                cache.remove_tree(temporary)
+        except BaseException:
             cache.remove_tree(temporary)
-    except BaseException:
-        cache.remove_tree(temporary)
-        raise
+            raise
+        finally:
+            if lock is not None:
+                os.close(lock)
     finally:
-        if lock is not None:
-            os.close(lock)
+        interrupts.end()
 
 
 def make_whole(apps, tree, payloads, progress, thorough, entry):
@@ -255,6 +290,7 @@ def unpack(app, archive, roots, environ, hold):
             import signal
 
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
             os.kill(os.getpid(), signal.SIGINT)
         raise
     finally:
