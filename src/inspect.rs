@@ -130,7 +130,7 @@ mod tests {
         };
         let name = |name: &str| ArchivePath::new(name).unwrap();
         let entries = [(name("a.py"), entry(bytes)), (name(MANIFEST_PATH), entry(&manifest(named).to_bytes()))];
-        let plan = ArchivePlan { prefix: "#!x\n".to_owned(), epoch: Epoch::default(), entries: entries.into() };
+        let plan = ArchivePlan { prefix: b"#!x\n".to_vec(), epoch: Epoch::default(), entries: entries.into() };
         write_archive(&plan, &std::fs::File::create(&path).unwrap(), &tempfile::tempfile).unwrap();
         inspect(&path).map(|_| ()).map_err(|error| error.to_string().replace(path.to_str().unwrap(), "a.pyz"))
     }

@@ -133,7 +133,7 @@ fn plan_of(files: impl IntoIterator<Item = (String, Vec<u8>)>, packing: EntryPac
         mode: Mode::Regular,
     };
     let entries = files.into_iter().map(|(name, bytes)| (path(&name), entry(bytes))).collect();
-    ArchivePlan { prefix: String::new(), epoch: Epoch::default(), entries }
+    ArchivePlan { prefix: Vec::new(), epoch: Epoch::default(), entries }
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn keeps_the_streams_of_wheels_and_makes_them_anew_when_asked() {
                 packing,
             };
             let entries = [(path("text.txt"), PlannedEntry { source, mode: Mode::Regular })].into();
-            let plan = ArchivePlan { prefix: String::new(), epoch: Epoch::default(), entries };
+            let plan = ArchivePlan { prefix: Vec::new(), epoch: Epoch::default(), entries };
             let found = parse_default(&write(&plan, &no_wheels()).unwrap(), "").remove("text.txt").unwrap();
             let expected = match packing {
                 EntryPacking::Reuse => stream.clone(),
@@ -272,7 +272,7 @@ fn a_golden_digest_pins_the_container() {
     let mut plan = plan_of(files.map(|(name, bytes)| (name.to_owned(), bytes)), EntryPacking::Encode);
     let nested = EntrySource::Nested(Box::new(plan.clone()));
     let names = EntrySource::NamesDigests(Arc::new(|digests| format!("{digests:?}").into_bytes()));
-    plan.prefix = SHEBANG.to_owned();
+    plan.prefix = SHEBANG.into();
     for (name, source) in [("b.zip", nested), ("__main__.py", names), ("dir", EntrySource::Directory)] {
         plan.entries.insert(path(name), PlannedEntry { source, mode: Mode::Regular });
     }
@@ -462,10 +462,10 @@ fn pack_a_large_entry_and_tell_the_peak_of_memory() {
         };
         let planned = |file| PlannedEntry { source: entry(file), mode: Mode::Regular };
         let entries = files.iter().map(|file| (file.entry.path.clone(), planned(file))).collect();
-        let payload = ArchivePlan { prefix: String::new(), epoch: Epoch::default(), entries };
+        let payload = ArchivePlan { prefix: Vec::new(), epoch: Epoch::default(), entries };
         let nested = PlannedEntry { source: EntrySource::Nested(Box::new(payload)), mode: Mode::Regular };
         let plan = ArchivePlan {
-            prefix: SHEBANG.to_owned(),
+            prefix: SHEBANG.into(),
             epoch: Epoch::default(),
             entries: [(path("payload.zip"), nested)].into(),
         };

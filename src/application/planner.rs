@@ -102,7 +102,7 @@ impl Planner<'_> {
         if entries.len() > MAX_ENTRIES {
             return Err(PlanError::TooManyEntries(entries.len()));
         }
-        Ok(ArchivePlan { prefix: shebang.line(), epoch: self.epoch, entries })
+        Ok(ArchivePlan { prefix: shebang.line().into_bytes(), epoch: self.epoch, entries })
     }
 
     /// The archive with the files in payloads.
@@ -125,7 +125,7 @@ impl Planner<'_> {
                 format!("_pyzpack/payload-{}.zip", index + 1)
             };
             let payload =
-                ArchivePlan { prefix: String::new(), epoch: self.epoch, entries: part.iter().cloned().collect() };
+                ArchivePlan { prefix: Vec::new(), epoch: self.epoch, entries: part.iter().cloned().collect() };
             let source = EntrySource::Nested(Box::new(payload));
             entries.insert(own_path(&name)?, PlannedEntry { source, mode: Mode::Regular });
             names.push(name);
@@ -145,7 +145,7 @@ impl Planner<'_> {
         };
         let find = EntrySource::NamesDigests(Arc::new(render));
         entries.insert(own_path(runtime::FIND_PATH)?, PlannedEntry { source: find, mode: Mode::Regular });
-        Ok(ArchivePlan { prefix: shebang.line(), epoch: self.epoch, entries })
+        Ok(ArchivePlan { prefix: shebang.line().into_bytes(), epoch: self.epoch, entries })
     }
 }
 

@@ -14,8 +14,8 @@ use crate::epoch::Epoch;
 /// An archive in format 1: entries sorted by the bytes of their names, one time for all.
 #[derive(Debug, Clone)]
 pub struct ArchivePlan {
-    /// What stands in front of the first entry: a shebang's line, or nothing.
-    pub prefix: String,
+    /// What stands in front of the first entry: a shebang's line, whatever else starts a program, or nothing.
+    pub prefix: Vec<u8>,
     /// The time of every entry.
     pub epoch: Epoch,
     /// The regular files and directories.

@@ -14,14 +14,14 @@ use crate::digest::{Sha256Digest, Sha256Hasher};
 ///
 /// # Errors
 /// The first thing that is not as planned; or a file that cannot be read.
-pub(crate) fn check_written(source: &Source, prefix: &str, expected: &[Expected]) -> Result<Sha256Digest, ReadError> {
+pub(crate) fn check_written(source: &Source, prefix: &[u8], expected: &[Expected]) -> Result<Sha256Digest, ReadError> {
     let (digest, checked) = rayon::join(|| source.sha256(), || check_archive(source, prefix, expected));
     checked?;
     Ok(digest?)
 }
 
-fn check_archive(source: &Source, prefix: &str, expected: &[Expected]) -> Result<(), ReadError> {
-    if source.read_vec(0, prefix.len() as u64)? != prefix.as_bytes() {
+fn check_archive(source: &Source, prefix: &[u8], expected: &[Expected]) -> Result<(), ReadError> {
+    if source.read_vec(0, prefix.len() as u64)? != prefix {
         return Err(ReadError::archive(ZipFault::NotCanonical("the first line")));
     }
     // What was planned is not bounded again: its size is that of wheels which passed the limits.
@@ -71,7 +71,7 @@ fn has_contents(
         // Its digest was taken of what was written; here every header's fields and every stream are compared, which
         // leaves no byte of it out.
         let inner = source.slice(entry.data_offset, entry.size)?;
-        check_archive(&inner, "", nested)?;
+        check_archive(&inner, &[], nested)?;
         return Ok(true);
     }
     let mut hasher = Sha256Hasher::default();
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::epoch::Epoch;
 
-    const PREFIX: &str = "#!/usr/bin/env python3\n";
+    const PREFIX: &[u8] = b"#!/usr/bin/env python3\n";
 
     /// An archive with an entry of every kind: stored, deflated, empty, a directory, an archive, what names its digest.
     fn plan() -> ArchivePlan {
@@ -106,7 +106,7 @@ mod tests {
             ("stored", bytes(text, Packing::Store)),
         ]);
         let epoch = Epoch::default();
-        let inner = ArchivePlan { prefix: String::new(), epoch, entries: inner };
+        let inner = ArchivePlan { prefix: Vec::new(), epoch, entries: inner };
         let names = |digests: &[Sha256Digest]| format!("{digests:?}").into_bytes();
         let entries = planned(vec![
             ("__main__.py", EntrySource::NamesDigests(Arc::new(names))),
@@ -114,7 +114,7 @@ mod tests {
             ("directory", EntrySource::Directory),
             ("payload.zip", EntrySource::Nested(Box::new(inner))),
         ]);
-        ArchivePlan { prefix: PREFIX.to_owned(), epoch, entries }
+        ArchivePlan { prefix: PREFIX.to_vec(), epoch, entries }
     }
 
     fn written() -> (Vec<u8>, Vec<Expected>) {

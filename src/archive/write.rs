@@ -81,7 +81,7 @@ pub(crate) fn write_archive(
     let generated = encode_generated(plan);
     thread::scope(|scope| {
         let mut writer = Writer { output: Output::new(scope, file), scratch, generated };
-        writer.output.push(plan.prefix.as_bytes())?;
+        writer.output.push(&plan.prefix)?;
         let mut expected = writer.write_entries(plan, None, 0)?;
         let patches = writer.output.finish()?;
         for Patch { offset, bytes } in patches {
@@ -229,7 +229,7 @@ impl<'plan> Writer<'plan, '_, '_> {
         self.output.push(&header.local())?;
         let start = self.output.position;
         self.output.begin_digest()?;
-        self.output.push(nested.prefix.as_bytes())?;
+        self.output.push(&nested.prefix)?;
         let inner = self.write_entries(nested, Some(path), start)?;
         let (sha256, crc32) = self.output.end_digest()?;
         let size = self.output.position - start;

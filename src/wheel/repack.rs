@@ -117,5 +117,5 @@ fn plan(wheel: &VerifiedWheel, epoch: Epoch) -> Result<ArchivePlan, PathFault> {
     }
     let source = EntrySource::Bytes { bytes: record.into_bytes().into(), packing: Packing::Encode };
     entries.insert(record_path, PlannedEntry { source, mode: Mode::Regular });
-    Ok(ArchivePlan { prefix: String::new(), epoch, entries })
+    Ok(ArchivePlan { prefix: Vec::new(), epoch, entries })
 }
