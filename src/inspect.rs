@@ -52,7 +52,7 @@ pub(crate) fn checked_facts(path: &Path) -> Result<Facts, FinishedError> {
 ///
 /// # Errors
 /// The first such file.
-fn check_files(finished: &FinishedPyz) -> Result<(), FinishedError> {
+pub(crate) fn check_files(finished: &FinishedPyz) -> Result<(), FinishedError> {
     compare_files(finished).map_err(|error| FinishedError::differs(&finished.path, error))
 }
 

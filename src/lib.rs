@@ -45,6 +45,7 @@ pub mod inspect;
 pub mod json;
 pub mod lock;
 pub mod names;
+pub mod normalize;
 pub mod output;
 pub mod pipeline;
 pub mod process;

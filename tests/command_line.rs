@@ -324,7 +324,7 @@ fn completions_and_manual_name_every_verb() {
     for arguments in [&["completions", "bash"][..], &["completions", "fish"], &["man"]] {
         let ended = place.run(arguments);
         assert_eq!((ended.status, ended.stderr.as_str()), (0, ""));
-        for verb in ["build", "plan", "inspect", "diff", "reproduce", "completions"] {
+        for verb in ["build", "plan", "inspect", "diff", "reproduce", "normalize", "completions"] {
             assert!(ended.stdout.contains(verb), "{arguments:?} without {verb}");
         }
     }

@@ -20,7 +20,7 @@ const NO_STAGES: &[&str] = &[
 ];
 
 /// A module and what it may not import.
-const FORBIDDEN: [(&str, &[&str]); 25] = [
+const FORBIDDEN: [(&str, &[&str]); 26] = [
     ("runtime", &["*"]),
     ("digest", &["*"]),
     ("epoch", &["*"]),
@@ -106,6 +106,23 @@ const FORBIDDEN: [(&str, &[&str]); 25] = [
             "process",
             "evidence",
             "output",
+            "cache",
+            "verify",
+            "runtime",
+        ],
+    ),
+    // It packs files anew, whatever made them.
+    (
+        "normalize",
+        &[
+            "wheel",
+            "application",
+            "pipeline",
+            "cli",
+            "project",
+            "resolve",
+            "python",
+            "lock",
             "cache",
             "verify",
             "runtime",

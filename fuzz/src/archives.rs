@@ -7,11 +7,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pyzpack::archive::{Limits, Profile, Source, Unpacker, read_structure};
 use pyzpack::diff::{Request as Pair, compare};
 use pyzpack::digest::Sha256Digest;
+use pyzpack::epoch::Epoch;
 use pyzpack::evidence::{
     Claims, Facts, IndexNote, Provenance, Statement, check_sbom, cyclonedx, provenance_statement, spdx,
 };
 use pyzpack::finished::FinishedPyz;
 use pyzpack::inspect::inspect;
+use pyzpack::normalize::{check, normalize as put};
 use pyzpack::project::sdist;
 use pyzpack::verify::{Report, Request, verify};
 use pyzpack::wheel::{EntryPoints, Metadata, Origin, WheelInput, verify_wheel};
@@ -57,6 +59,24 @@ pub fn diff(bytes: &[u8]) {
         let lines: usize = comparison.differences.iter().map(|difference| difference.lines.len()).sum();
         assert!(lines <= 100, "{lines} lines");
     }
+}
+
+/// Any bytes, put into canonical form: what is taken comes out as it is said to be, stays as it is a second time, and has what
+/// it had before it.
+pub fn normalize(bytes: &[u8]) {
+    let (path, output) = (file("any.zip", bytes), directory().join("normal.zip"));
+    let look = |path: &Path| check(path, Epoch::default(), 100, &directory());
+    let (looked, done) = match (look(&path), put(&path, Some(&output), Epoch::default())) {
+        (Ok(looked), Ok(done)) => (looked, done),
+        (looked, done) => return assert!(looked.is_err() && done.is_err(), "{looked:?}, {done:?}"),
+    };
+    let canonical = std::fs::read(&output).expect("a file that was just written");
+    assert_eq!((looked.sha256, looked.changes.is_none()), (done.sha256, done.was_canonical));
+    assert_eq!((done.sha256, done.was_canonical), (Sha256Digest::of(&canonical), canonical == bytes));
+    assert!(looked.changes.is_none_or(|found| found.unpacks_alike()));
+    assert!(look(&output).expect("a canonical file").changes.is_none());
+    assert!(put(&output, None, Epoch::default()).expect("a canonical file").was_canonical);
+    assert_eq!(std::fs::read(&output).expect("a file that was just written"), canonical);
 }
 
 /// Everything that is read of a `.pyz` by its path; what evidence is made of then.

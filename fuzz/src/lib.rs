@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 
 use pyzpack::target::{MarkerEnvironment, PythonAbi, PythonMinor, Target};
 
-pub use archives::{diff, finished, sdist, wheel, wheel_files, zip};
+pub use archives::{diff, finished, normalize, sdist, wheel, wheel_files, zip};
 pub use compiled::bytecode;
 pub use documents::{
     index, json, lock_pdm, lock_pipfile, lock_poetry, lock_pylock, lock_requirements, lock_uv, project, requirements,
@@ -27,7 +27,7 @@ pub use texts::{names, requirement};
 pub type Run = fn(&[u8]);
 
 /// Every target, by the name of its binary and of its corpus.
-pub const TARGETS: [(&str, Run); 24] = [
+pub const TARGETS: [(&str, Run); 25] = [
     ("bytecode", bytecode),
     ("diff", diff),
     ("envelope", envelope),
@@ -43,6 +43,7 @@ pub const TARGETS: [(&str, Run); 24] = [
     ("lock_requirements", lock_requirements),
     ("lock_uv", lock_uv),
     ("names", names),
+    ("normalize", normalize),
     ("project", project),
     ("requirement", requirement),
     ("requirements", requirements),

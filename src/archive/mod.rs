@@ -22,6 +22,7 @@ pub(crate) use reread::check_written;
 pub use shebang::{Shebang, ShebangError};
 pub use source::Source;
 pub(crate) use source::{SourceReader, Stamp};
+pub(crate) use structure::{Frame, find_frame};
 pub use structure::{Limits, Method, Profile, ZipEntry, ZipStructure, read_structure};
 pub use unpack::{Contents, Unpacker};
 pub use write::WriteError;

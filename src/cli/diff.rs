@@ -187,7 +187,13 @@ pub(super) fn describe_contents(comparison: &Comparison, most: usize) -> String 
     lines.join("\n")
 }
 
-fn describe_difference(difference: &Difference, comparison: &Comparison, paint: Paint, lines: &mut Vec<String>) {
+/// What differs in one place, as lines.
+pub(super) fn describe_difference(
+    difference: &Difference,
+    comparison: &Comparison,
+    paint: Paint,
+    lines: &mut Vec<String>,
+) {
     let member = difference.member.join(" / ");
     let mut place = if member.is_empty() { String::new() } else { format!("{member}: ") };
     let (first, second) = (&difference.sides[0], &difference.sides[1]);
@@ -249,16 +255,9 @@ fn describe_difference(difference: &Difference, comparison: &Comparison, paint: 
     }
 }
 
-/// The same as one object.
-pub(super) fn document(comparison: &Comparison) -> Value {
-    let sides = comparison
-        .sides
-        .each_ref()
-        .map(|side| json!({"file": side.path, "kind": side.kind, "size": side.size, "sha256": side.sha256}));
-    let causes = comparison.causes.iter().map(|cause| {
-        json!({"cause": cause.kind.name(), "text": cause.text, "files": cause.members, "examples": cause.examples})
-    });
-    let differences = comparison.differences.iter().map(|difference| {
+/// The differences that are `wanted`, as objects.
+pub(super) fn differences(comparison: &Comparison, wanted: &dyn Fn(&Difference) -> bool) -> Vec<Value> {
+    let object = |difference: &Difference| {
         let lines = difference.lines.iter().map(Line::parts).map(|(mark, text)| format!("{mark}{text}"));
         json!({
             "layer": difference.layer.name(),
@@ -272,6 +271,18 @@ pub(super) fn document(comparison: &Comparison) -> Value {
             "lines": lines.collect::<Vec<_>>(),
             "left_out": difference.left_out,
         })
+    };
+    comparison.differences.iter().filter(|one| wanted(one)).map(object).collect()
+}
+
+/// The same as one object.
+pub(super) fn document(comparison: &Comparison) -> Value {
+    let sides = comparison
+        .sides
+        .each_ref()
+        .map(|side| json!({"file": side.path, "kind": side.kind, "size": side.size, "sha256": side.sha256}));
+    let causes = comparison.causes.iter().map(|cause| {
+        json!({"cause": cause.kind.name(), "text": cause.text, "files": cause.members, "examples": cause.examples})
     });
     let verdict = match (comparison.is_same(), comparison.unpacks_alike()) {
         (true, _) => "same",
@@ -282,6 +293,6 @@ pub(super) fn document(comparison: &Comparison) -> Value {
         "verdict": verdict,
         "files": sides,
         "causes": causes.collect::<Vec<_>>(),
-        "differences": differences.collect::<Vec<_>>(),
+        "differences": differences(comparison, &|_| true),
     })
 }

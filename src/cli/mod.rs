@@ -9,6 +9,7 @@ mod inspect;
 mod keygen;
 mod keys;
 mod lock;
+mod normalize;
 mod observer;
 mod options;
 mod plan;
@@ -49,6 +50,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("diff", matches)) => diff::run(matches),
         Some(("reproduce", matches)) => reproduce::run(matches),
+        Some(("normalize", matches)) => normalize::run(matches),
         Some(("verify", matches)) => verify::run(matches),
         Some(("sbom", matches)) => sbom::run(matches),
         Some(("provenance", matches)) => provenance::run(matches),

@@ -143,6 +143,7 @@ pub(super) fn command() -> Command {
         )
         .subcommand(super::diff::command())
         .subcommand(super::reproduce::command())
+        .subcommand(super::normalize::command())
         .subcommand(super::verify::command())
         .subcommand(listing())
         .subcommand(attesting())

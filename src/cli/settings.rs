@@ -493,6 +493,22 @@ impl Layers<'_> {
     }
 }
 
+/// The time of every entry, for a verb that packs what has no commit.
+pub(super) fn resolve_time(
+    arguments: &ArgMatches,
+    world: &Surroundings,
+    notes: &mut Vec<String>,
+) -> Result<Epoch, SettingsError> {
+    let layers = Layers { arguments, world, table: toml::Table::new(), file: String::new() };
+    match layers.epoch(notes)? {
+        EpochChoice::At(epoch) => Ok(epoch),
+        EpochChoice::Commit => Err(refuse(
+            "option --source-date-epoch".to_owned(),
+            "a file that is packed already has no commit: give its time",
+        )),
+    }
+}
+
 /// Names of evidence, with commas or blanks between them.
 fn parse_evidence(text: &str) -> Result<BTreeSet<EvidenceKind>, String> {
     let names: Vec<&str> = text.split([',', ' ']).filter(|name| !name.is_empty()).collect();

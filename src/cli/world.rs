@@ -29,12 +29,18 @@ pub(super) fn wants_colour() -> bool {
     set("NO_COLOR").is_none() && set("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
-/// Reads the environment.
-pub(super) fn read() -> Result<Surroundings, WorldError> {
+/// The environment, for a verb that needs no cache.
+pub(super) fn without_cache() -> Surroundings {
     let mut world =
         Surroundings { environment: std::env::vars_os().collect(), temporary: PathBuf::new(), cache: PathBuf::new() };
-    let named = |name: &str| world.variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    world.temporary = named("TMPDIR").unwrap_or_else(std::env::temp_dir);
+    let named = world.variable("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    world.temporary = named.unwrap_or_else(std::env::temp_dir);
+    world
+}
+
+/// Reads the environment.
+pub(super) fn read() -> Result<Surroundings, WorldError> {
+    let mut world = without_cache();
     world.cache = find_cache(&world)?;
     Ok(world)
 }

@@ -112,7 +112,7 @@ pub fn compare(request: &Request) -> Result<Comparison, DiffError> {
         DiffError::Compare { first, second, error }
     };
     let stamps = [sources[0].stamp().map_err(trouble)?, sources[1].stamp().map_err(trouble)?];
-    let compared = compare_sources(request, &sources);
+    let compared = compare_open(request, &sources);
     for (side, source) in sources.iter().enumerate() {
         // What it says of a file that was cut off meanwhile is worth less than that it was.
         if source.stamp().map_err(trouble)? != stamps[side] {
@@ -122,7 +122,11 @@ pub fn compare(request: &Request) -> Result<Comparison, DiffError> {
     compared.map_err(trouble)
 }
 
-fn compare_sources(request: &Request, sources: &[Source; 2]) -> io::Result<Comparison> {
+/// Compares two open files, called as the request says, which nobody writes to.
+///
+/// # Errors
+/// One cannot be read, or a large member cannot be unpacked.
+pub(crate) fn compare_open(request: &Request, sources: &[Source; 2]) -> io::Result<Comparison> {
     let blobs = sources.each_ref().map(|source| Blob::File(source.clone()));
     let side = |index: usize, kind: &'static str, sha256: Option<Sha256Digest>| Side {
         path: request.files[index].display().to_string(),

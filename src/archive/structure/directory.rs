@@ -1,4 +1,4 @@
-//! The end of an archive: where its central directory lies (4.3.14 to 4.3.16).
+//! The end of an archive: where its central directory lies (4.3.14 to 4.3.16), and from where its offsets count.
 
 use super::{Fields, Profile};
 use crate::archive::fault::{ReadError, ZipFault};
@@ -15,13 +15,62 @@ pub(super) struct Directory {
     pub(super) entries: u64,
 }
 
+/// What anybody's zip may have around it that a wheel has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// Where its offsets count from: a zip that was put behind something as it was counts from its own first byte.
+    pub(crate) base: u64,
+    /// Bytes of the archive's comment.
+    pub(crate) comment: u16,
+}
+
+/// Finds where the archive in `source` ends and its offsets begin, both without a choice.
+///
+/// # Errors
+/// There is no end record whose comment ends with the file, or there are two; or the central directory, by its size and
+/// offset, begins before the file does.
+pub(crate) fn find_frame(source: &Source) -> Result<Frame, ReadError> {
+    let start = source.length().saturating_sub(22 + u64::from(u16::MAX));
+    let tail = source.read_vec(start, source.length() - start)?;
+    let bad = |what| ReadError::archive(ZipFault::EndField(what));
+    let is_end =
+        |at: &usize| tail.len() - at >= 22 && usize::from(Fields(&tail[*at..]).u16(20)) == tail.len() - at - 22;
+    let signature = END_RECORD.to_le_bytes();
+    let at = memchr::memmem::rfind_iter(&tail, &signature).find(is_end);
+    let at = at.ok_or_else(|| ReadError::archive(ZipFault::EndRecord))?;
+    let comment = Fields(&tail[at..]).u16(20);
+    // Tools look for it from the end, and some take whatever looks like one.
+    if memchr::memmem::find(&tail[at + 4..], &signature).is_some() {
+        return Err(bad("another one follows it"));
+    }
+    let end_offset = start + at as u64;
+    let end = Fields(&tail[at..]);
+    let (mut size, mut offset): (u64, u64) = (end.u32(12).into(), end.u32(16).into());
+    let mut directory_end = end_offset;
+    if let Some(locator) = end_offset.checked_sub(20)
+        && Fields(&source.read_vec(locator, 20)?).u32(0) == ZIP64_LOCATOR
+    {
+        // Right before its locator; the strict reading sees that this is where the locator points.
+        directory_end = locator.checked_sub(56).ok_or_else(|| bad("it begins before the file"))?;
+        let record = source.read_vec(directory_end, 56)?;
+        (size, offset) = (Fields(&record).u64(40), Fields(&record).u64(48));
+    }
+    let base = directory_end.checked_sub(size).and_then(|directory| directory.checked_sub(offset));
+    Ok(Frame {
+        base: base.ok_or_else(|| bad("the central directory does not end where the end records begin"))?,
+        comment,
+    })
+}
+
 /// Finds the central directory from the end-of-central-directory record (4.3.16) in the last 22 bytes, through zip64's
 /// records (4.3.14, 4.3.15) where there are any.
 pub(super) fn find_directory(source: &Source, profile: Profile) -> Result<Directory, ReadError> {
-    let end_offset = source.length().checked_sub(22).ok_or_else(|| ReadError::archive(ZipFault::EndRecord))?;
+    let comment = profile.comment();
+    let end_offset = source.length().checked_sub(22 + u64::from(comment));
+    let end_offset = end_offset.ok_or_else(|| ReadError::archive(ZipFault::EndRecord))?;
     let bytes = source.read_vec(end_offset, 22)?;
     let end = Fields(&bytes);
-    if end.u32(0) != END_RECORD || end.u16(20) != 0 {
+    if end.u32(0) != END_RECORD || end.u16(20) != comment {
         return Err(ReadError::archive(ZipFault::EndRecord));
     }
     let bad = |what| Err(ReadError::archive(ZipFault::EndField(what)));

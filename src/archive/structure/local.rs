@@ -31,7 +31,9 @@ pub(super) fn check_local_headers(
     let mut data_offsets = vec![0; headers.len()];
     let mut position = match profile {
         Profile::Wheel => 0,
-        Profile::Program => order.first().map_or(directory_offset, |first| headers[*first].header_offset),
+        Profile::Program | Profile::Zip { .. } => {
+            order.first().map_or(directory_offset, |first| headers[*first].header_offset)
+        }
         Profile::Canonical { prefix } => prefix,
     };
     let mut buffer = Vec::new();

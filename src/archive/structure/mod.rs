@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use self::central::{CentralHeader, read_central_headers};
 use self::directory::find_directory;
+pub(crate) use self::directory::{Frame, find_frame};
 use self::local::check_local_headers;
 use super::fault::{ReadError, ZipFault};
 use super::path::{ArchivePath, fold};
@@ -50,6 +51,11 @@ pub enum Profile {
     Wheel,
     /// Anybody's program: as a wheel, behind whatever starts it, with offsets that count from the file's first byte.
     Program,
+    /// Anybody's zip: as a program, with a comment of this many bytes behind it.
+    Zip {
+        /// Bytes behind the end record.
+        comment: u16,
+    },
     /// An archive of ours, behind a first line of the given length: only what format 1 can hold.
     Canonical {
         /// Bytes in front of the first local header.
@@ -60,6 +66,11 @@ pub enum Profile {
 impl Profile {
     fn is_canonical(self) -> bool {
         matches!(self, Self::Canonical { .. })
+    }
+
+    /// Bytes behind the end record.
+    fn comment(self) -> u16 {
+        if let Self::Zip { comment } = self { comment } else { 0 }
     }
 }
 
@@ -119,6 +130,8 @@ pub struct ZipStructure {
     pub directories: Vec<ArchivePath>,
     /// The first entry's time, in the low half, and date (4.4.6); an archive of ours has the same everywhere.
     pub(crate) time_and_date: Option<u32>,
+    /// Offset of its first local header, or of its central directory where it has no entries.
+    pub(crate) start: u64,
 }
 
 /// Little-endian numbers from a slice whose length was checked.
@@ -154,8 +167,9 @@ pub fn read_structure(source: &Source, profile: Profile, limits: &Limits) -> Res
     let data_offsets = check_local_headers(source, &headers, directory.offset, profile)?;
 
     let time_and_date = headers.first().map(|header| header.time_and_date);
+    let start = headers.iter().map(|header| header.header_offset).min().unwrap_or(directory.offset);
     let mut structure =
-        ZipStructure { files: Vec::with_capacity(headers.len()), directories: Vec::new(), time_and_date };
+        ZipStructure { files: Vec::with_capacity(headers.len()), directories: Vec::new(), time_and_date, start };
     for (header, data_offset) in headers.into_iter().zip(data_offsets) {
         let path = ArchivePath::new(header.name.strip_suffix('/').unwrap_or(&header.name))
             .map_err(|fault| ReadError::entry(&header.name, fault))?;
