@@ -104,15 +104,14 @@ pub fn normalize(input: &Path, output: Option<&Path>, epoch: Epoch) -> Result<No
     if source.stamp().map_err(read_error)? != stamp {
         return Err(NormalizeError::Changed(input.display().to_string()));
     }
+    let stays = Source::open(target).and_then(|old| old.sha256()).is_ok_and(|old| old == sha256);
     if !(in_place && was_canonical) {
         set_mode(pending.file(), &permissions).map_err(write_error)?;
         pending.persist().map_err(write_error)?;
     }
     let stale_modules = if was_canonical { Vec::new() } else { members.timed_modules };
-    let mut stale_evidence = Vec::new();
-    if in_place && !was_canonical {
-        stale_evidence.extend(EVIDENCE.map(|suffix| beside(target, suffix)).into_iter().filter(|path| path.exists()));
-    }
+    let evidence = EVIDENCE.iter().map(|suffix| beside(target, suffix));
+    let stale_evidence = evidence.filter(|path| !stays && path.exists()).collect();
     Ok(Normalized { size, sha256, was_canonical, stale_modules, stale_evidence })
 }
 

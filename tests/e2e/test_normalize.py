@@ -374,6 +374,10 @@ def test_what_speaks_of_the_old_file_is_named(pyzpack: Pyzpack, tmp_path: Path) 
     done = pyzpack.run("normalize", path)
     assert (done.returncode, done.stderr) == (0, f"note: `{path}.sha256` is of the file as it was before\n")
     assert normalize(pyzpack, path)
+    (tmp_path / "b.zip.asc").write_text("of the old one\n")
+    done = pyzpack.run("normalize", path, "-o", "b.zip", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "note: `b.zip.asc` is of the file as it was before\n")
+    assert normalize(pyzpack, path, "-o", "b.zip", cwd=tmp_path)
 
 
 # What is refused.
