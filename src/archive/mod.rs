@@ -15,7 +15,7 @@ mod write;
 
 pub use crate::epoch::{Epoch, EpochError};
 pub use fault::{ReadError, ZipFault};
-pub(crate) use lenient::{ContentsError, Descriptor, Gap, Header, LenientEntry, LenientZip, extra_fields};
+pub(crate) use lenient::{ContentsError, Descriptor, Gap, Header, LenientEntry, LenientZip, Oddity, extra_fields};
 pub use path::{ArchivePath, PathFault};
 pub use plan::{ArchivePlan, EntrySource, Mode, Packing, PlannedEntry, RenderDigests};
 pub(crate) use reread::check_written;

@@ -124,11 +124,14 @@ fn verdict(comparison: &Comparison) -> String {
     let show = |side: &Side| format!("{} ({}, {})", shown_in_line(&side.path), side.kind, report::size(side.size));
     let both = format!("{} and {} differ", show(first), show(second));
     if comparison.unpacks_alike() {
-        return format!("{both}; what they unpack to is the same");
+        let starts = comparison.differences.iter().any(|one| one.what == "what starts it");
+        let what = if starts { "the application's files are" } else { "what they unpack to is" };
+        return format!("{both}; {what} the same");
     }
-    let number = |wanted: &dyn Fn(&Difference) -> bool| comparison.differences.iter().filter(|one| wanted(one)).count();
-    let files =
-        |side: usize| number(&|one| one.layer == Layer::Files && one.what == "file" && one.sides[side].is_some());
+    let files = |side: usize| -> usize {
+        let found = comparison.differences.iter().filter(|one| is_one_sided(one) && one.sides[side].is_some());
+        found.map(|one| one.entries.max(1)).sum()
+    };
     let mut changed: Vec<&Vec<String>> =
         comparison.differences.iter().filter(|one| one.layer == Layer::Contents).map(|one| &one.member).collect();
     changed.dedup();
@@ -139,6 +142,11 @@ fn verdict(comparison: &Comparison) -> String {
         .map(|(found, what)| format!("{} {what}", count(*found, "file")))
         .collect();
     if parts.is_empty() { format!("{both} in the names of files") } else { format!("{both}: {}", parts.join(", ")) }
+}
+
+/// Whether it tells of files that one side alone has.
+fn is_one_sided(difference: &Difference) -> bool {
+    difference.layer == Layer::Files && difference.sides.iter().flatten().count() == 1
 }
 
 fn cause_line(cause: &Cause) -> String {
@@ -205,6 +213,16 @@ pub(super) fn describe_difference(
                 let row = format!("{} {} bytes{digest}", if index == 0 { '-' } else { '+' }, side.size);
                 lines.push(format!("  {}", if index == 0 { paint.first(&row) } else { paint.second(&row) }));
             }
+        }
+        Layer::Files if is_one_sided(difference) && difference.what != "file" => {
+            let (mark, paint_side): (_, fn(Paint, &str) -> String) =
+                if first.is_some() { ('-', Paint::first) } else { ('+', Paint::second) };
+            let shown = &difference.examples[..difference.examples.len().min(3)];
+            let names = among(shown, difference.entries);
+            let number = count(difference.entries, "file");
+            let row = in_line(&format!("{mark} {place}{}, {number} ({names})", difference.what));
+            lines.push(format!("  {}", paint_side(paint, &row)));
+            return;
         }
         Layer::Distributions | Layer::Files if difference.what != "renamed" && difference.what != "moved" => {
             let name = difference.examples.first().map(|name| format!("{name} ")).unwrap_or_default();

@@ -7,6 +7,8 @@ pub enum CauseKind {
     Damage,
     /// Something was appended.
     Appended,
+    /// Other options or inputs, as both files say themselves.
+    Recipe,
     /// Distributions of other versions, or others.
     Versions,
     /// The same versions from other wheels.
@@ -71,6 +73,7 @@ impl CauseKind {
         match self {
             Self::Damage => "damage",
             Self::Appended => "appended",
+            Self::Recipe => "recipe",
             Self::Versions => "versions",
             Self::Wheels => "wheels",
             Self::Tool => "tool",

@@ -14,16 +14,20 @@ use crate::digest::Sha256Hasher;
 /// How many bytes in front of an archive, or behind it, are looked at as a text.
 const MOST_PREFIX: u64 = 1 << 20;
 
+/// Compares two containers, the order of their members where that means something.
 pub(super) fn compare_containers(
     first: &LenientZip,
     second: &LenientZip,
     pairs: &Pairs,
     member: &[String],
+    with_order: bool,
 ) -> std::io::Result<Findings> {
     let mut findings = Findings::default();
     compare_prefixes(first, second, member, &mut findings)?;
     compare_entries(first, second, pairs, member, &mut findings);
-    compare_order(first, second, pairs, member, &mut findings);
+    if with_order {
+        compare_order(first, second, pairs, member, &mut findings);
+    }
     let mut fact = |what: &'static str, sides: [String; 2], kind: CauseKind, text: &str| {
         if sides[0] != sides[1] {
             let [one, other] = sides;

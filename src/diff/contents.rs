@@ -5,12 +5,14 @@ use std::io;
 
 use serde_json::Value;
 
+use super::archives::arrangement::{SCRIPTS, class_of};
 use super::blob::{Blob, SMALL, first_difference};
 use super::cause::CauseKind;
 use super::difference::{Difference, Findings, Layer, Line, cut, hex};
 use super::documents::{ValueDifference, compare_documents, lines};
 use super::elf::{compare_binaries, is_elf};
 use super::pyc::compare_modules;
+use super::recipe::explain_manifests;
 use super::record::compare_records;
 use super::telling::explain_pair;
 use super::text::{as_text, compare_texts};
@@ -22,6 +24,8 @@ pub(super) struct Around<'a> {
     pub(super) changed: &'a (dyn Fn(&str) -> bool + Sync),
     /// The tool that packed both, where it is known by what it puts there.
     pub(super) tool: Option<Tool>,
+    /// Whether different tools put the application's files in different places.
+    pub(super) arranged: bool,
     /// What the second member is called, where it has another name than the first.
     pub(super) second_name: &'a str,
 }
@@ -47,14 +51,17 @@ impl Tool {
             || directories.iter().any(|directory| name.starts_with(directory))
     }
 
-    /// Why its own files differ.
-    pub(super) fn explain(self) -> String {
-        let name = match self {
+    pub(super) fn name(self) -> &'static str {
+        match self {
             Self::Pyzpack => "pyzpack",
             Self::Pex => "pex",
             Self::Shiv => "shiv",
-        };
-        format!("the start-up code differs: another version of {name}, or other options of it")
+        }
+    }
+
+    /// Why its own files differ.
+    pub(super) fn explain(self) -> String {
+        format!("the start-up code differs: another version of {}, or other options of it", self.name())
     }
 }
 
@@ -115,6 +122,11 @@ fn compare_as_text(member: &[String], one: &str, other: &str, around: &Around<'_
         let roots = [root(name), root(around.second_name)];
         let changed = |path: &str| roots.iter().any(|root| (around.changed)(&format!("{root}{path}")));
         let found = compare_records(one, other, changed);
+        if found.same_rows && around.arranged {
+            let difference = Difference::new(Layer::Contents, member, "how RECORD is written");
+            findings.push(Difference { follows: true, ..difference });
+            return;
+        }
         if !found.same_rows {
             let mut difference = Difference::new(Layer::Contents, member, "rows of RECORD").lines(found.lines);
             difference.left_out = found.left_out;
@@ -134,7 +146,7 @@ fn compare_as_text(member: &[String], one: &str, other: &str, around: &Around<'_
         if !values.is_empty() {
             let mut difference = Difference::new(Layer::Contents, member, "values").lines(lines(&values));
             difference.left_out = left_out;
-            difference.follows = !explain_values(member, base, &values, findings);
+            difference.follows = !explain_values(member, [&one, &other], &values, findings);
             findings.push(difference);
             return;
         }
@@ -149,6 +161,9 @@ fn compare_as_text(member: &[String], one: &str, other: &str, around: &Around<'_
         // It names digests of what it starts.
         Some(_) if found.cause == Some(CauseKind::Random) => None,
         Some(tool) => Some((CauseKind::Tool, tool.explain())),
+        None if around.arranged && class_of(name) == Some(SCRIPTS) => {
+            Some((CauseKind::Generator, "scripts of entry points were made by different installers".to_owned()))
+        }
         None => explain_text(name, one, other, found.cause),
     };
     match cause {
@@ -210,8 +225,14 @@ pub(super) fn explain(kind: CauseKind) -> &'static str {
 }
 
 /// Why values of a document differ. Tells whether one of them is a cause of anything, and not only a consequence.
-fn explain_values(member: &[String], base: &str, values: &[ValueDifference], findings: &mut Findings) -> bool {
+fn explain_values(
+    member: &[String],
+    documents: [&Value; 2],
+    values: &[ValueDifference],
+    findings: &mut Findings,
+) -> bool {
     let name = member.last().map_or("", String::as_str);
+    let base = name.rsplit('/').next().unwrap_or(name);
     let find = |path: &str| values.iter().find(|value| value.path == path);
     let show = |value: &ValueDifference| {
         value
@@ -251,25 +272,7 @@ fn explain_values(member: &[String], base: &str, values: &[ValueDifference], fin
         }
         ("manifest.json", "_pyzpack/manifest.json") => {
             derived.extend(["files", "wheels", "tool", "epoch", "recipe", "layout", "entry_point", "console_scripts"]);
-            if let Some(version) = find("tool.version") {
-                causes.push((CauseKind::Tool, format!("packed by pyzpack {}", show(version))));
-            }
-            if find("epoch").is_some() {
-                causes.push((CauseKind::TimeStamps, EPOCHS.to_owned()));
-            }
-            let mut told = "";
-            for value in values {
-                let Some(path) = value.path.strip_prefix("recipe.") else { continue };
-                // The wheel that was named is told of with the distributions.
-                if path.starts_with("inputs") && path.ends_with(".sha256") {
-                    continue;
-                }
-                let option = path.split(['.', '[']).next().unwrap_or(path);
-                if option != told {
-                    causes.push((CauseKind::Options, format!("built otherwise: {path} is {}", cut(show(value), 100))));
-                    told = option;
-                }
-            }
+            causes.extend(explain_manifests(documents[0], documents[1]));
         }
         _ => {}
     }

@@ -233,6 +233,10 @@ impl Findings {
         }
     }
 
+    pub(super) fn drop_causes(&mut self, is_it: impl Fn(CauseKind, &str) -> bool) {
+        self.causes.retain(|(kind, text), _| !is_it(*kind, text));
+    }
+
     pub(super) fn has_cause(&self, kind: CauseKind) -> bool {
         self.causes.keys().any(|(known, _)| *known == kind)
     }

@@ -14,8 +14,17 @@ use crate::archive::{LenientEntry, LenientZip};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Distribution {
     version: String,
-    /// The digest of its wheel, where something names it.
-    digest: Option<String>,
+    /// A digest of it, where something names one.
+    digest: Option<Digest>,
+}
+
+/// What is known of the wheel that a distribution came from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Digest {
+    /// That of the wheel's file.
+    Wheel(String),
+    /// What pex computes of the files that it installed.
+    Pex(String),
 }
 
 /// Those of a file, by name: of one name there may be several.
@@ -42,16 +51,17 @@ pub(super) fn compare_distributions(
         let mut difference = Difference::new(Layer::Distributions, member, "distribution");
         difference.examples.push(name.clone());
         let digest = |found: Option<&BTreeSet<Distribution>>| {
-            found.and_then(|found| found.first()).and_then(|one| one.digest.clone()).unwrap_or_default()
+            found.and_then(|found| found.first()).and_then(|one| one.digest.clone())
         };
         match (&version, &other_version) {
             (Some(same), Some(version)) if same == version => {
-                // One side may not say which wheel it was.
-                if digest(one).is_empty() || digest(other).is_empty() {
+                // One side may not say which wheel it was, or say it otherwise.
+                let ((Some(Digest::Wheel(one)), Some(Digest::Wheel(other)))
+                | (Some(Digest::Pex(one)), Some(Digest::Pex(other)))) = (digest(one), digest(other))
+                else {
                     continue;
-                }
-                let show = |digest: String| format!("{same}, wheel {digest}");
-                difference.sides = [Some(show(digest(one))), Some(show(digest(other)))];
+                };
+                difference.sides = [one, other].map(|digest| Some(format!("{same}, wheel {digest}")));
                 let text = format!("{name} {same} comes from different wheels");
                 findings.cause(CauseKind::Wheels, text, &[]);
             }
@@ -82,7 +92,7 @@ fn place_of(path: &str) -> &str {
 
 fn distributions((zip, document): (&LenientZip, Option<&Value>)) -> Distributions {
     let mut found = Distributions::new();
-    let mut add = |name: &str, version: &str, digest: Option<String>| {
+    let mut add = |name: &str, version: &str, digest: Option<Digest>| {
         let name = name.to_ascii_lowercase().replace(['_', '.'], "-");
         found.entry(name).or_default().insert(Distribution { version: version.to_owned(), digest });
     };
@@ -90,13 +100,13 @@ fn distributions((zip, document): (&LenientZip, Option<&Value>)) -> Distribution
     let wheels = document.and_then(|document| document.get("wheels")).and_then(Value::as_array);
     for wheel in wheels.into_iter().flatten() {
         if let Some((name, version)) = text(wheel.get("name")).zip(text(wheel.get("version"))) {
-            add(&name, &version, text(wheel.get("sha256")));
+            add(&name, &version, text(wheel.get("sha256")).map(Digest::Wheel));
         }
     }
     let packed = document.and_then(|document| document.get("distributions")).and_then(Value::as_object);
     for (filename, digest) in packed.into_iter().flatten() {
         if let Some((name, version, _)) = distribution_of(filename) {
-            add(name, version, digest.as_str().map(str::to_owned));
+            add(name, version, digest.as_str().map(|digest| Digest::Pex(digest.to_owned())));
         }
     }
     if found.is_empty() {

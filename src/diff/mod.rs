@@ -20,6 +20,7 @@ mod elf;
 mod headers;
 mod pairs;
 mod pyc;
+mod recipe;
 mod record;
 mod telling;
 mod text;
@@ -166,7 +167,7 @@ fn compare_differing(request: &Request, sources: &[Source; 2], at: u64) -> io::R
     let compared = match &zips {
         [Some(one), Some(other)] => walk.compare_archives(one, other, &[], 0)?,
         [None, None] => {
-            let around = contents::Around { changed: &|_| false, tool: None, second_name: "" };
+            let around = contents::Around { changed: &|_| false, tool: None, arranged: false, second_name: "" };
             let [first, second] = sources.each_ref().map(|source| Blob::File(source.clone()));
             let name = [request.files[0].file_name().unwrap_or_default().to_string_lossy().into_owned()];
             let mut found = contents::compare_contents(&name, &first, &second, &around)?;

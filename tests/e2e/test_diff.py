@@ -269,8 +269,112 @@ def test_what_differs_in_a_payload_is_told_of_its_files(pyzpack: Pyzpack, tmp_pa
     assert [one["path"] for one in own] == [["_pyzpack/payload.zip", "tool.py"]]
     assert own[0]["lines"] == ["@@ -1,2 +1,2 @@", " def main():", "-    print('one')", "+    print('two')"]
     options = compare(pyzpack, plain, build("options", "one", "--shebang", "/usr/bin/python3"))
-    text = "built otherwise: shebang is /usr/bin/env python3 and /usr/bin/python3"
+    text = "built with --shebang /usr/bin/env python3 and /usr/bin/python3"
     assert [cause["text"] for cause in options["causes"]] == [text, "the first lines name different interpreters (#!)"]
+
+
+def packed(pyzpack: Pyzpack, directory: Path, module: str, *options: str) -> dict[str, Path]:
+    """One application, packed as pyzpack packs it in either layout, and as shiv, pex and zipapp do."""
+    wheel = make_wheel(directory, "tool", files={"tool/__init__.py": "", "tool/run.py": module, "tool/data.txt": "x\n"})
+    made = {
+        layout: pyzpack.build(
+            wheel, "-e", "tool.run:main", "--layout", layout, *options, output=directory / f"{layout}.pyz"
+        )
+        for layout in ("zip", "extract")
+    }
+    with zipfile.ZipFile(wheel) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    installed = {**files, "tool-1.0.dist-info/INSTALLER": b"pip\n", "bin/tool": b"#!/home/a/bin/python\n"}
+    main = b"#!/usr/bin/env python3\n"
+    shiv = {"__main__.py": b"import _bootstrap\n", "_bootstrap/__init__.py": b"", "environment.json": b"{}"}
+    shiv |= {f"site-packages/{name}": contents for name, contents in installed.items()}
+    root = ".deps/tool-1.0-py3-none-any.whl"
+    info = {"distributions": {"tool-1.0-py3-none-any.whl": "ab" * 32}}
+    pex = {"__main__.py": b"import pex\n", "PEX-INFO": json.dumps(info).encode(), ".bootstrap/pex/a.py": b"a\n"}
+    pex |= {f"{root}/.layout.json": b"{}", f"{root}/tool-1.0.pex-info/x.json": b"{}", f"{root}/tool/": b""}
+    pex |= {f"{root}/{name}": contents for name, contents in files.items()}
+    zipapp = {"__main__.py": b"import tool.run\n", **installed}
+    for name, contents in (("shiv", shiv), ("pex", pex), ("zipapp", zipapp)):
+        made[name] = pairs.write(directory / f"{name}.pyz", contents, prefix=main)
+    return made
+
+
+@pytest.mark.parametrize("tool", ["shiv", "pex", "zipapp"])
+@pytest.mark.parametrize("layout", ["extract", "zip"])
+def test_where_a_tool_puts_files_is_no_difference_of_files(
+    tool: str, layout: str, pyzpack: Pyzpack, tmp_path: Path
+) -> None:
+    one = packed(pyzpack, tmp_path / "one", "def main():\n    print(1)\n")
+    other = packed(pyzpack, tmp_path / "other", "def main():\n    print(2)\n")
+    alone = {
+        "notes of an installer": ["tool-1.0.dist-info/INSTALLER"],
+        "scripts in bin": ["bin/tool"],
+    }
+    for packer, changed in ((one, set()), (other, {"tool/run.py"})):
+        found = compare(pyzpack, packer[tool], one[layout])
+        own = [each for each in found["differences"] if each["layer"] != "container" and not each["follows"]]
+        assert [each for each in own if each["layer"] == "distributions"] == []
+        assert {"/".join(each["path"]) for each in own if each["layer"] == "contents"} == changed
+        told = {each["what"]: each["examples"] for each in own if each["layer"] == "files"}
+        assert told == ({} if tool == "pex" else alone)
+        assert all(each["first"] and not each["second"] for each in own if each["layer"] == "files")
+        container = {each["what"]: (each["first"], each["second"]) for each in found["differences"]}
+        places = {
+            "shiv": "site-packages/",
+            "pex": ".deps/, a directory for each wheel",
+            "zipapp": "the archive's root",
+            "zip": "the archive's root",
+            "extract": "_pyzpack/payload.zip",
+        }
+        if places[tool] != places[layout]:
+            assert container["where the application's files lie"] == (places[tool], places[layout])
+        starts = {"shiv": "3 files of shiv", "pex": "5 files of pex", "zipapp": "1 file of the archive's own"}
+        assert container["what starts it"][0] == starts[tool]
+        causes = [cause["cause"] for cause in found["causes"]]
+        assert causes[0] == "tool"
+        assert ("sources" in causes) == bool(changed), found["causes"]
+    # The distribution is told where it is another.
+    wheel = make_wheel(tmp_path, "tool", "1.1", files={"tool/__init__.py": "", "tool/run.py": "def main(): 0\n"})
+    newer = pyzpack.build(wheel, "-e", "tool.run:main", "--layout", layout, output=tmp_path / "newer.pyz")
+    found = compare(pyzpack, one[tool], newer)
+    told = [each for each in found["differences"] if each["layer"] == "distributions"]
+    assert [(each["first"], each["second"]) for each in told] == [("1.0", "1.1")]
+
+
+def test_a_payload_that_is_none_is_compared_as_a_file(pyzpack: Pyzpack, tmp_path: Path) -> None:
+    made = packed(pyzpack, tmp_path, "def main(): 0\n")
+    with zipfile.ZipFile(made["extract"]) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    payload = files["_pyzpack/payload.zip"]
+    for contents, method in ((payload, zipfile.ZIP_DEFLATED), (b"PK\3\4 no zip", 0), (payload[:-30], 0), (b"", 0)):
+        damaged = pairs.write(tmp_path / "damaged.pyz", {**files, "_pyzpack/payload.zip": contents}, method=method)
+        for file in (made["shiv"], made["zip"], made["extract"]):
+            assert compare(pyzpack, damaged, file)["verdict"] != "same"
+            assert compare(pyzpack, file, damaged)["verdict"] != "same"
+
+
+def test_other_options_are_told_first_as_the_files_say_them(pyzpack: Pyzpack, tmp_path: Path) -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    module = "def main():\n    print(1)\n"
+    plain = packed(pyzpack, tmp_path / "plain", module)
+    layouts = compare(pyzpack, plain["zip"], plain["extract"])
+    assert [cause["text"] for cause in layouts["causes"]] == ["built with --layout zip and extract"]
+    assert [one for one in layouts["differences"] if one["layer"] == "files"] == []
+    # Many files, of which each has another digest: these are not told one by one, the option is.
+    files = {f"tool/m{number}.py": f"x = {number}\n" for number in range(600)}
+    wheel = make_wheel(tmp_path, "tool", files={"tool/__init__.py": "def main(): 0\n", **files})
+    arguments = ("-e", "tool:main", "--layout", "extract")
+    without = pyzpack.build(wheel, *arguments, output=tmp_path / "without.pyz")
+    compiled = pyzpack.build(wheel, *arguments, "--bytecode", version, output=tmp_path / "compiled.pyz")
+    exact = ".".join(map(str, sys.version_info[:3]))
+    for files, place, other in (((without, compiled), "second", "first"), ((compiled, without), "first", "second")):
+        causes = compare(pyzpack, *files)["causes"]
+        text = f"the {place} is built with --bytecode for CPython {exact}, the {other} without"
+        assert [(cause["cause"], cause["text"]) for cause in causes] == [("recipe", text)]
+    other = make_wheel(tmp_path / "other", "other", files={"tool/__init__.py": "def main(): 0\n"})
+    inputs = compare(pyzpack, without, pyzpack.build(other, *arguments, output=tmp_path / "inputs.pyz"))
+    named = "tool-1.0-py3-none-any.whl and other-1.0-py3-none-any.whl were packed"
+    assert (inputs["causes"][0]["cause"], inputs["causes"][0]["text"]) == ("recipe", named)
 
 
 def test_what_a_distribution_carries_inside_is_none_of_the_files_distributions(

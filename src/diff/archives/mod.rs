@@ -1,5 +1,6 @@
 //! Two archives: their containers, the distributions and files in them, and each pair of members.
 
+pub(super) mod arrangement;
 mod names;
 
 use std::collections::{HashMap, HashSet};
@@ -8,6 +9,7 @@ use std::io;
 use rayon::prelude::*;
 use serde_json::Value;
 
+use self::arrangement::arrange;
 use self::names::compare_names;
 use super::blob::{Blob, Budget, SMALL, UnpackError, Unpacked, first_difference, unpack};
 use super::cause::CauseKind;
@@ -16,6 +18,7 @@ use super::contents::{Around, Tool, compare_contents};
 use super::difference::{Difference, Findings, LINE, Layer, Line, cut};
 use super::distributions::compare_distributions;
 use super::pairs::{Pairs, pair_members};
+use super::recipe::settle_consequences;
 use super::{DEEPEST, Request, UNPACKED};
 use crate::archive::{LenientEntry, LenientZip, Source};
 use crate::json::parse_json;
@@ -53,6 +56,17 @@ enum Outcome {
     Archives(Source, Source),
     /// They are compared when it is known what else differs, and unpacked again then: there may be many.
     Record,
+}
+
+/// What packed two archives.
+#[derive(Debug, Clone, Copy)]
+struct Packers {
+    /// The tool of both, where it is one.
+    tool: Option<Tool>,
+    /// Whether both are of one kind.
+    of_one_kind: bool,
+    /// Whether their files lie in different places, and are called as they are once they are installed.
+    arranged: bool,
 }
 
 /// What of the headers of two members is not true of them.
@@ -99,19 +113,31 @@ impl<'r> Walk<'r> {
         member: &[String],
         depth: usize,
     ) -> io::Result<Findings> {
-        let mut pairs = pair_members(first, second);
-        pairs.add_moved(self.find_moved(first, second, &pairs));
-        let mut findings = compare_containers(first, second, &pairs, member)?;
+        let mut findings = Findings::default();
+        let documents = self.documents(first, second);
+        let kinds = [first, second].map(|zip| kind_of(&zip.source, Some(zip)));
+        let arranged = arrange(first, second, member, &mut findings)?;
+        let packers = Packers {
+            tool: tool_of(first).filter(|tool| tool_of(second) == Some(*tool)),
+            of_one_kind: kinds[0] == kinds[1],
+            arranged: arranged.is_some(),
+        };
         // The files of a payload are told of by the manifest beside it.
         let in_payload = member.last().is_some_and(|name| name.starts_with("_pyzpack/payload"));
-        if !in_payload {
-            let documents = self.documents(first, second);
-            if let Some((one, other)) = documents {
-                compare_distributions((first, one.as_ref()), (second, other.as_ref()), member, &mut findings);
-            }
+        let [first, second] = arranged.as_ref().map_or([first, second], |[first, second]| [first, second]);
+        let mut pairs = pair_members(first, second);
+        pairs.add_moved(self.find_moved(first, second, &pairs));
+        findings.add(compare_containers(first, second, &pairs, member, !packers.arranged)?);
+        if !in_payload && let Some((one, other)) = &documents {
+            compare_distributions((first, one.as_ref()), (second, other.as_ref()), member, &mut findings);
         }
-        compare_names(first, second, &pairs, member, &mut findings);
-        self.compare_members(first, second, &pairs, member, depth, &mut findings)?;
+        compare_names(first, second, &pairs, member, packers, &mut findings);
+        self.compare_members(first, second, &pairs, (member, depth), packers, &mut findings)?;
+        if packers.tool == Some(Tool::Pyzpack)
+            && let Some((Some(one), Some(other))) = &documents
+        {
+            settle_consequences(one, other, &Tool::Pyzpack.explain(), &mut findings);
+        }
         Ok(findings)
     }
 
@@ -140,11 +166,10 @@ impl<'r> Walk<'r> {
         first: &LenientZip,
         second: &LenientZip,
         pairs: &Pairs,
-        member: &[String],
-        depth: usize,
+        (member, depth): (&[String], usize),
+        packers: Packers,
         findings: &mut Findings,
     ) -> io::Result<()> {
-        let tool = tool_of(first).filter(|tool| tool_of(second) == Some(*tool));
         let mut changed: HashSet<String> = HashSet::new();
         for (zip, indexes) in [(first, &pairs.first_only), (second, &pairs.second_only)] {
             changed.extend(indexes.iter().map(|index| zip.entries[*index].name()));
@@ -165,7 +190,7 @@ impl<'r> Walk<'r> {
                 .par_iter()
                 .map(|pair| {
                     let (look, damages) = self.look(first, second, *pair)?;
-                    Ok((self.settle(&place(pair.0), look, depth, tool)?, damages))
+                    Ok((self.settle(&place(pair.0), look, depth, packers)?, damages))
                 })
                 .collect();
             let mut found = Findings::default();
@@ -192,7 +217,10 @@ impl<'r> Walk<'r> {
         for pair in records {
             let (Look::Differ(one, other), _) = self.look(first, second, pair)? else { continue };
             let second_name = second.entries[pair.1].name();
-            let around = Around { changed: &|path| changed.contains(path), tool, second_name: &second_name };
+            let Packers { tool, arranged, .. } = packers;
+            // Where installers are two, what each of them lists is its own.
+            let changed = |path: &str| arranged || changed.contains(path);
+            let around = Around { changed: &changed, tool, arranged, second_name: &second_name };
             let mut found = compare_contents(&place(pair.0), &one, &other, &around)?;
             left -= found.keep_lines(left);
             findings.add(found);
@@ -235,7 +263,7 @@ impl<'r> Walk<'r> {
     }
 
     /// Finds what differs in two members, but for what has to wait.
-    fn settle(&self, path: &[String], look: Look, depth: usize, tool: Option<Tool>) -> io::Result<Outcome> {
+    fn settle(&self, path: &[String], look: Look, depth: usize, packers: Packers) -> io::Result<Outcome> {
         let (one, other) = match look {
             Look::Same => return Ok(Outcome::Same),
             Look::Repacked => return Ok(Outcome::Repacked),
@@ -257,7 +285,8 @@ impl<'r> Walk<'r> {
             let temporary = &self.request.temporary;
             return Ok(Outcome::Archives(one.into_source(temporary)?, other.into_source(temporary)?));
         }
-        let around = Around { changed: &|_| false, tool, second_name: "" };
+        let Packers { tool, arranged, .. } = packers;
+        let around = Around { changed: &|_| false, tool, arranged, second_name: "" };
         Ok(Outcome::Told(compare_contents(path, &one, &other, &around)?))
     }
 
@@ -270,7 +299,7 @@ impl<'r> Walk<'r> {
         if !found.differences.is_empty() {
             return Ok(found);
         }
-        let around = Around { changed: &|_| false, tool: None, second_name: "" };
+        let around = Around { changed: &|_| false, tool: None, arranged: false, second_name: "" };
         compare_contents(path, &Blob::File(first.clone()), &Blob::File(second.clone()), &around)
     }
 }

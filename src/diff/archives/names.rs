@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Look, Walk, kind_of, tool_of};
+use super::arrangement::{SCRIPTS, class_of, tell_classes};
+use super::{Look, Packers, Walk};
 use crate::archive::{LenientEntry, LenientZip};
 use crate::diff::cause::CauseKind;
 use crate::diff::difference::{Difference, Findings, LINE, Layer, cut};
 use crate::diff::pairs::Pairs;
+use crate::diff::recipe::COMPILED;
 
 /// How many ways from one directory to another are followed.
 const MOST_DIRECTORIES: usize = 8;
@@ -43,10 +45,11 @@ pub(super) fn compare_names(
     second: &LenientZip,
     pairs: &Pairs,
     member: &[String],
+    packers: Packers,
     findings: &mut Findings,
 ) {
     // What packs otherwise has other files.
-    let of_one_kind = kind_of(&first.source, Some(first)) == kind_of(&second.source, Some(second));
+    let Packers { tool, of_one_kind, arranged } = packers;
     let mut directories: BTreeMap<(String, String), (usize, Vec<String>)> = BTreeMap::new();
     for (one, other) in &pairs.renamed {
         let (name, other_name) = (first.entries[*one].name(), second.entries[*other].name());
@@ -83,15 +86,20 @@ pub(super) fn compare_names(
     }
     let mut only = [Vec::new(), Vec::new()];
     for (side, (zip, indexes)) in [(first, &pairs.first_only), (second, &pairs.second_only)].iter().enumerate() {
+        let mut classes: BTreeMap<&'static str, Vec<&LenientEntry>> = BTreeMap::new();
         for index in *indexes {
             let entry = &zip.entries[*index];
+            if let Some(class) = class_of(&entry.name()).filter(|_| arranged) {
+                classes.entry(class).or_default().push(entry);
+                continue;
+            }
             let mut difference = Difference::new(Layer::Files, member, "file");
             difference.sides[side] = Some(cut(entry.name(), LINE));
             findings.push(difference);
             only[side].push(entry);
         }
+        tell_classes(side, &classes, member, findings);
     }
-    let tool = tool_of(first).filter(|tool| tool_of(second) == Some(*tool));
     for (side, only) in only.iter_mut().enumerate() {
         if let Some(tool) = tool {
             for entry in only.extract_if(.., |entry| tool.owns(&entry.name())) {
@@ -152,7 +160,7 @@ fn directories_of(name: &str, other: &str) -> (String, String) {
 }
 
 /// Why files are on one side alone; none where a distribution that is told of brings them.
-fn explain_names(side: usize, only: &[&LenientEntry], findings: &Findings) -> Option<(CauseKind, String)> {
+pub(super) fn explain_names(side: usize, only: &[&LenientEntry], findings: &Findings) -> Option<(CauseKind, String)> {
     let place = if side == 0 { "first" } else { "second" };
     let all = |test: &dyn Fn(&str) -> bool| only.iter().all(|entry| test(&entry.name()));
     let base = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
@@ -162,12 +170,15 @@ fn explain_names(side: usize, only: &[&LenientEntry], findings: &Findings) -> Op
         return Some((CauseKind::Writer, text));
     }
     if all(&|name| name.ends_with(".pyc") || name.ends_with("__pycache__/")) {
-        let text =
-            format!("only the {place} file has compiled modules: its installer compiled, or a program ran before");
+        let text = format!("only the {place} {COMPILED}: its installer compiled, or a program ran before");
         return Some((CauseKind::Files, text));
     }
     if all(&|name| residue.contains(&base(name).as_str())) {
         let text = format!("only the {place} file has notes of an installer (INSTALLER, direct_url.json)");
+        return Some((CauseKind::Generator, text));
+    }
+    if all(&|name| class_of(name) == Some(SCRIPTS)) {
+        let text = format!("only the {place} file has scripts that an installer makes of entry points (bin)");
         return Some((CauseKind::Generator, text));
     }
     if findings.has_cause(CauseKind::Versions) {
