@@ -23,19 +23,27 @@ const C_PROJECT: &[(&str, &str)] = &[
     ),
     (
         "setup.py",
+        // Compiled where a directory has a name of chance, in the order of a listing, with all that a compiler can tell.
         "from setuptools import setup, Extension\n\
-         setup(name='cext', version='1.0', py_modules=['pure'], ext_modules=[Extension('cext', ['src/cext.c'])])\n",
+         import glob, shutil, tempfile\n\
+         place = tempfile.mkdtemp(prefix='cext-') + '/src'\n\
+         shutil.copytree('src', place)\n\
+         told = ['-g3', '-frecord-gcc-switches', '-UNDEBUG']\n\
+         cext = Extension('cext', glob.glob(place + '/*.c'), extra_compile_args=told)\n\
+         setup(name='cext', version='1.0', py_modules=['pure'], ext_modules=[cext])\n",
     ),
     ("pure.py", "VALUE = 1\n"),
     (
         "src/cext.c",
         "#include <Python.h>\n#include <assert.h>\n\
+         extern const char *another(void);\n\
          static const char *file = __FILE__;\n\
-         static PyObject *where(PyObject *s, PyObject *a) { assert(file); return PyUnicode_FromString(file); }\n\
+         static PyObject *where(PyObject *s, PyObject *a) { assert(file); return PyUnicode_FromFormat(\"%s %s\", file, another()); }\n\
          static PyMethodDef m[] = {{\"where\", where, METH_NOARGS, 0}, {0}};\n\
          static struct PyModuleDef d = {PyModuleDef_HEAD_INIT, \"cext\", 0, -1, m};\n\
          PyMODINIT_FUNC PyInit_cext(void) { return PyModule_Create(&d); }\n",
     ),
+    ("src/another.c", "const char *another(void) { return __FILE__; }\n"),
 ];
 
 fn build(bench: &Bench, project: &Path) -> std::path::PathBuf {

@@ -107,6 +107,16 @@ impl Venv {
         Self::find(root).map_err(|source| VenvError::Write { path: root.to_owned(), source })
     }
 
+    /// Has all of its Pythons list directories sorted and name temporary files in turn, so that neither reaches what they
+    /// build.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn steady(&self) -> io::Result<()> {
+        fs_err::write(self.site_packages.join("_pyzpack_steady.py"), include_str!("steady.py"))?;
+        fs_err::write(self.site_packages.join("_pyzpack_steady.pth"), "import _pyzpack_steady\n")
+    }
+
     /// The parts of the virtual environment in `root`. Implementations name the directory of modules differently
     /// (`lib/python3.13t`, `lib/pypy3.10`), so it is looked for.
     fn find(root: &Path) -> io::Result<Self> {

@@ -60,6 +60,7 @@ impl<'a> Backend<'a> {
         };
         let environment = build_environment(workshop.surroundings, &place);
         let venv = Venv::create(workshop.interpreter, &venv_root, &environment)?;
+        venv.steady().map_err(write)?;
         fs_err::write(room.join("frontend.py"), include_str!("../python/frontend.py")).map_err(write)?;
         Ok(Self { workshop, label, room, project, system, venv, environment })
     }

@@ -22,7 +22,7 @@ use crate::python::environment::{BuildPlace, build_environment};
 use crate::surroundings::make_private_directory;
 
 /// Changes with what is kept and what a key is made of.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// Programs that builds run, found on PATH: another one is another key.
 const TOOLS: &[&str] = &[

@@ -84,13 +84,14 @@ def test_every_condition_is_found_and_named(pyzpack: Pyzpack, tmp_path: Path, ta
 def test_what_every_build_is_given_alike_does_not_matter(pyzpack: Pyzpack, tmp_path: Path):
     """The usual ways in which a build looks at its host: each sees the same, whatever the host is like."""
     paths = ["own-directory", "own-environment", "own-home"]
-    project = make_leaky(tmp_path / "project", [leak for leak in HARMLESS if leak not in paths])
+    wild = [f"wild/{name}.c" for name in "dacb"]
+    project = make_leaky(tmp_path / "project", [leak for leak in HARMLESS if leak not in paths], *wild)
     found = report(pyzpack, project)
     assert found["same"]
     outcomes = {one["outcome"] for one in found["conditions"]}
     assert outcomes <= {"same", "not-tried"}
     # What holds a path hangs on TMPDIR, and on nothing else.
-    make_leaky(tmp_path / "project", list(HARMLESS))
+    make_leaky(tmp_path / "project", list(HARMLESS), *wild)
     some = "--condition=directory,home,locale,temporary-directory,time-zone"
     found = report(pyzpack, project, some, "--keep", tmp_path / "kept", status=1)
     assert [one["condition"] for one in found["conditions"] if one["outcome"] == "differs"] == ["temporary-directory"]

@@ -5,11 +5,15 @@ those that are wanted. What pyzpack gives every build alike (time zone, locale, 
 process that runs the build: a condition leaks by that, whatever the build's own environment says.
 """
 
+import glob
 import locale
 import os
+import pathlib
 import random
 import re
+import subprocess
 import sys
+import tempfile
 import time
 
 import plain_backend
@@ -28,6 +32,11 @@ def caller(file, pattern):
         return re.findall(pattern, opened.read())
 
 
+def temporary_name_of_child():
+    script = "import tempfile; print(tempfile.mkdtemp())"
+    return subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.PIPE).stdout.decode().strip()
+
+
 # What a build sees that looks in the most usual way: always the same, but for paths, which hang on TMPDIR.
 HARMLESS = {
     "own-directory": os.getcwd,
@@ -37,7 +46,17 @@ HARMLESS = {
     "own-home": lambda: os.path.expanduser("~"),
     "own-locale": lambda: locale.setlocale(locale.LC_ALL, ""),
     "own-mtimes": lambda: [os.stat(path).st_mtime for path in sorted(plain_backend.sources())],
+    "own-order": lambda: [
+        os.listdir("wild"),
+        [entry.name for entry in os.scandir("wild")],
+        [path.name for path in pathlib.Path("wild").iterdir()],
+        glob.glob("wild/*"),
+        next(os.walk("wild")),
+    ],
     "own-set": lambda: list({"alpha", "beta", "gamma", "delta"}),
+    "own-temporary-name": lambda: [
+        os.path.basename(name) for name in (tempfile.mkdtemp(), tempfile.mkstemp()[1], temporary_name_of_child())
+    ],
     "own-umask": lambda: oct(os.umask(0o022)),
     "own-zone": lambda: (time.tzname, time.localtime(0)[:6]),
 }
@@ -48,7 +67,8 @@ LEAKS = {
     "cold-cache": lambda: of_caller("PYZPACK_CACHE"),
     "directory": lambda: os.readlink(CALLER + "cwd"),
     "directory-length": lambda: len(os.readlink(CALLER + "cwd")),
-    "directory-order": lambda: [name for name in os.listdir(".") if name != "leaked"],
+    # As the file system has it: `os.listdir` is sorted in a build.
+    "directory-order": lambda: subprocess.run(["ls", "-U"], check=True, stdout=subprocess.PIPE).stdout.split(),
     "hash-seed": lambda: of_caller("PYTHONHASHSEED"),
     "home": lambda: of_caller("HOME"),
     "locale": lambda: of_caller("LC_ALL"),
