@@ -147,6 +147,17 @@ fn unwritable(temporary: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot unpack a member to `{}` (TMPDIR): {error}", temporary.display()))
 }
 
+/// What of an entry's headers is not true of `size` bytes with this checksum.
+fn find_damage(entry: &LenientEntry, size: u64, crc: u32) -> Option<String> {
+    match () {
+        () if size != entry.size => Some(format!("it has {size} bytes, its header says {}", entry.size)),
+        () if crc != entry.central.crc32 => {
+            Some(format!("its CRC-32 is {crc:08x}, its header says {:08x}", entry.central.crc32))
+        }
+        () => None,
+    }
+}
+
 /// Unpacks `entry`. A stream that breaks off gives what it gave until then.
 pub(super) fn unpack(
     zip: &LenientZip,
@@ -160,7 +171,14 @@ pub(super) fn unpack(
         && entry.compressed_size > SMALL
         && let Some(data) = zip.data(entry)
     {
-        return Ok(Unpacked { blob: Blob::File(data), damage: None });
+        budget.spend(data.length())?;
+        let mut crc = crc32fast::Hasher::new();
+        data.for_each_piece(0, data.length(), &mut vec![0; PIECE], |piece| {
+            crc.update(piece);
+            io::Result::Ok(())
+        })?;
+        let damage = find_damage(entry, data.length(), crc.finalize());
+        return Ok(Unpacked { blob: Blob::File(data), damage });
     }
     let mut memory = Vec::new();
     let mut file: Option<File> = None;
@@ -196,14 +214,10 @@ pub(super) fn unpack(
     let used = reader.used();
     let damage = match () {
         () if broken => Some(format!("its stream is broken after {size} bytes")),
-        () if size != entry.size => Some(format!("it has {size} bytes, its header says {}", entry.size)),
-        () if crc != entry.central.crc32 => {
-            Some(format!("its CRC-32 is {crc:08x}, its header says {:08x}", entry.central.crc32))
-        }
-        () if used.is_some_and(|used| used != entry.compressed_size) => {
-            Some("something follows its stream within its data".to_owned())
-        }
-        () => None,
+        () => find_damage(entry, size, crc).or_else(|| {
+            let is_more = used.is_some_and(|used| used != entry.compressed_size);
+            is_more.then(|| "something follows its stream within its data".to_owned())
+        }),
     };
     let blob = match file {
         Some(file) => Blob::File(Source::of_file(Arc::new(file))?),

@@ -250,6 +250,21 @@ def test_hostile_archives_take_little_time(pyzpack: Pyzpack, tmp_path: Path) -> 
         assert time.monotonic() - started < 20
 
 
+def test_damage_of_what_is_stored_in_much_room_is_told(pyzpack: Pyzpack, tmp_path: Path) -> None:
+    contents = bytes(9 << 20)
+    whole = pairs.write(tmp_path / "a.zip", {"big.bin": contents}, method=0)
+    other = pairs.write(tmp_path / "b.zip", {"big.bin": contents[:-1] + b"1"}, method=0)
+    told = compare(pyzpack, whole, other)
+    assert [cause["cause"] for cause in told["causes"]] == ["sources"]
+    damaged = tmp_path / "c.zip"
+    damaged.write_bytes(whole.read_bytes().replace(b"\0\0\0\0PK\1\2", b"\0\0\0\1PK\1\2"))
+    for files, side in (((whole, damaged), "second"), ((damaged, whole), "first")):
+        told = compare(pyzpack, *files)
+        assert [cause["text"] for cause in told["causes"]][0] == f"the {side} file is damaged"
+        (damage,) = [one[side] for one in told["differences"] if one["what"] == "damage"]
+        assert re.fullmatch(r"its CRC-32 is [0-9a-f]{8}, its header says [0-9a-f]{8}", damage)
+
+
 def test_what_differs_in_a_payload_is_told_of_its_files(pyzpack: Pyzpack, tmp_path: Path) -> None:
     def build(name: str, text: str, *options: str, **variables: str) -> Path:
         directory = tmp_path / name
