@@ -312,16 +312,16 @@ fn describe(reproduced: &Reproduced, seconds: f64) -> String {
             let _ = writeln!(text, "differs with nothing changed: by no condition{clock}");
             describe_difference(&mut text, difference);
         }
-        Some(Unattributed::Together { outcome }) => {
-            let _ = writeln!(text, "with all conditions changed: {}; with none of them alone", word(outcome));
+        Some(Unattributed::Together { conditions, outcome }) => {
+            let named = conditions.iter().map(|one| with_value(one.condition, &one.value)).collect::<Vec<_>>();
+            let _ = writeln!(text, "{} together: {}; with none of them alone", named.join(" and "), word(outcome));
             describe_outcome(&mut text, outcome);
         }
         None => {}
     }
     let named = |wanted: fn(&Outcome) -> bool| conditions.iter().filter(move |tried| wanted(&tried.outcome));
     for tried in named(|outcome| matches!(outcome, Outcome::Differs(_) | Outcome::Fails { .. })) {
-        let value = if tried.value.is_empty() { String::new() } else { format!(" ({})", shown_in_line(&tried.value)) };
-        let _ = writeln!(text, "{}{value}: {}", tried.condition, word(&tried.outcome));
+        let _ = writeln!(text, "{}: {}", with_value(tried.condition, &tried.value), word(&tried.outcome));
         describe_outcome(&mut text, &tried.outcome);
     }
     let unchanging: Vec<String> = named(|outcome| matches!(outcome, Outcome::Same)).map(in_a_list).collect();
@@ -339,10 +339,15 @@ fn describe(reproduced: &Reproduced, seconds: f64) -> String {
     text
 }
 
+/// A condition by its name, and what it was changed to.
+fn with_value(condition: Condition, value: &str) -> String {
+    if value.is_empty() { condition.to_string() } else { format!("{condition} ({})", shown_in_line(value)) }
+}
+
 /// A condition by its name; with what it was changed to where machines differ in that.
 fn in_a_list(tried: &Tried) -> String {
     match tried.condition {
-        Condition::Clock | Condition::Python => format!("{} ({})", tried.condition, shown_in_line(&tried.value)),
+        Condition::Clock | Condition::Python => with_value(tried.condition, &tried.value),
         _ => tried.condition.to_string(),
     }
 }

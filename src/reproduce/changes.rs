@@ -5,10 +5,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::condition::Condition;
+use crate::archive::Epoch;
 use crate::surroundings::Surroundings;
 
 /// The time that sources are given, for those that were last written at another one.
-const MTIMES: [i64; 3] = [1_000_000_000, 1_900_000_000, 1_234_567_891];
+const MTIMES: [u32; 3] = [1_000_000_000, 1_900_000_000, 1_234_567_890];
 
 /// Other clocks. Where nothing can be built under one, certificates of indexes not being valid then, a nearer one is tried.
 const CLOCKS: [&str; 3] = ["@2041-03-01 11:22:33", "@1999-12-31 23:59:58", "@2029-08-17 05:06:07"];
@@ -102,8 +103,8 @@ impl Means<'_> {
             Condition::DirectoryOrder => changes.backwards = self.world.find_program("disorderfs"),
             Condition::Mtimes => {
                 let time = MTIMES[turn % MTIMES.len()];
-                changes.mtimes = Some(time);
-                value = format!("{time} s after 1970");
+                changes.mtimes = Some(time.into());
+                value = Epoch::clamped(time.into()).to_string().replace('T', " ").replace('Z', " UTC");
             }
             Condition::TimeZone => {
                 let zone = other_than(self.world.text("TZ"), &["PYZ-13:30", "PYZ11", "UTC"], turn);

@@ -10,6 +10,7 @@ mod changes;
 mod condition;
 mod difference;
 mod recipe;
+mod search;
 mod stage;
 
 use std::io;
@@ -22,6 +23,7 @@ pub use self::condition::{Condition, UnknownCondition};
 pub use self::difference::CompareError;
 
 use self::changes::{Changes, Means};
+use self::search::smallest;
 use self::stage::{Attempt, Built, Stage};
 use crate::diff::Comparison;
 use crate::digest::Sha256Digest;
@@ -92,6 +94,16 @@ pub struct Reproduced {
     pub kept: Option<PathBuf>,
 }
 
+/// A condition that was changed.
+#[derive(Debug, Serialize)]
+pub struct Changed {
+    /// The condition.
+    #[serde(serialize_with = "by_name")]
+    pub condition: Condition,
+    /// To what, where that can be said in a word.
+    pub value: String,
+}
+
 /// A condition, and what came of changing it.
 #[derive(Debug, Serialize)]
 pub struct Tried {
@@ -152,7 +164,9 @@ pub enum Unattributed {
     },
     /// Where several conditions are changed at once.
     Together {
-        /// What came of it.
+        /// The smallest set of conditions that was found to do it.
+        conditions: Vec<Changed>,
+        /// What came of changing these.
         outcome: Outcome,
     },
 }
@@ -386,10 +400,7 @@ impl Run<'_> {
             return Ok(None);
         }
         for turn in 0..self.session.settings.times - 1 {
-            let mut changes = Changes::default();
-            for condition in conditions {
-                self.session.means().add(*condition, turn, &mut changes);
-            }
+            let changes = self.change_all(conditions, turn);
             let label = format!("changed-{}", turn + 1);
             let (outcome, changes) = self.attempt(&changes, &label, "with all conditions changed")?;
             if !matches!(outcome, Outcome::Same) {
@@ -423,9 +434,53 @@ impl Run<'_> {
         }
         let is_good = |tried: &Tried| matches!(tried.outcome, Outcome::Same | Outcome::NotTried { .. });
         if let Some(outcome) = trouble.outcome.filter(|_| self.tried.iter().all(is_good)) {
-            self.unattributed = Some(Unattributed::Together { outcome });
+            self.find_together(conditions, trouble.turn, outcome)?;
         }
         Ok(())
+    }
+
+    /// All of them changed make a difference, and none alone does: finds the few that do it together. `outcome` came of all.
+    fn find_together(
+        &mut self,
+        conditions: &[Condition],
+        turn: usize,
+        outcome: Outcome,
+    ) -> Result<(), ReproduceError> {
+        let kept = self.different.len();
+        let mut last = (outcome, self.change_all(conditions, turn));
+        let mut tries = 0;
+        let found = smallest(conditions, |set| {
+            if set.len() == conditions.len() {
+                return Ok(true);
+            }
+            tries += 1;
+            let changes = self.change_all(set, turn);
+            let names: Vec<&str> = set.iter().map(|condition| condition.name()).collect();
+            let what = format!("with {} of {} conditions changed: {}", set.len(), conditions.len(), names.join(", "));
+            let (outcome, changes) = self.attempt(&changes, &format!("together-{tries}"), &what)?;
+            let is_trouble = !matches!(outcome, Outcome::Same);
+            if is_trouble {
+                last = (outcome, changes);
+            }
+            Ok::<_, ReproduceError>(is_trouble)
+        })?;
+        // Each set that makes trouble is smaller than the one before; the last is what was found.
+        let further = self.different.split_off(kept);
+        self.different.extend(further.into_iter().next_back().map(|(_, built)| ("together".to_owned(), built)));
+        let (outcome, changes) = last;
+        let value = |condition: &Condition| changes.values.get(condition).cloned().unwrap_or_default();
+        let conditions = found.iter().map(|condition| Changed { condition: *condition, value: value(condition) });
+        self.unattributed = Some(Unattributed::Together { conditions: conditions.collect(), outcome });
+        Ok(())
+    }
+
+    /// What changes all of these.
+    fn change_all(&self, conditions: &[Condition], turn: usize) -> Changes {
+        let mut changes = Changes::default();
+        for condition in conditions {
+            self.session.means().add(*condition, turn, &mut changes);
+        }
+        changes
     }
 
     fn try_one(&mut self, condition: Condition, turn: usize) -> Result<(), ReproduceError> {
