@@ -19,7 +19,7 @@ use support::{Bench, entries, interpreter, interpreters, network, write_tree};
 const C_PROJECT: &[(&str, &str)] = &[
     (
         "pyproject.toml",
-        "[build-system]\nrequires = [\"setuptools==75.3.0\"]\nbuild-backend = \"setuptools.build_meta\"\n",
+        "[build-system]\nrequires = [\"setuptools==80.9.0\"]\nbuild-backend = \"setuptools.build_meta\"\n",
     ),
     (
         "setup.py",
@@ -43,7 +43,12 @@ const C_PROJECT: &[(&str, &str)] = &[
          static struct PyModuleDef d = {PyModuleDef_HEAD_INIT, \"cext\", 0, -1, m};\n\
          PyMODINIT_FUNC PyInit_cext(void) { return PyModule_Create(&d); }\n",
     ),
-    ("src/another.c", "const char *another(void) { return __FILE__; }\n"),
+    (
+        "src/another.c",
+        "#ifdef __OPTIMIZE__\nconst char *how = \"compiled to be fast\";\n\
+         #else\nconst char *how = \"compiled to be slow\";\n#endif\n\
+         const char *another(void) { return __FILE__; }\n",
+    ),
 ];
 
 fn build(bench: &Bench, project: &Path) -> std::path::PathBuf {
@@ -83,6 +88,10 @@ fn builds_the_same_c_extension_whatever_the_directory_umask_zone_home_and_times(
     rustix::process::umask(mask);
     assert_eq!(left.file_name(), right.file_name());
     assert_eq!(entries(&left), entries(&right));
+    // The interpreter's own flags count.
+    let all = entries(&left).into_iter().flat_map(|(.., contents)| contents).collect::<Vec<u8>>();
+    let holds = |text: &[u8]| all.windows(text.len()).any(|window| window == text);
+    assert!(holds(b"compiled to be fast") && !holds(b"compiled to be slow"));
     assert!(!second.join("cext.egg-info").exists(), "the source tree was touched");
 }
 

@@ -234,6 +234,13 @@ pub fn build_environment(surroundings: &Surroundings, place: &BuildPlace<'_>) ->
     environment
 }
 
+/// The variables of compilers' flags that nobody set: in them the interpreter's own flags stand before those of
+/// [`build_environment`], as they would without these.
+pub fn flags_of_interpreter(surroundings: &Surroundings) -> Vec<&'static str> {
+    let unset = |name: &&str| cfg!(unix) && surroundings.variable(name).is_none();
+    ["CFLAGS", "CXXFLAGS"].into_iter().filter(unset).collect()
+}
+
 /// The environment of a resolver, and of git where it fetches: the variables of [`RESOLVER_VARIABLES`] and
 /// [`RESOLVER_CONFIGURATION`], and temporary files in `temporary`.
 ///

@@ -2,7 +2,8 @@
 
     python frontend.py REQUEST RESULT
 
-REQUEST is a JSON file: `hook`, `backend`, `backend_path` (list or null), `source`, `arguments` (list). RESULT is
+REQUEST is a JSON file: `hook`, `backend`, `backend_path` (list or null), `source`, `arguments` (list), `own_flags` (the
+variables of compilers' flags that begin with the interpreter's own). RESULT is
 written as JSON: `{"kind": "returned", "value": ...}`, `{"kind": "no-backend", "reason": ...}` or
 `{"kind": "bad-backend-path", "reason": ...}`. An exception of the backend itself goes to standard error as it is.
 """
@@ -11,6 +12,7 @@ import importlib
 import json
 import os
 import sys
+import sysconfig
 
 # Hooks that a backend may leave out, and what their absence means (PEP 517).
 OPTIONAL = {"get_requires_for_build_wheel": []}
@@ -29,6 +31,9 @@ def run(request):
     os.chdir(source)
     # What a build makes keeps its permissions in the wheel.
     os.umask(0o022)
+    # setuptools takes CFLAGS in the place of these since version 76: nothing would be optimised.
+    for name in request["own_flags"]:
+        os.environ[name] = "{} {}".format(sysconfig.get_config_var("CFLAGS") or "", os.environ.get(name, "")).strip()
 
     backend_path = []
     for entry in request["backend_path"] or []:

@@ -440,12 +440,7 @@ impl Run<'_> {
     }
 
     /// All of them changed make a difference, and none alone does: finds the few that do it together. `outcome` came of all.
-    fn find_together(
-        &mut self,
-        conditions: &[Condition],
-        turn: usize,
-        outcome: Outcome,
-    ) -> Result<(), ReproduceError> {
+    fn find_together(&mut self, conditions: &[Condition], turn: usize, outcome: Outcome) -> Result<(), ReproduceError> {
         let kept = self.different.len();
         let mut last = (outcome, self.change_all(conditions, turn));
         let mut tries = 0;

@@ -15,7 +15,7 @@ use super::telling::{advise, advise_offline, telling_end};
 use crate::digest::Sha256Digest;
 use crate::process::{Child, ProcessError};
 use crate::project::clamp::EARLIEST;
-use crate::python::environment::{BuildPlace, build_environment, write_offline_guard};
+use crate::python::environment::{BuildPlace, build_environment, flags_of_interpreter, write_offline_guard};
 use crate::python::venv::Venv;
 
 /// The hooks that are called (PEP 517).
@@ -115,6 +115,7 @@ impl<'a> Backend<'a> {
             "backend_path": self.system.backend_path,
             "source": self.project.to_str().ok_or_else(|| self.write(io::ErrorKind::InvalidFilename.into()))?,
             "arguments": arguments,
+            "own_flags": flags_of_interpreter(self.workshop.surroundings),
         });
         let (asked, answered) = (self.room.join("request.json"), self.room.join("result.json"));
         fs_err::write(&asked, request.to_string()).map_err(|source| self.write(source))?;
