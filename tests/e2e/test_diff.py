@@ -260,7 +260,7 @@ def test_damage_of_what_is_stored_in_much_room_is_told(pyzpack: Pyzpack, tmp_pat
     damaged.write_bytes(whole.read_bytes().replace(b"\0\0\0\0PK\1\2", b"\0\0\0\1PK\1\2"))
     for files, side in (((whole, damaged), "second"), ((damaged, whole), "first")):
         told = compare(pyzpack, *files)
-        assert [cause["text"] for cause in told["causes"]][0] == f"the {side} file is damaged"
+        assert told["causes"][0]["text"] == f"the {side} file is damaged"
         (damage,) = [one[side] for one in told["differences"] if one["what"] == "damage"]
         assert re.fullmatch(r"its CRC-32 is [0-9a-f]{8}, its header says [0-9a-f]{8}", damage)
 

@@ -63,8 +63,8 @@ def test_every_condition_is_found_and_named(pyzpack: Pyzpack, tmp_path: Path, ta
     assert (found["same"], found["unattributed"]) == (False, None)
     tried = {one["condition"]: one for one in found["conditions"]}
     assert sorted(tried) == sorted([*conditions, "warm-cache"])
-    # No project can break this one: nothing of it is run, and what is taken is what the first build left, under a digest
-    # that is checked. Only a wrong key of the cache could; tests/built_wheels.rs tries what has to change it.
+    # No project can break this one: nothing of it is run, and what is taken is what the first build left, under a
+    # digest that is checked. Only a wrong key of the cache could; tests/built_wheels.rs tries what has to change it.
     assert tried.pop("warm-cache")["outcome"] == "same"
     for name, one in tried.items():
         remark = one["value"] or one.get("reason") or ""
