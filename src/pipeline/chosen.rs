@@ -86,17 +86,22 @@ impl<'a> Shelves<'a> {
             return Ok(Some(Artifact::Git { url, commit, subdirectory }));
         }
         let Some(sha256) = file.sha256 else { return Ok(None) };
-        let at_hand = self.at_hand(&file.filename, &sha256);
+        let (filename, subdirectory) = match file.filename.split_once("#subdirectory=") {
+            Some((filename, subdirectory)) => (filename, Some(PathBuf::from(subdirectory))),
+            None => (file.filename.as_str(), None),
+        };
+        let at_hand = self.at_hand(filename, &sha256);
         let location = match (&file.place, at_hand) {
             (ChosenPlace::AtHand, at_hand) => at_hand.map(Location::Path),
-            (ChosenPlace::Url(url), _) => Location::from_url(url),
+            (ChosenPlace::Url(url), _) => Location::from_url(url.split('#').next().unwrap_or(url)),
             // It is taken from there before any server is asked, and counts as what the index gives.
-            (ChosenPlace::Index, Some(_)) => Some(Location::Url(file.filename.clone())),
+            (ChosenPlace::Index, Some(_)) => Some(Location::Url(filename.to_owned())),
             (ChosenPlace::Index, None) => self.ask(file, &sha256)?,
         };
         let Some(location) = location else { return Ok(None) };
-        let remote = RemoteFile { filename: file.filename.clone(), location, sha256: Some(sha256), size: None };
-        Ok(Some(if file.filename.ends_with(".whl") { Artifact::Wheel(remote) } else { Artifact::sdist(remote) }))
+        let remote = RemoteFile { filename: filename.to_owned(), location, sha256: Some(sha256), size: None };
+        let is_wheel = filename.ends_with(".whl");
+        Ok(Some(if is_wheel { Artifact::Wheel(remote) } else { Artifact::Sdist { file: remote, subdirectory } }))
     }
 
     /// Where such a file lies, in a directory of distributions or in the cache.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::recipe::{Place, settings_for};
+use super::sources::{check_commit, find_sources};
 use super::{CompareError, Difference, difference};
 use crate::archive::Source;
 use crate::digest::Sha256Digest;
@@ -21,11 +22,10 @@ use crate::evidence::{
 use crate::finished::FinishedError;
 use crate::inspect::checked_facts;
 use crate::output::OutputError;
-use crate::pipeline::{self, Observer, SourceError, find_commit, find_compilers};
+use crate::pipeline::{self, Observer, find_compilers};
 use crate::process::ScratchDir;
 use crate::process::scratch::ScratchError;
-use crate::project::git::{GitError, GitSource};
-use crate::python::environment::resolver_environment;
+use crate::project::git::GitError;
 use crate::python::{FindError, Interpreter, PythonRequest, find};
 use crate::settings::BuildSettings;
 use crate::signing::{self, SignError};
@@ -111,6 +111,16 @@ pub enum RebuildError {
     /// Several directories were packed.
     #[error("{0} directories were packed, and the recipe does not say which")]
     Directories(usize),
+    /// What is named is no project, and the recipe says that a directory was packed, and not where it was.
+    #[error(
+        "`{source_name}` is not the project that was packed: the recipe has a directory, and does not say which of a repository"
+    )]
+    NoProject {
+        /// What was named.
+        source_name: String,
+        /// What names directories of projects with that name in it.
+        found: Vec<String>,
+    },
     /// A repository on the builder's machine.
     #[error("commit {commit} of `{name}` was packed, a repository on the machine that built")]
     Repository {
@@ -213,7 +223,7 @@ impl Explain for RebuildError {
             Self::Sign(error) => error.status(),
             Self::Output(error) => error.status(),
             Self::Prepare(_) | Self::Keep(_) => Status::Machine,
-            Self::NoDirectory(_) | Self::SameBuilder(_) => Status::Usage,
+            Self::NoDirectory(_) | Self::NoProject { .. } | Self::SameBuilder(_) => Status::Usage,
             Self::Version { .. }
             | Self::Unknown { .. }
             | Self::Directories(_)
@@ -232,14 +242,16 @@ impl Explain for RebuildError {
             Self::Interpreter(error) => return error.hint(),
             Self::Git(error) => return error.hint(),
             Self::Scratch(error) => return error.hint(),
-            Self::Build(error) if matches!(**error, Error::Detect(_)) => {
-                "name the directory of its sources with --source"
-            }
             Self::Build(error) => return error.hint(),
             Self::Sign(error) => return error.hint(),
             Self::Output(error) => return error.hint(),
             Self::Version { version, .. } => return Some(format!("rebuild it with pyzpack {version}")),
-            Self::Repository { .. } => "name the repository with --source git+URL@REV",
+            Self::Repository { .. } => "name the repository with --source DIR or git+URL@REV",
+            Self::NoProject { found, source_name } => match found.as_slice() {
+                [one] => return Some(format!("name the project's own directory: --source {one}")),
+                _ if source_name == "." => "name the directory of its sources with --source",
+                _ => "name the project's own directory: --source DIR or git+URL@REV#subdirectory=DIR",
+            },
             Self::NoFile { .. } => "name the directory that holds it with --source, or with --find-links",
             Self::Compiler { wanted, .. } => return Some(format!("put a CPython {wanted} on PATH")),
             Self::OtherCommit { expected, .. } => return Some(format!("check out {expected}, and nothing else")),
@@ -274,7 +286,8 @@ pub fn rebuild(
     let world = &with_own_cache(world, &scratch)?;
     let sources = find_sources(settings, world, &scratch)?;
     let commit = check_commit(settings, claimed.as_ref(), &sources, world)?;
-    let place = Place { directory: &sources.directory, repository: sources.repository.as_ref() };
+    let links = scratch.subdirectory("named")?;
+    let place = Place { directory: &sources.directory, repository: sources.repository(), links: &links };
     let mut build = settings_for(&facts, &place, &settings.build)?;
     choose_interpreter(&mut build, &facts, world)?;
     let made = scratch.path().join("made");
@@ -282,7 +295,8 @@ pub fn rebuild(
     let output = made.join(&facts.filename);
     build.output = Some(output.clone());
     build.evidence.clear();
-    let sha256 = pipeline::build(&build, world, observer)?.packed.sha256;
+    let built = pipeline::build(&build, world, observer);
+    let sha256 = built.map_err(|error| sources.explain(error, settings, &facts))?.packed.sha256;
     let mut rebuilt = Rebuilt {
         name: shown,
         expected: facts.sha256,
@@ -362,65 +376,6 @@ fn with_own_cache(world: &Surroundings, scratch: &ScratchDir) -> Result<Surround
     let cache = scratch.path().join("cache");
     super::stage::share_cache(world, &cache).map_err(RebuildError::Prepare)?;
     Ok(Surroundings { cache, ..world.clone() })
-}
-
-/// Where the sources are here.
-struct Sources {
-    directory: PathBuf,
-    /// Where they were cloned from, and the commit.
-    repository: Option<GitSource>,
-    commit: Option<String>,
-}
-
-fn find_sources(
-    settings: &RebuildSettings,
-    world: &Surroundings,
-    scratch: &ScratchDir,
-) -> Result<Sources, RebuildError> {
-    let Some(source) = &settings.source else {
-        return Ok(Sources { directory: settings.build.directory.clone(), repository: None, commit: None });
-    };
-    if !source.starts_with("git+") {
-        let directory = settings.build.directory.join(source);
-        let directory = directory.components().collect::<PathBuf>();
-        if !directory.is_dir() {
-            return Err(RebuildError::NoDirectory(source.clone()));
-        }
-        return Ok(Sources { directory, repository: None, commit: None });
-    }
-    let repository = GitSource::parse(source)?;
-    let into = scratch.subdirectory("source")?.join(repository.name());
-    let temporary = scratch.subdirectory("git-tmp")?;
-    let environment = resolver_environment(world, &temporary, None);
-    let git = world.find_program("git");
-    let checkout = repository.checkout(git.as_deref(), &into, &environment, settings.build.offline)?;
-    Ok(Sources { directory: checkout.project, repository: Some(repository), commit: Some(checkout.commit) })
-}
-
-/// The commit of the sources, or why none can be claimed; it has to be the one that the builder claims, where they claim one.
-fn check_commit(
-    settings: &RebuildSettings,
-    claimed: Option<&Claims>,
-    sources: &Sources,
-    world: &Surroundings,
-) -> Result<Result<String, String>, RebuildError> {
-    let commit = match &sources.commit {
-        Some(commit) => Ok(commit.clone()),
-        None => find_commit(&sources.directory, world).map_err(|error: SourceError| error.to_string()),
-    };
-    let expected = claimed.iter().flat_map(|claims| &claims.commits).next();
-    match (expected, &settings.bundle) {
-        (Some(expected), Some(path)) if commit.as_ref() != Ok(expected) => Err(RebuildError::OtherCommit {
-            path: path.display().to_string(),
-            expected: expected.clone(),
-            directory: settings.source.clone().unwrap_or_else(|| ".".to_owned()),
-            found: match commit {
-                Ok(found) => found,
-                Err(reason) => format!("none: {reason}"),
-            },
-        }),
-        _ => Ok(commit),
-    }
 }
 
 /// Takes an interpreter for which the same wheels are the right ones, and the exact ones that compiled modules.

@@ -11,6 +11,7 @@ mod condition;
 mod difference;
 mod recipe;
 mod search;
+mod sources;
 mod stage;
 
 use std::io;

@@ -9,20 +9,32 @@ use crate::archive::{Epoch, Shebang};
 use crate::bytecode::BytecodeVersions;
 use crate::digest::Sha256Digest;
 use crate::evidence::{Facts, Manifest, ManifestWheel, OriginNote, Provider, Recipe, RecipeFile, RecipeInput};
-use crate::project::git::GitSource;
+use crate::project::clamp::make_link;
 use crate::project::pyproject::read_settings;
 use crate::project::script::Script;
 use crate::project::sources::list_sources;
 use crate::runtime::Reach;
 use crate::settings::{BuildSettings, Chosen, ChosenBuild, ChosenFile, ChosenPlace, EpochChoice, UnpinnedPolicy};
 use crate::target::PythonMinor;
+use crate::urls::file_url;
 
 /// Where the sources of a file are, as far as they are here.
 pub(super) struct Place<'a> {
     /// The project's directory, or the one that holds the lock and the files that were named.
     pub(super) directory: &'a Path,
     /// The repository that stands for one which only the builder's machine had.
-    pub(super) repository: Option<&'a GitSource>,
+    pub(super) repository: Option<Repository<'a>>,
+    /// An empty directory, where a repository gets the name that the builder's had.
+    pub(super) links: &'a Path,
+}
+
+/// Where a repository is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Repository<'a> {
+    /// On this machine.
+    Here(&'a Path),
+    /// At a URL.
+    There(&'a str),
 }
 
 /// The settings of the build that makes the file again; `given` say where distributions are looked for, with what limits.
@@ -115,8 +127,9 @@ fn read_inputs(recipe: &Recipe, place: &Place<'_>, settings: &mut BuildSettings)
             }
             RecipeInput::Git { uri, commit, subdirectory } => {
                 let url = match (uri.contains("://"), place.repository) {
-                    (true, _) => uri,
-                    (false, Some(repository)) => &repository.url,
+                    (true, _) => uri.clone(),
+                    (false, Some(Repository::There(url))) => url.to_owned(),
+                    (false, Some(Repository::Here(repository))) => name_repository(uri, repository, place.links)?,
                     (false, None) => {
                         return Err(RebuildError::Repository { name: uri.clone(), commit: commit.clone() });
                     }
@@ -132,6 +145,20 @@ fn read_inputs(recipe: &Recipe, place: &Place<'_>, settings: &mut BuildSettings)
         settings.inputs.clear();
     }
     Ok(())
+}
+
+/// The URL of a repository on this machine under the name that the builder's had: the recipe has that name and no other.
+fn name_repository(uri: &str, repository: &Path, links: &Path) -> Result<String, RebuildError> {
+    let name = uri.strip_prefix("file:").unwrap_or(uri);
+    let is_name = Path::new(name).file_name().is_some_and(|last| last == name);
+    if !is_name || name.contains(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))) {
+        return Err(unknown("repository", uri));
+    }
+    let link = links.join(name);
+    if link.symlink_metadata().is_err() {
+        make_link(repository, &link).map_err(RebuildError::Prepare)?;
+    }
+    Ok(file_url(&link))
 }
 
 /// The file of this name that has this digest: in the directory of the sources, in one of distributions, or deeper down

@@ -362,7 +362,7 @@ fn private_directory(directory: &Path) -> Result<(), ReproduceError> {
 }
 
 /// The work tree of git around a directory, as far as its `.git` tells, else the directory itself.
-fn repository_of(directory: &Path) -> PathBuf {
+pub(super) fn repository_of(directory: &Path) -> PathBuf {
     let directory: PathBuf = directory.components().collect();
     let around = directory.ancestors().find(|ancestor| ancestor.join(".git").symlink_metadata().is_ok());
     around.unwrap_or(&directory).to_owned()

@@ -198,6 +198,46 @@ def test_what_was_at_hand_has_to_be_at_hand(pyzpack: Pyzpack, elsewhere: Pyzpack
     )
 
 
+def test_a_project_within_a_repository(pyzpack: Pyzpack, elsewhere: Pyzpack, tmp_path: Path):
+    root = tmp_path / "monorepo"
+    project = make_project(root / "packages", "app", files={"app.py": "def main(): 0\n"}, scripts={"app": "app:main"})
+    (root / "requirements.txt").write_text("")
+    revision = make_repository(root)
+    inside = str(project.relative_to(root))
+    clone = tmp_path / "a-clone"
+    shutil.copytree(root, clone, symlinks=True)
+    # A directory: nothing but whoever rebuilds can say which one of a repository.
+    released = pyzpack.build(project, output=tmp_path / "app.pyz")
+    error = "is not the project that was packed: the recipe has a directory, and does not say which of a repository"
+    url = f"git+file://{clone}@{revision}"
+    for source, found in ((str(clone), f"{clone}/{inside}"), (url, f"{url}#subdirectory={inside}")):
+        message = refusal(elsewhere, released, "--source", source, status=2)
+        assert message == f"error: `{source}` {error}\nhint: name the project's own directory: --source {found}\n"
+        answer = rebuild(elsewhere, released, "--source", found)
+        assert plain(answer) == plain(same(released)) + f"from commit {revision}\n"
+    shutil.copytree(clone / inside, clone / "another")
+    message = refusal(elsewhere, released, "--source", clone, status=2)
+    assert message.endswith("directory: --source DIR or git+URL@REV#subdirectory=DIR\n")
+    # A commit of the builder's own repository: it is that commit, whatever a clone is called.
+    released = pyzpack.build(f"git+file://{root}@{revision}#subdirectory={inside}", output=tmp_path / "git.pyz")
+    for source in (clone, clone / inside, url, f"{url}#subdirectory={inside}"):
+        answer = rebuild(elsewhere, released, "--source", source)
+        assert plain(answer).startswith(plain(same(released)))
+
+
+def test_a_project_within_an_archive_of_a_url(pyzpack: Pyzpack, elsewhere: Pyzpack, tmp_path: Path):
+    files = {"app.py": "def main(): 0\n"}
+    make_project(tmp_path / "tree-1/part", "app", files=files, scripts={"app": "app:main"})
+    (tmp_path / "served").mkdir()
+    shutil.make_archive(str(tmp_path / "served/tree-1"), "gztar", tmp_path, "tree-1")
+    with serve(tmp_path / "served") as index:
+        url = f"{index.url.removesuffix('simple/')}files/tree-1.tar.gz"
+        released = tmp_path / "app.pyz"
+        done = pyzpack.run("build", f"app @ {url}#subdirectory=part", "-c", "app", "-o", released)
+        assert done.returncode == 0, done.stderr
+        assert plain(rebuild(elsewhere, released)) == plain(same(released))
+
+
 OPTIONS = [
     ["-c", "other"],
     ["-e", "app:main", "--layout=zip"],

@@ -76,7 +76,7 @@ fn given() -> BuildSettings {
 /// Why no build comes of such a manifest, with the hint.
 fn refusal(change: impl FnOnce(&mut Manifest)) -> (String, Option<String>) {
     let directory = tempfile::tempdir().unwrap();
-    let place = Place { directory: directory.path(), repository: None };
+    let place = Place { directory: directory.path(), repository: None, links: directory.path() };
     let error = settings_for(&facts(change), &place, &given()).unwrap_err();
     let shown = error.to_string().replace(&directory.path().display().to_string(), "HERE");
     assert_eq!(error.status(), Status::Refused);
@@ -103,7 +103,7 @@ fn refuses_another_version_and_names_it() {
 #[test]
 fn takes_everything_from_the_recipe() {
     let directory = tempfile::tempdir().unwrap();
-    let place = Place { directory: directory.path(), repository: None };
+    let place = Place { directory: directory.path(), repository: None, links: directory.path() };
     let settings = settings_for(&facts(|_| {}), &place, &given()).unwrap();
     assert_eq!((settings.inputs.len(), settings.directory.as_path()), (0, directory.path()));
     assert_eq!(settings.layout, crate::application::LayoutChoice::Auto);
@@ -125,7 +125,7 @@ fn guesses_nothing_that_the_recipe_does_not_say() {
         manifest.recipe.inputs = vec![RecipeInput::Git { uri, commit, subdirectory: None }];
     });
     let message = format!("commit {commit} of `app` was packed, a repository on the machine that built");
-    assert_eq!(repository, (message, Some("name the repository with --source git+URL@REV".to_owned())));
+    assert_eq!(repository, (message, Some("name the repository with --source DIR or git+URL@REV".to_owned())));
     let sha256 = Sha256Digest::of(b"");
     let lock = refusal(|manifest| {
         manifest.recipe.lock = Some(RecipeFile { filename: "pylock.toml".to_owned(), sha256 });
