@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::keep::make_keep;
 use super::recipe::{Place, settings_for};
 use super::sources::{check_commit, find_sources};
 use super::{CompareError, Difference, difference};
@@ -295,8 +296,8 @@ pub fn rebuild(
     let output = made.join(&facts.filename);
     build.output = Some(output.clone());
     build.evidence.clear();
-    let built = pipeline::build(&build, world, observer);
-    let sha256 = built.map_err(|error| sources.explain(error, settings, &facts))?.packed.sha256;
+    let finished = pipeline::build(&build, world, observer);
+    let sha256 = finished.map_err(|error| sources.explain(error, settings, &facts))?.packed.sha256;
     let mut rebuilt = Rebuilt {
         name: shown,
         expected: facts.sha256,
@@ -405,7 +406,7 @@ fn choose_interpreter(build: &mut BuildSettings, facts: &Facts, world: &Surround
 }
 
 fn keep(settings: &RebuildSettings, world: &Surroundings, output: &Path, filename: &str) -> io::Result<PathBuf> {
-    let place = super::make_keep(settings.keep.as_deref(), &settings.build.directory, world)?;
+    let place = make_keep(settings.keep.as_deref(), &settings.build.directory, world)?;
     let kept = place.join(filename);
     fs_err::copy(output, &kept)?;
     Ok(kept)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::against::{RebuildError, RebuildSettings};
 use super::recipe::Repository;
-use super::stage::repository_of;
+use super::trees::repository_of;
 use crate::error::Error;
 use crate::evidence::{Claims, Facts};
 use crate::names::PackageName;
