@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::evidence::{BuilderId, SigningKey};
 use crate::pipeline::Observer;
-use crate::python::PythonRequest;
 use crate::reproduce::{
     AttestSettings, Condition, Difference, Manner, Outcome, RebuildSettings, Rebuilt, ReproduceError,
     ReproduceSettings, Reproduced, Tried, Unattributed, list_conditions, rebuild, reproduce,
@@ -30,7 +29,7 @@ const MOST_LINES: usize = 40;
 const LEFT_OUT: [&str; 3] = ["output", "evidence", "builder-id"];
 
 /// Those that hold paths, or are given in another way.
-const NOT_PASSED_ON: [&str; 4] = ["requirement", "lock", "find-links", "jobs"];
+const NOT_PASSED_ON: [&str; 5] = ["requirement", "lock", "find-links", "python", "jobs"];
 
 /// What a finished file says itself, or what is asked of several builds.
 const NOT_WITH_AGAINST: [&str; 21] = [
@@ -233,7 +232,7 @@ fn describe_rebuilt(rebuilt: &Rebuilt, settings: &RebuildSettings, seconds: f64)
 fn read(matches: &ArgMatches, resolved: Resolved) -> std::io::Result<ReproduceSettings> {
     let conditions: Vec<Condition> = matches.get_many("condition").into_iter().flatten().copied().collect();
     Ok(ReproduceSettings {
-        options: passed_on(matches, &resolved),
+        options: passed_on(matches),
         build: resolved.settings,
         program: std::env::current_exe()?,
         jobs: resolved.jobs,
@@ -246,11 +245,9 @@ fn read(matches: &ArgMatches, resolved: Resolved) -> std::io::Result<ReproduceSe
 }
 
 /// The build's options as they were given, without those that hold paths: these mean other places in a copy.
-fn passed_on(matches: &ArgMatches, resolved: &Resolved) -> Vec<String> {
-    let is_passed = |option: &&BuildOption| {
-        let path = option.name == "python" && matches!(resolved.settings.python, Some(PythonRequest::Path(_)));
-        !path && !LEFT_OUT.contains(&option.name) && !NOT_PASSED_ON.contains(&option.name)
-    };
+fn passed_on(matches: &ArgMatches) -> Vec<String> {
+    let is_passed =
+        |option: &&BuildOption| !LEFT_OUT.contains(&option.name) && !NOT_PASSED_ON.contains(&option.name);
     let mut given = Vec::new();
     for option in BUILD_OPTIONS.iter().filter(is_passed) {
         let name = option.name;

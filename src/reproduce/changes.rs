@@ -183,6 +183,11 @@ impl Changes {
         changes
     }
 
+    /// Whether it gives programs another clock.
+    pub(super) fn fake_the_clock(&self) -> bool {
+        self.wrappers.iter().any(|command| command[0] == "faketime")
+    }
+
     fn wrap<const N: usize>(&mut self, command: [&str; N]) {
         self.wrappers.push(command.map(OsString::from).to_vec());
     }

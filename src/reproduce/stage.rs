@@ -47,6 +47,9 @@ const PATIENCE: (u32, Duration) = (20, Duration::from_mins(10));
 /// What runs a command while directories are listed backwards.
 const REVERSED: &str = include_str!("reversed.sh");
 
+/// Where programs are that are found first under another clock, with `real` in which those are that they run.
+const OF_THE_CLOCK: &str = "bin";
+
 /// A place for builds; it goes when it is dropped.
 #[derive(Debug)]
 pub(super) struct Stage<'a> {
@@ -103,6 +106,9 @@ impl<'a> Stage<'a> {
             private_directory(&stage.path().join(directory))?;
         }
         std::fs::write(stage.path().join("reversed.sh"), REVERSED).map_err(ReproduceError::Stage)?;
+        if let Some(rustc) = world.find_program("rustc") {
+            make_rustc(&rustc, &stage.path().join(OF_THE_CLOCK)).map_err(ReproduceError::Stage)?;
+        }
         share_cache(world, &stage.path().join("cache")).map_err(ReproduceError::Stage)?;
         stage.copy_trees()?;
         Ok(stage)
@@ -191,10 +197,14 @@ impl<'a> Stage<'a> {
         build.requirement_files.iter().for_each(|path| path_option("requirement", path));
         build.index.find_links.iter().for_each(|path| path_option("find-links", path));
         build.lock.iter().for_each(|path| path_option("lock", path));
-        if let Some(PythonRequest::Path(path)) = &build.python
+        if let Some(python) = &build.python
             && !changes.options.iter().any(|option| option.starts_with("--python="))
         {
-            arguments.push(format!("--python={}", build.directory.join(path).display()).into());
+            let python = match python {
+                PythonRequest::Path(path) => build.directory.join(path).display().to_string(),
+                PythonRequest::Version(version) => version.to_string(),
+            };
+            arguments.push(format!("--python={python}").into());
         }
         path_option_output(&mut arguments, output);
         if let Some(jobs) = self.settings.jobs
@@ -264,6 +274,10 @@ impl<'a> Stage<'a> {
                 Some(value) => environment.insert(name.clone(), value.clone()),
                 None => environment.remove(name),
             };
+        }
+        if changes.fake_the_clock() {
+            let path = std::iter::once(place.join(OF_THE_CLOCK)).chain(self.world.search_path());
+            environment.insert("PATH".into(), std::env::join_paths(path).unwrap_or_default());
         }
         environment.insert("PYZPACK_CACHE".into(), cache.clone().into());
         environment.insert("TMPDIR".into(), temporary.into());
@@ -344,6 +358,17 @@ pub(super) fn share_cache(world: &Surroundings, cache: &Path) -> io::Result<()> 
     for part in ["wheels", "uv", "pip", "logs"] {
         make_link(&world.make_cache_directory(part)?, &cache.join(part))?;
     }
+    Ok(())
+}
+
+/// What is found as `rustc` in `directory`, and runs the one at `rustc`.
+fn make_rustc(rustc: &Path, directory: &Path) -> io::Result<()> {
+    fs_err::create_dir_all(directory.join("real"))?;
+    make_link(rustc, &directory.join("real/rustc"))?;
+    let script = directory.join("rustc");
+    fs_err::write(&script, include_str!("rustc.sh"))?;
+    #[cfg(unix)]
+    fs_err::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Pyzpack
+from conftest import REFERENCE, Pyzpack
 from repositories import make_repository
 from wheels import BACKENDS, make_project, make_wheel
 
@@ -150,6 +150,32 @@ def test_a_clock_under_which_nothing_can_be_built_is_exchanged_for_a_near_one(py
     project = make_leaky(tmp_path / "project", [], "fails-after-2040")
     found = report(pyzpack, project, "--condition=clock")
     assert found["conditions"] == [{"condition": "clock", "value": "a day ahead", "outcome": "same"}]
+
+
+def test_rust_needs_no_other_clock(pyzpack: Pyzpack, tmp_path: Path):
+    """Its compiler waits for ever where libfaketime is preloaded; this one fails."""
+    if shutil.which("faketime") is None:
+        pytest.skip("needs faketime")
+    project = make_leaky(tmp_path / "project", [], "runs-rustc")
+    programs = tmp_path / "programs of a user's"
+    programs.mkdir()
+    rustc = programs / "rustc"
+    rustc.write_text('#!/bin/sh\n[ -z "$LD_PRELOAD" ] && echo "${0##*/} $#"\n')
+    rustc.chmod(0o755)
+    path = f"{programs}:{os.environ['PATH']}"
+    found = report(pyzpack, project, "--condition=clock", "--each", PATH=path)
+    assert found["conditions"] == [{"condition": "clock", "value": "2041-03-01 11:22:33", "outcome": "same"}]
+
+
+def test_a_version_of_python_that_is_asked_for_is_another_one_in_its_turn(pyzpack: Pyzpack, tmp_path: Path):
+    project = make_leaky(tmp_path / "project", [])
+    version = ".".join(map(str, REFERENCE))
+    done = pyzpack.run("reproduce", "--python", version, "--condition=python", "--json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)["conditions"]
+    assert (found["condition"], found["outcome"], found.get("reason")) == ("python", "same", None)
+    assert found["value"]
+    assert not found["value"].startswith(version)
 
 
 def test_a_build_that_fails_under_a_condition(pyzpack: Pyzpack, tmp_path: Path):

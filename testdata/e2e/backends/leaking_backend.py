@@ -95,6 +95,8 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
         raise SystemExit("this certificate is not valid any more")
     if os.path.exists("fails-at-umask-0077") and mask == b"0077":
         raise SystemExit("nobody may read this")
+    if os.path.exists("runs-rustc"):
+        files["leaked/rustc.txt"] = subprocess.run(["rustc", "a b"], check=True, stdout=subprocess.PIPE).stdout
     if os.path.exists("differs-by-two") and (mask, of_caller("USER")) == (b"0077", b"somebody"):
         files["leaked/by-two.txt"] = b"both\n"
     return plain_backend.write_wheel(wheel_directory, files)
