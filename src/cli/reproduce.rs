@@ -1,7 +1,7 @@
 //! `pyzpack reproduce`: whether a build gives the same bytes under other conditions, or those of a finished file.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::evidence::{BuilderId, SigningKey};
 use crate::pipeline::Observer;
 use crate::reproduce::{
     AttestSettings, Condition, Difference, Manner, Outcome, RebuildSettings, Rebuilt, ReproduceError,
-    ReproduceSettings, Reproduced, Tried, Unattributed, list_conditions, rebuild, reproduce,
+    ReproduceSettings, Reproduced, Tried, Unattributed, check_keep, list_conditions, rebuild, reproduce,
 };
 use crate::shown::{count, shown_in_line};
 use crate::status::Status;
@@ -109,6 +109,11 @@ pub(super) fn run(matches: &ArgMatches) -> Status {
         Ok(session) => session,
         Err(status) => return status,
     };
+    if let Some(named) = matches.get_one::<String>("keep")
+        && let Err(error) = check_keep(Path::new(named), &resolved.settings.directory)
+    {
+        return report::fail(&error);
+    }
     if let Some(file) = matches.get_one::<String>("against") {
         return run_against(matches, file, resolved, &world, &terminal);
     }
@@ -246,8 +251,7 @@ fn read(matches: &ArgMatches, resolved: Resolved) -> std::io::Result<ReproduceSe
 
 /// The build's options as they were given, without those that hold paths: these mean other places in a copy.
 fn passed_on(matches: &ArgMatches) -> Vec<String> {
-    let is_passed =
-        |option: &&BuildOption| !LEFT_OUT.contains(&option.name) && !NOT_PASSED_ON.contains(&option.name);
+    let is_passed = |option: &&BuildOption| !LEFT_OUT.contains(&option.name) && !NOT_PASSED_ON.contains(&option.name);
     let mut given = Vec::new();
     for option in BUILD_OPTIONS.iter().filter(is_passed) {
         let name = option.name;

@@ -1,7 +1,7 @@
 //! The end by signal: children are killed, temporary files and directories removed, and the process exits 130 or 143.
 //!
 //! One registry knows every running child and everything temporary. Whoever makes, renames or starts something holds
-//! its lock meanwhile; the thread that answers SIGINT and SIGTERM takes the lock and never gives it back, so nothing
+//! its lock meanwhile; the thread that answers SIGINT, SIGTERM and SIGHUP takes the lock and never gives it back, so nothing
 //! new can appear while it cleans up. Without that thread (in a library, in tests) the guards clean up by themselves.
 
 use std::collections::BTreeMap;
@@ -66,27 +66,39 @@ impl Registry {
     }
 }
 
-/// Starts the thread that answers SIGINT and SIGTERM; `before_exit` is called after the cleaning (a terminal's cursor
-/// comes back there).
+/// Starts the thread that answers SIGINT, SIGTERM and, unless it is ignored (`nohup`), SIGHUP; `before_exit` is called after
+/// the cleaning (a terminal's cursor comes back there).
 ///
 /// # Errors
 /// The handlers cannot be installed.
 #[cfg(unix)]
 pub fn install(before_exit: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    if !is_ignored(SIGHUP) {
+        signals.add_signal(SIGHUP)?;
+    }
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
             let registry = Registry::lock();
             clean_up(&registry);
             before_exit();
             let status =
-                if signal == SIGTERM { crate::status::Status::Terminated } else { crate::status::Status::Interrupted };
+                if signal == SIGINT { crate::status::Status::Interrupted } else { crate::status::Status::Terminated };
             // The guard lives until the process is gone.
             std::process::exit(i32::from(status.code()));
         }
     })?;
     Ok(())
+}
+
+/// Whether a signal is ignored; taken to be where that cannot be known.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// Does nothing where there are no such signals.

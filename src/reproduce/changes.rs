@@ -192,12 +192,13 @@ impl Changes {
         self.wrappers.push(command.map(OsString::from).to_vec());
     }
 
-    /// The same with a clock that is a day ahead, where another one was set.
-    pub(super) fn with_near_clock(&self) -> Option<Self> {
+    /// The same with a clock that is a day ahead, where another one was set, under which nothing is built, and why.
+    pub(super) fn with_near_clock(&self, reason: &str) -> Option<Self> {
         let mut near = self.clone();
         let at = near.clock.take()?;
         *near.wrappers[at].last_mut()? = NEAR_CLOCK.into();
-        near.values.insert(Condition::Clock, "a day ahead".to_owned());
+        let far = self.values.get(&Condition::Clock).map_or("", String::as_str);
+        near.values.insert(Condition::Clock, format!("a day ahead; nothing is built at {far}: {reason}"));
         Some(near)
     }
 }

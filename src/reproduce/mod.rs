@@ -26,6 +26,7 @@ pub use self::against::{AttestSettings, RebuildError, RebuildSettings, Rebuilt, 
 pub use self::condition::{Condition, UnknownCondition};
 pub use self::difference::CompareError;
 pub use self::error::ReproduceError;
+pub use self::keep::{KeepError, check_keep};
 pub use self::outcome::{Changed, Difference, Outcome, Reproduced, Tried, Unattributed};
 
 use self::changes::Changes;

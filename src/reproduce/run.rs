@@ -163,11 +163,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Builds, with a nearer clock where a far one lets nothing be built.
+    /// Builds, with a nearer clock where a far one lets nothing be built: an index's certificate is not valid then.
     fn attempt(&mut self, changes: &Changes, label: &str, what: &str) -> Result<(Outcome, Changes), ReproduceError> {
         self.session.tell(self.observer, what);
         let attempt = self.session.stage.build(changes, label)?;
-        if let (Attempt::Failed { .. }, Some(near)) = (&attempt, changes.with_near_clock()) {
+        let index = &self.session.settings.build.index;
+        if let Attempt::Failed { messages, .. } = &attempt
+            && !(index.no_index || self.session.settings.build.offline)
+            && let Some(near) = changes.with_near_clock(error_of(messages).lines().next().unwrap_or_default())
+        {
             self.session.tell(self.observer, what);
             let attempt = self.session.stage.build(&near, label)?;
             return Ok((self.compare(attempt, label)?, near));

@@ -302,7 +302,11 @@ impl<'a> Stage<'a> {
         }
         // What it names of the cache is found in the user's own.
         let (cache, own) = (cache.display().to_string(), self.world.cache.display().to_string());
-        let messages = ended.messages.replace(&cache, &own);
+        let mut messages = ended.messages.replace(&cache, &own);
+        for tree in &self.trees {
+            let copy = sources.join(&tree.place);
+            messages = messages.replace(&*copy.to_string_lossy(), &tree.root.to_string_lossy());
+        }
         if !ended.success() {
             return Ok(Attempt::Failed { status: ended.status.code(), messages });
         }

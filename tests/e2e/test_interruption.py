@@ -198,3 +198,24 @@ def test_litter_of_another_output_is_left_alone(pyzpack: Pyzpack, output: Path, 
     pyzpack.build(wheel, output=output)
     assert not own.exists()
     assert other.exists()
+
+
+def test_a_closed_terminal_ends_a_build_but_not_under_nohup(pyzpack: Pyzpack, sleeping_project: Path) -> None:
+    for ignored, status in [(False, 143), (True, None)]:
+        action = signal.SIG_IGN if ignored else signal.SIG_DFL
+        before = signal.signal(signal.SIGHUP, action)
+        try:
+            with started(pyzpack, sleeping_project, "--no-index", "--offline") as process:
+                wait_until(
+                    lambda: any("sleep 86397" in line for line in pyzpack.children(process.pid).values()), process
+                )
+                process.send_signal(signal.SIGHUP)
+                if ignored:
+                    time.sleep(0.5)
+                    assert process.poll() is status
+                else:
+                    process.communicate(timeout=30)
+                    assert process.returncode == status
+                    assert os.listdir(pyzpack.temporary) == []
+        finally:
+            signal.signal(signal.SIGHUP, before)

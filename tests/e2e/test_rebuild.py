@@ -136,7 +136,7 @@ def test_other_sources_are_told_from_these(pyzpack: Pyzpack, elsewhere: Pyzpack,
     # Nothing is signed then.
     assert pyzpack.run("keygen", tmp_path / "key").returncode == 0
     attest = ["--attest", "--key", tmp_path / "key", "--builder-id", ME]
-    rebuild(elsewhere, released, "--source", locked, "--keep", kept, *attest, status=1)
+    rebuild(elsewhere, released, "--source", locked, "--keep", tmp_path / "more", *attest, status=1)
     assert [path.name for path in released.parent.iterdir() if "rebuilt" in path.name] == []
 
 

@@ -149,7 +149,45 @@ def test_a_clock_under_which_nothing_can_be_built_is_exchanged_for_a_near_one(py
         pytest.skip("needs faketime")
     project = make_leaky(tmp_path / "project", [], "fails-after-2040")
     found = report(pyzpack, project, "--condition=clock")
-    assert found["conditions"] == [{"condition": "clock", "value": "a day ahead", "outcome": "same"}]
+    why = "cannot build `project`: build_wheel of leaking_backend failed (exit status 1)"
+    value = f"a day ahead; nothing is built at 2041-03-01 11:22:33: {why}"
+    assert found["conditions"] == [{"condition": "clock", "value": value, "outcome": "same"}]
+    # Where no index is asked, no certificate can be what fails.
+    answer = plain(reproduce(pyzpack, project, "--condition=clock", "--no-index", status=1))
+    assert answer.splitlines()[1:] == [
+        "clock (2041-03-01 11:22:33): FAILS",
+        f"  {why}",
+        "      this certificate is not valid any more",
+    ]
+
+
+def test_builds_are_kept_where_nothing_is_replaced(pyzpack: Pyzpack, tmp_path: Path):
+    project = make_leaky(tmp_path / "project", [])
+    (project / "taken").mkdir()
+    (project / "taken/file").write_text("mine")
+    (project / "empty").mkdir()
+    hint = "hint: name a directory that is new or empty\n"
+    for name, reason in {
+        "": "--keep names no directory",
+        "taken": "cannot keep builds in `taken`: it is not empty",
+        "taken/file": f"cannot keep builds in `taken/file`: `{project}/taken/file` is no directory",
+        "/dev/null/x": "cannot keep builds in `/dev/null/x`: `/dev/null` is no directory",
+    }.items():
+        for against in ([], ["--against", "no.pyz"]):
+            done = pyzpack.run("reproduce", *against, "--keep", name, cwd=project)
+            assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {reason}\n{hint}")
+    assert report(pyzpack, project, "--condition=umask", "--keep", "empty")["kept"] is None
+    assert (os.listdir(project / "empty"), (project / "taken/file").read_text()) == ([], "mine")
+
+
+def test_messages_name_the_sources_and_not_their_copy(pyzpack: Pyzpack, tmp_path: Path):
+    project = make_leaky(tmp_path / "project", [])
+    (project / "leaves.txt").symlink_to("/etc/hostname")
+    done = pyzpack.run("reproduce", "--python", pyzpack.python, "--no-index", cwd=project)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        f"error: source tree `{project}`: the symbolic link `leaves.txt` leaves the tree (to `/etc/hostname`)\n"
+    )
 
 
 def test_rust_needs_no_other_clock(pyzpack: Pyzpack, tmp_path: Path):
@@ -295,7 +333,7 @@ def test_scripts_wheels_and_modules(pyzpack: Pyzpack, tmp_path: Path):
     assert report(pyzpack, tmp_path / "modules", *options)["same"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ended_by_a_signal_it_leaves_nothing(number: signal.Signals, pyzpack: Pyzpack, sleeping_project: Path):
     command = pyzpack.command("reproduce", "--python", pyzpack.python, "--condition=directory-order,umask")
     running = subprocess.Popen(
@@ -309,7 +347,7 @@ def test_ended_by_a_signal_it_leaves_nothing(number: signal.Signals, pyzpack: Py
     children = pyzpack.children(running.pid)
     running.send_signal(number)
     running.communicate(timeout=30)
-    assert running.returncode == 128 + number
+    assert running.returncode == (130 if number == signal.SIGINT else 143)
     assert os.listdir(pyzpack.temporary) == []
     deadline = time.monotonic() + 10
     while [pid for pid in children if Path(f"/proc/{pid}").exists() and "Z" not in state(pid)]:
