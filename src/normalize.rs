@@ -8,7 +8,8 @@
 //! `RECORD`, signatures and digests of them stay true. Archives within the archive are members like others.
 //!
 //! What stands before the archive stays. Behind a mere first line offsets count from the file's first byte; behind more (a
-//! shell script, a launcher for Windows) from where they did, since such a program may find its own parts by them.
+//! shell script, a launcher for Windows) from where they did, since such a program may find its own parts by them. It has to
+//! be a script or a program, and to hold nothing that a tool could take for another archive.
 //!
 //! Refused, with the member and the rule, is what tools read in several ways: all that is refused of a wheel
 //! (`crate::archive`), but that a comment and a beginning are allowed, and sizes are bounded more widely. So is what the
@@ -20,6 +21,7 @@
 
 mod error;
 mod members;
+mod prefix;
 
 use std::fs::File;
 use std::io;

@@ -175,11 +175,54 @@ fn what_no_member_accounts_for_is_refused() {
         "the end-of-central-directory record is inconsistent: the central directory does not \
                                       end where the end records begin [zip-end-record]"
     );
-    let length = plain.len();
-    assert_eq!(
-        refusal(&[&plain[..], &plain[..]].concat()),
-        format!("{length} bytes at offset 0 belong to no entry [zip-gap]")
-    );
-    let hidden = [b"#!x\n", &plain[..], &plain[..]].concat();
-    assert_eq!(refusal(&hidden), format!("{length} bytes at offset 4 belong to no entry [zip-gap]"));
+}
+
+#[test]
+fn nothing_that_could_be_another_archive_stands_before_it() {
+    let plain = sample(b"", CompressionMethod::Stored, false);
+    let local = "holds the signature of a zip's local header";
+    let kind = "is neither a script (`#!`) nor a program (`MZ`, ELF)";
+    let said =
+        |what: &str, offset: usize| format!("what stands before the archive {what}, at offset {offset} [zip-gap]");
+    let mut tar = b"#!member".to_vec();
+    tar.resize(512, 0);
+    let sum: u32 = tar.iter().map(|byte| u32::from(*byte)).sum::<u32>() + 8 * 32;
+    tar[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let across = [&b"MZ"[..], &vec![0; (1 << 20) - 4]].concat();
+    let prefixes: Vec<(Vec<u8>, &str, usize)> = vec![
+        // Whole archives, members without a directory, and the parts of an archive alone.
+        (plain.clone(), local, 0),
+        ([b"#!x\n", &plain[..]].concat(), local, 4),
+        ([b"#!/bin/sh\n\n", &plain[..]].concat(), local, 11),
+        ([b"#!/bin/sh\nexit\n", &plain[..60]].concat(), local, 15),
+        ([b"MZ", &plain[..60]].concat(), local, 2),
+        ([&b"\x7fELF"[..], &[0; 60], &plain[..60]].concat(), local, 64),
+        ([&across[..], b"PK\x03\x04"].concat(), local, (1 << 20) - 2),
+        (b"#!x PK\x01\x02\n".to_vec(), "holds the signature of a zip's central header", 4),
+        (b"MZ PK\x05\x06".to_vec(), "holds the signature of a zip's end record", 3),
+        (b"MZ PK\x06\x06".to_vec(), "holds the signature of a zip64 end record", 3),
+        (b"MZ PK\x06\x07".to_vec(), "holds the signature of a zip64 locator", 3),
+        // Self-extracting archives of other kinds.
+        (b"MZ 7z\xbc\xaf\x27\x1c".to_vec(), "holds the signature of a 7z archive", 3),
+        (b"MZ Rar!\x1a\x07\x01\0".to_vec(), "holds the signature of a RAR archive", 3),
+        (b"MZ MSCF\0\0\0\0".to_vec(), "holds the signature of a cabinet", 3),
+        ([&across[..], b"\x01CD001\x01"].concat(), "holds the signature of a disc image", (1 << 20) - 2),
+        (tar, "is a tar archive", 0),
+        // What begins as an archive, or as nothing known.
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\x03".to_vec(), kind, 0),
+        (b"BZh9".to_vec(), kind, 0),
+        (b"\xfd7zXZ\0".to_vec(), kind, 0),
+        (b"\x28\xb5\x2f\xfd".to_vec(), kind, 0),
+        (b"!<arch>\n".to_vec(), kind, 0),
+        (b"LZIP\x01".to_vec(), kind, 0),
+        (b"\x1f\x9d\x90".to_vec(), kind, 0),
+        (b"070701".to_vec(), kind, 0),
+        (b"#mtree\n".to_vec(), kind, 0),
+        (b"\n".to_vec(), kind, 0),
+    ];
+    for (prefix, what, offset) in prefixes {
+        // Offsets count from the archive, or from the file.
+        assert_eq!(refusal(&[&prefix[..], &plain].concat()), said(what, offset));
+        assert_eq!(refusal(&sample(&prefix, CompressionMethod::Stored, false)), said(what, offset));
+    }
 }

@@ -25,6 +25,14 @@ pub enum ZipFault {
         /// How many.
         length: u64,
     },
+    /// What stands before an archive is, or holds, what tools read as another one.
+    #[error("what stands before the archive {what}, at offset {offset}")]
+    Prefix {
+        /// What is wrong with it.
+        what: &'static str,
+        /// Where, from the file's first byte.
+        offset: u64,
+    },
     /// Two entries share bytes, or one reaches beyond the central directory.
     #[error("the entry overlaps what follows it, at offset {offset}")]
     Overlap {
@@ -135,7 +143,7 @@ impl ZipFault {
             Self::EndRecord | Self::EndField(_) => "zip-end-record",
             Self::Zip64(_) => "zip-zip64",
             Self::CentralDirectory(_) => "zip-central-directory",
-            Self::Gap { .. } => "zip-gap",
+            Self::Gap { .. } | Self::Prefix { .. } => "zip-gap",
             Self::Overlap { .. } => "zip-overlap",
             Self::LocalHeader(_) | Self::HeaderMismatch { .. } => "zip-local-header",
             Self::DataDescriptor => "zip-data-descriptor",

@@ -7,19 +7,14 @@ use rayon::prelude::*;
 
 use crate::archive::{
     ArchivePath, ArchivePlan, Contents, EntrySource, Epoch, Frame, Limits, MAX_ENTRIES, Mode, Packing, PlannedEntry,
-    Profile, ReadError, Source, Unpacker, ZipEntry, ZipFault, find_frame, read_structure,
+    Profile, ReadError, Source, Unpacker, ZipEntry, find_frame, read_structure,
 };
 
 use super::NormalizeError;
+use super::prefix::read_prefix;
 
 /// Bytes of all members together. Each is read piece by piece, so a large one costs time and no memory.
 const MOST_UNPACKED: u64 = 32 << 30;
-
-/// What may stand before an archive whose offsets count from the file's first byte.
-const LONGEST_PREFIX: u64 = 64 << 20;
-
-/// A longer first line is none.
-const LONGEST_LINE: u64 = 64 << 10;
 
 /// Seconds between UTC and the time zone farthest from it.
 const FARTHEST_ZONE: u64 = 14 * 3600;
@@ -82,32 +77,6 @@ pub(super) fn read_members(path: &Path, source: &Source, epoch: Epoch) -> Result
         .filter(|module| sources.contains(&module[..module.len() - 1]))
         .collect();
     Ok(Members { plan: ArchivePlan { prefix, epoch, entries }, lead, timed_modules })
-}
-
-/// What stands before the archive, `length` bytes: how much of it is merely copied, and what offsets count in.
-fn read_prefix(source: &Source, base: u64, length: u64) -> Result<(u64, Vec<u8>), ReadError> {
-    let line = read_first_line(source, length)?;
-    // A member that was deleted from the directory, or an archive: nobody reads it, and it could hold anything.
-    for at in [0, line.unwrap_or_default()] {
-        let head = source.read_vec(at, (length - at).min(4))?;
-        if head.starts_with(b"PK\x03\x04") {
-            return Err(ReadError::archive(ZipFault::Gap { offset: at, length: length - at }));
-        }
-    }
-    let base = if line == Some(length) { 0 } else { base };
-    let counted = length - base;
-    if counted > LONGEST_PREFIX {
-        let fault = ZipFault::Limit { what: "what stands before the archive", found: counted, limit: LONGEST_PREFIX };
-        return Err(ReadError::archive(fault));
-    }
-    Ok((base, source.read_vec(base, counted)?))
-}
-
-/// The length of the first line with its newline; none where the first `length` bytes do not begin with one.
-fn read_first_line(source: &Source, length: u64) -> Result<Option<u64>, ReadError> {
-    let head = source.read_vec(0, length.min(LONGEST_LINE))?;
-    let end = head.starts_with(b"#!").then(|| memchr::memchr(b'\n', &head)).flatten();
-    Ok(end.map(|end| end as u64 + 1))
 }
 
 /// Unpacks a file; tells too whether it is a compiled module that holds a time of its source which is not `epoch`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -454,6 +455,8 @@ END = "no end-of-central-directory record at the very end (truncated, or somethi
 METHOD = "pack it again, deflated: pip and zipimport read nothing else"
 TYPE = "pack files and directories alone, and instead of a link what it leads to"
 GAP = "pack it again: what no member accounts for may be a signature, or a deleted member"
+BEFORE = "take away what stands before the archive, or pack its files again: tools may read something else there"
+LOCAL = "what stands before the archive holds the signature of a zip's local header"
 MARKED = "pack it again with a tool that marks its names as UTF-8, as Python's zipfile, bsdtar and 7z do"
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str, str]] = {
@@ -520,8 +523,13 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str, str]] = {
     ),
     "link": (linking, "entry `link`: neither a regular file nor a directory (mode 120777) [zip-file-type]", TYPE),
     "signing block": (with_signing_block, "16 bytes at offset 34 belong to no entry [zip-gap]", GAP),
-    "behind another zip": (behind_another, "113 bytes at offset 0 belong to no entry [zip-gap]", GAP),
-    "behind a deleted member": (behind_a_deleted_member, "37 bytes at offset 23 belong to no entry [zip-gap]", GAP),
+    "behind another zip": (behind_another, f"{LOCAL}, at offset 0 [zip-gap]", BEFORE),
+    "behind a deleted member": (behind_a_deleted_member, f"{LOCAL}, at offset 23 [zip-gap]", BEFORE),
+    "behind a compressed stream": (
+        lambda path: make(path, prefix=gzip.compress(b"hidden")),
+        "what stands before the archive is neither a script (`#!`) nor a program (`MZ`, ELF), at offset 0 [zip-gap]",
+        BEFORE,
+    ),
     "headers that disagree": (
         patched("a", (b"\0\0a+", b"\0\0b+")),
         "entry `a`: local and central header disagree on the name: `b` and `a` [zip-local-header]",
