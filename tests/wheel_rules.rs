@@ -632,9 +632,12 @@ mod names {
         let dots = "the name has a `.` or `..` segment";
         let trailing = "a segment of the name ends in a dot or a space";
         let empty = "the name has an empty segment";
+        let (long, deep) = ("x".repeat(256), "a/".repeat(2047) + "bc");
         for (name, shown, fault) in [
             ("", "", empty),
             ("demo//data.txt", "demo//data.txt", empty),
+            (&long, &long, "a segment of the name is 256 bytes long, more than 255"),
+            (&deep, &deep, "the name is 4096 bytes long, more than 4095"),
             ("/etc/passwd", "/etc/passwd", "the name is absolute"),
             ("../data.txt", "../data.txt", dots),
             ("demo/../../data.txt", "demo/../../data.txt", dots),
@@ -771,6 +774,11 @@ mod names {
         assert_eq!(add(Entry::file("demo/DATA.txt/x", b"")), message(DATA, "demo/DATA.txt/x"));
         assert_eq!(add(Entry::file("DEMO", b"")), message("DEMO", INIT));
         assert_eq!(add(Entry::directory("demo/data.txt/")), message("demo/data.txt/", DATA));
+        // With names between the two in the order of their bytes, which are nothing to them.
+        let between = refusal(|zip| {
+            zip.entries.extend(["x/y", "x", "x-1/z", "x.py"].map(|name| Entry::file(name, b"")));
+        });
+        assert_eq!(between, message("x", "x/y"));
     }
 }
 

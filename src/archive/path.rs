@@ -5,9 +5,15 @@ use std::fmt;
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
+/// `PATH_MAX` of Linux, without its NUL, in bytes.
+const LONGEST: usize = 4095;
+
+/// `NAME_MAX` of Linux, in bytes.
+const LONGEST_SEGMENT: usize = 255;
+
 /// A relative path with `/` between its segments that is safe to unpack anywhere, and means one file everywhere.
 ///
-/// UTF-8 in NFC, no empty, `.` or `..` segment, no leading `/`, no control character, backslash or colon, no segment
+/// UTF-8 in NFC of at most 4,095 bytes, 255 a segment, no empty, `.` or `..` segment, no leading `/`, no control character, backslash or colon, no segment
 /// that ends in a dot or a space, none that is a Windows device name. Ordered by bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ArchivePath(String);
@@ -18,6 +24,12 @@ pub enum PathFault {
     /// The name, or a segment of it, is empty.
     #[error("the name has an empty segment")]
     Empty,
+    /// More than any system call takes.
+    #[error("the name is {0} bytes long, more than 4095")]
+    Long(usize),
+    /// More than the file systems of Linux hold under one name.
+    #[error("a segment of the name is {0} bytes long, more than 255")]
+    LongSegment(usize),
     /// The name begins with `/`.
     #[error("the name is absolute")]
     Absolute,
@@ -50,6 +62,9 @@ impl ArchivePath {
         let name = name.into();
         if name.is_empty() {
             return Err(PathFault::Empty);
+        }
+        if name.len() > LONGEST {
+            return Err(PathFault::Long(name.len()));
         }
         if name.starts_with('/') {
             return Err(PathFault::Absolute);
@@ -112,6 +127,7 @@ fn check_segment(segment: &str) -> Result<(), PathFault> {
     match segment {
         "" => return Err(PathFault::Empty),
         "." | ".." => return Err(PathFault::Dots),
+        _ if segment.len() > LONGEST_SEGMENT => return Err(PathFault::LongSegment(segment.len())),
         _ if segment.ends_with(['.', ' ']) => return Err(PathFault::TrailingDotOrSpace),
         _ => {}
     }
@@ -156,6 +172,19 @@ mod tests {
         {
             assert_eq!(ArchivePath::new(name).map(|path| path.0), Ok(name.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_name_has_to_fit_where_it_is_unpacked() {
+        let segment = "x".repeat(255);
+        let longest = vec![segment.as_str(); 16].join("/");
+        assert!(ArchivePath::new(longest.as_str()).is_ok());
+        assert_eq!(ArchivePath::new(format!("{longest}/")), Err(PathFault::Long(4096)));
+        assert_eq!(ArchivePath::new("a/".repeat(32_000) + "b"), Err(PathFault::Long(64_001)));
+        assert_eq!(ArchivePath::new(format!("a/{segment}x/b")), Err(PathFault::LongSegment(256)));
+        // Bytes, not characters.
+        assert!(ArchivePath::new("é".repeat(127)).is_ok());
+        assert_eq!(ArchivePath::new("é".repeat(128)), Err(PathFault::LongSegment(256)));
     }
 
     #[test]

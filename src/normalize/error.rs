@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::archive::{ReadError, WriteError, ZipFault};
+use crate::archive::{PathFault, ReadError, WriteError, ZipFault};
 use crate::finished::FinishedError;
 use crate::output::OutputError;
 use crate::status::{Explain, Status};
@@ -157,6 +157,9 @@ fn hint_of(fault: &ZipFault) -> &'static str {
         ZipFault::Encrypted => "decrypt it first",
         ZipFault::NameEncoding => {
             "pack it again with a tool that marks its names as UTF-8, as Python's zipfile, bsdtar and 7z do"
+        }
+        ZipFault::Name(PathFault::Long(_) | PathFault::LongSegment(_)) => {
+            "pack it again under a shorter name: it could not be unpacked"
         }
         ZipFault::Name(_) | ZipFault::Duplicate | ZipFault::CaseClash(_) | ZipFault::FileAndDirectory(_) => {
             "pack it again under names that mean one file everywhere"

@@ -450,6 +450,7 @@ def too_many(path: Path) -> None:
 
 REPACK = "pack it again from its files: tools may read it in different ways as it is"
 NAMES = "pack it again under names that mean one file everywhere"
+SHORTER = "pack it again under a shorter name: it could not be unpacked"
 WHOLE = "give a whole zip, with nothing behind it"
 END = "no end-of-central-directory record at the very end (truncated, or something was appended) [zip-end-record]"
 METHOD = "pack it again, deflated: pip and zipimport read nothing else"
@@ -495,6 +496,16 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str, str]] = {
         NAMES,
     ),
     "absolute": (lambda path: make(path, {"/a": b"1"}), "entry `/a`: the name is absolute [zip-name]", NAMES),
+    "a long segment": (
+        lambda path: make(path, {"a/" + "x" * 256: b"1"}),
+        f"entry `a/{'x' * 256}`: a segment of the name is 256 bytes long, more than 255 [zip-name]",
+        SHORTER,
+    ),
+    "a long name": (
+        lambda path: make(path, {"a/" * 2047 + "bc": b"1"}),
+        f"entry `{'a/' * 2047}bc`: the name is 4096 bytes long, more than 4095 [zip-name]",
+        SHORTER,
+    ),
     "NUL": (
         patched("a?b", (b"a?b", b"a\0b")),
         r"entry `a\0b`: the name holds the control character U+0000 [zip-name]",

@@ -7,8 +7,6 @@ mod directory;
 mod extra;
 mod local;
 
-use std::collections::HashMap;
-
 use self::central::{CentralHeader, read_central_headers};
 use self::directory::find_directory;
 pub(crate) use self::directory::{Frame, find_frame};
@@ -214,11 +212,19 @@ fn check_limits(headers: &[CentralHeader], limits: &Limits) -> Result<(), ReadEr
 
 /// Names are unique, also where case is ignored, and no file stands where another entry needs a directory.
 fn check_names(headers: &[CentralHeader]) -> Result<(), ReadError> {
-    let mut seen: HashMap<String, &CentralHeader> = HashMap::with_capacity(headers.len());
+    let mut names = Vec::with_capacity(headers.len());
     for header in headers {
         let bare = header.name.strip_suffix('/').unwrap_or(&header.name);
         ArchivePath::new(bare).map_err(|fault| ReadError::entry(&header.name, fault))?;
-        if let Some(other) = seen.insert(fold(bare), header) {
+        // In this order what lies in a directory follows it at once: no name holds NUL.
+        names.push((fold(bare).replace('/', "\0"), header));
+    }
+    // Neighbours tell, where a look at every directory of every name would take time without bounds.
+    names.sort_by(|(one, _), (next, _)| one.cmp(next));
+    for pair in names.windows(2) {
+        let ((one, other), (next, header)) = (&pair[0], &pair[1]);
+        let Some(rest) = next.strip_prefix(one.as_str()) else { continue };
+        if rest.is_empty() {
             let fault = if other.name == header.name {
                 ZipFault::Duplicate
             } else if other.is_directory != header.is_directory {
@@ -228,13 +234,8 @@ fn check_names(headers: &[CentralHeader]) -> Result<(), ReadError> {
             };
             return Err(ReadError::entry(&header.name, fault));
         }
-    }
-    for header in headers {
-        let folded = fold(header.name.strip_suffix('/').unwrap_or(&header.name));
-        for (end, _) in folded.match_indices('/') {
-            if let Some(file) = seen.get(&folded[..end]).filter(|other| !other.is_directory) {
-                return Err(ReadError::entry(&file.name, ZipFault::FileAndDirectory(header.name.clone())));
-            }
+        if rest.starts_with('\0') && !other.is_directory {
+            return Err(ReadError::entry(&other.name, ZipFault::FileAndDirectory(header.name.clone())));
         }
     }
     Ok(())
