@@ -611,6 +611,14 @@ mod entries {
             let message = format!("compression method {method} is neither stored (0) nor deflated (8) [zip-method]");
             assert_eq!(found, at(&message));
         }
+        for (needed, shown) in [(46, "4.6"), (51, "5.1"), (99, "9.9"), (0x0333, "5.1")] {
+            let late = format!("version needed {shown} is later than 4.5, the last that anything allowed here needs");
+            let late = at(&format!("{late} [zip-version]"));
+            assert_eq!(refusal(|zip| zip.entry(DATA).central.needed = needed), late);
+            assert_eq!(refusal(|zip| zip.entry(DATA).local.needed = needed), late);
+        }
+        // Of zip64; and some writers put a system into the upper byte.
+        take(|zip| zip.entry(DATA).both(|header| header.needed = 0x032d));
         let disk = at("the entry lies on another disk of a split archive [zip-disk]");
         assert_eq!(refusal(|zip| zip.entry(DATA).disk = 1), disk);
         assert_eq!(refusal(|zip| zip.entry(DATA).disk = 0xffff), disk);

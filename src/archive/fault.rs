@@ -58,6 +58,9 @@ pub enum ZipFault {
     /// Neither stored nor deflated.
     #[error("compression method {0} is neither stored (0) nor deflated (8)")]
     Method(u16),
+    /// More than stored or deflated entries, with zip64 or without, ever need (4.4.3.2).
+    #[error("version needed {}.{} is later than 4.5, the last that anything allowed here needs", .0 / 10, .0 % 10)]
+    Version(u8),
     /// Encrypted.
     #[error("the entry is encrypted")]
     Encrypted,
@@ -148,6 +151,7 @@ impl ZipFault {
             Self::LocalHeader(_) | Self::HeaderMismatch { .. } => "zip-local-header",
             Self::DataDescriptor => "zip-data-descriptor",
             Self::Method(_) => "zip-method",
+            Self::Version(_) => "zip-version",
             Self::Encrypted => "zip-encrypted",
             Self::Flags(_) => "zip-flags",
             Self::Disk => "zip-disk",

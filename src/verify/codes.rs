@@ -75,6 +75,7 @@ pub const CODES: &[Code] = &[
     code("zip-local-header", "a local header is missing or disagrees with the central one", NOT_AS_RELEASED),
     code("zip-data-descriptor", "a data descriptor is missing or disagrees", NOT_AS_RELEASED),
     code("zip-method", "an entry is neither stored nor deflated", NOT_OURS),
+    code("zip-version", "an entry needs a later version than anything in it does", NOT_OURS),
     code("zip-encrypted", "an entry is encrypted", NOT_OURS),
     code("zip-flags", "an entry's flags have no harmless meaning", NOT_OURS),
     code("zip-disk", "an entry lies on another disk of a split archive", NOT_OURS),

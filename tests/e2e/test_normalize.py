@@ -313,6 +313,16 @@ def test_a_check_tells_what_is_not_canonical(pyzpack: Pyzpack, tmp_path: Path) -
     assert again == {**document, "canonical": True, "differences": []}
 
 
+def test_what_nobody_sees_in_a_name_is_shown(pyzpack: Pyzpack, tmp_path: Path) -> None:
+    path = make(tmp_path / "a.zip", {"a\u200db": b"", "\ufeffc": b""})
+    done = pyzpack.run("normalize", path, "--check")
+    assert (done.returncode, r"a\u{200d}b" in done.stdout, r"\u{feff}c" in done.stdout) == (1, True, True)
+    other = make(tmp_path / "b.zip", {"ab": b"", "\ufeffc": b""})
+    compared = pyzpack.run("diff", path, other)
+    assert (compared.returncode, r"a\u{200d}b" in compared.stdout) == (1, True)
+    assert not {"\u200d", "\ufeff"} & {*done.stdout, *compared.stdout}
+
+
 # Where it is written.
 
 
@@ -474,6 +484,11 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str, str]] = {
         patched("a", (b"PK\3\4\x14\0\0\0", b"PK\3\4\x14\0\1\0"), (b"\x14\3\x14\0\0\0", b"\x14\3\x14\0\1\0")),
         "entry `a`: the entry is encrypted [zip-encrypted]",
         "decrypt it first",
+    ),
+    "a later version": (
+        patched("a", (b"PK\3\4\x14", b"PK\3\4\x63"), (b"\x14\3\x14", b"\x14\3\x63")),
+        "entry `a`: version needed 9.9 is later than 4.5, the last that anything allowed here needs [zip-version]",
+        REPACK,
     ),
     "bzip2": (
         lambda path: make(path, {"a": b"1"}, method=zipfile.ZIP_BZIP2),

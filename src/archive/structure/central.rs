@@ -2,7 +2,7 @@
 
 use super::directory::Directory;
 use super::extra::{parse_extra_fields, take_zip64_values};
-use super::{Fields, Method, Profile};
+use super::{Fields, Method, Profile, check_version};
 use crate::archive::fault::{ReadError, ZipFault};
 use crate::archive::source::Source;
 
@@ -95,6 +95,7 @@ fn parse_central_header(bytes: &[u8], profile: Profile) -> Result<(CentralHeader
         8 => Method::Deflated,
         other => return Err(refuse(ZipFault::Method(other))),
     };
+    check_version(fields.u16(6)).map_err(refuse)?;
     let mut disk = u64::from(fields.u16(34));
     let (mut size, mut compressed_size) = (u64::from(fields.u32(24)), u64::from(fields.u32(20)));
     let mut header_offset = u64::from(fields.u32(42));

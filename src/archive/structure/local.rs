@@ -2,7 +2,7 @@
 
 use super::central::{CentralHeader, FLAG_DESCRIPTOR};
 use super::extra::{parse_extra_fields, take_local_zip64_sizes};
-use super::{Fields, Method, Profile};
+use super::{Fields, Method, Profile, check_version};
 use crate::archive::fault::{ReadError, ZipFault};
 use crate::archive::source::Source;
 
@@ -99,6 +99,7 @@ fn check_local_header(
     if local.u16(8) != central.method.number() {
         return mismatch("method", local.u16(8).to_string(), central.method.number().to_string());
     }
+    check_version(local.u16(4)).map_err(refuse)?;
     let extra = &buffer[30 + name_length..30 + name_length + extra_length];
     let zip64 = parse_extra_fields(extra).map_err(refuse)?;
     let (mut size, mut compressed_size) = (u64::from(local.u32(22)), u64::from(local.u32(18)));

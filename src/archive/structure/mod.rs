@@ -149,6 +149,13 @@ impl Fields<'_> {
     }
 }
 
+/// Refuses an entry that readers leave out by the version that it needs: unzip from 4.7 on, Python from 6.4 on. The
+/// number is the lower byte.
+fn check_version(needed: u16) -> Result<(), ZipFault> {
+    let [version, _] = needed.to_le_bytes();
+    if version > 45 { Err(ZipFault::Version(version)) } else { Ok(()) }
+}
+
 /// Reads and checks the structure of the archive in `source`.
 ///
 /// # Errors

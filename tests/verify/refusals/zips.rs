@@ -38,6 +38,7 @@ pub(super) const ZIPS: &[Case] = &[
     zip("another checksum in the local header", "zip-local-header", |zip| zip.entries[1].local.crc32 ^= 1),
     zip("another name in the local header", "zip-local-header", |zip| zip.entries[1].local.name[0] ^= 1),
     zip("another method", "zip-method", |zip| zip.entries[1].both(|header| header.method = 12)),
+    zip("a later version", "zip-version", |zip| zip.entries[1].both(|header| header.needed = 63)),
     zip("an encrypted entry", "zip-encrypted", |zip| zip.entries[1].both(|header| header.flags = 1)),
     zip("patch data", "zip-flags", |zip| zip.entries[1].both(|header| header.flags = 1 << 5)),
     zip("an entry on another disk", "zip-disk", |zip| zip.entries[1].disk = 1),
