@@ -9,7 +9,7 @@ const LONGEST: usize = 8_000;
 /// What is shown of either end of a longer line.
 const END: usize = 1_000;
 
-/// `text` with control characters, and those that turn the direction of writing, as escapes (`\u{1b}`); its lines stay
+/// `text` with control characters, those that turn the direction of writing and those that nobody sees, as escapes (`\u{1b}`); its lines stay
 /// lines, and of one that is longer than any message the middle is left out.
 pub fn shown(text: &str) -> Cow<'_, str> {
     let escaped = escape(text, |character| matches!(character, '\n' | '\t'));
@@ -45,11 +45,21 @@ fn escape(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Controls (C0, DEL, C1), line separators, and what turns the direction of writing (Unicode, UAX 9).
+/// Controls (C0, DEL, C1), line separators, what turns the direction of writing (Unicode, UAX 9), and what is not shown at
+/// all, by which two names would look alike.
 fn is_steering(character: char) -> bool {
-    let turns =
-        matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    character.is_control() || turns || matches!(character, '\u{2028}' | '\u{2029}')
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') || is_invisible(character)
+}
+
+/// Unicode's `Default_Ignorable_Code_Point` (UAX 44), the marks of direction among them, and the anchors of annotations.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 fn shorten(line: &str) -> String {
@@ -76,6 +86,8 @@ mod tests {
         for (text, expected) in [
             ("lib 1.5: ü, 日本, `x`\n\tnext", "lib 1.5: ü, 日本, `x`\n\tnext"),
             ("\u{1b}]0;title\u{7}\u{9b}31m\r\u{7f}", "\\u{1b}]0;title\\u{7}\\u{9b}31m\\r\\u{7f}"),
+            ("x\u{200d}\u{200b}y\u{feff}\u{ad}z", "x\\u{200d}\\u{200b}y\\u{feff}\\u{ad}z"),
+            ("\u{2060}\u{fe0f}\u{e0041}\u{3164}\u{fff9}", "\\u{2060}\\u{fe0f}\\u{e0041}\\u{3164}\\u{fff9}"),
             ("a\u{202e}b\u{2066}c\u{2028}d", "a\\u{202e}b\\u{2066}c\\u{2028}d"),
         ] {
             assert_eq!(shown(text), expected);
