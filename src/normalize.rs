@@ -73,12 +73,13 @@ pub struct Checked {
 }
 
 /// Puts the file at `input` into canonical form: as `output`, or else in its own place, through links. It keeps the
-/// permissions of `input`.
+/// permissions of `input`, but setuid and setgid; in its place the owner and the group too, where that is allowed.
 ///
 /// # Errors
 /// When it is refused, or cannot be read or written; whatever was at the target is as it was.
 pub fn normalize(input: &Path, output: Option<&Path>, epoch: Epoch) -> Result<Normalized, NormalizeError> {
     let read_error = |error| NormalizeError::read(input, error);
+    [Some(input), output].into_iter().flatten().try_for_each(NormalizeError::check_name)?;
     let source = Source::open(input).map_err(read_error)?;
     let stamp = source.stamp().map_err(read_error)?;
     let real = input.canonicalize().map_err(read_error)?;
@@ -86,7 +87,7 @@ pub fn normalize(input: &Path, output: Option<&Path>, epoch: Epoch) -> Result<No
     let in_place = output.is_none_or(|output| output.canonicalize().is_ok_and(|output| output == real));
     let target = output.filter(|_| !in_place).unwrap_or(&real);
     check_target(target)?;
-    let permissions = std::fs::metadata(&real).map_err(read_error)?.permissions();
+    let metadata = std::fs::metadata(&real).map_err(read_error)?;
 
     let members = read_members(input, &source, epoch)?;
     let write_error = |error| NormalizeError::write(target, error);
@@ -108,7 +109,10 @@ pub fn normalize(input: &Path, output: Option<&Path>, epoch: Epoch) -> Result<No
     }
     let stays = Source::open(target).and_then(|old| old.sha256()).is_ok_and(|old| old == sha256);
     if !(in_place && was_canonical) {
-        set_mode(pending.file(), &permissions).map_err(write_error)?;
+        if in_place {
+            set_owner(pending.file(), &metadata).map_err(write_error)?;
+        }
+        set_mode(pending.file(), &metadata.permissions()).map_err(write_error)?;
         pending.persist().map_err(write_error)?;
     }
     let stale_modules = if was_canonical { Vec::new() } else { members.timed_modules };
@@ -124,6 +128,7 @@ pub fn normalize(input: &Path, output: Option<&Path>, epoch: Epoch) -> Result<No
 /// When it is refused, or cannot be read, or there is no room in `temporary`.
 pub fn check(input: &Path, epoch: Epoch, most_lines: usize, temporary: &Path) -> Result<Checked, NormalizeError> {
     let read_error = |error| NormalizeError::read(input, error);
+    NormalizeError::check_name(input)?;
     let source = Source::open(input).map_err(read_error)?;
     let stamp = source.stamp().map_err(read_error)?;
     let members = read_members(input, &source, epoch)?;
@@ -198,7 +203,29 @@ fn copy(source: &Source, length: u64, mut file: &File) -> io::Result<()> {
     source.for_each_piece(0, length, &mut vec![0; PIECE], |piece| io::Write::write_all(&mut file, piece))
 }
 
-/// The permission bits of the input, and no others.
+/// The owner and the group of the input, as far as this user may give a file away.
+#[cfg(unix)]
+fn set_owner(file: &File, input: &std::fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let own = file.metadata()?;
+    for (user, group) in [(None, Some(input.gid())), (Some(input.uid()), None)] {
+        if user.is_none_or(|user| user == own.uid()) && group.is_none_or(|group| group == own.gid()) {
+            continue;
+        }
+        match fchown(file, user, group) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && own.uid() != 0 => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn set_owner(_file: &File, _input: &std::fs::Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+/// The permission bits of the input, and no others: setuid and setgid were given to what it was before.
 #[cfg(unix)]
 fn set_mode(file: &File, permissions: &std::fs::Permissions) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

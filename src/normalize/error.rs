@@ -19,6 +19,9 @@ pub enum NormalizeError {
         /// Why.
         error: io::Error,
     },
+    /// Nothing is read from standard input, and nothing but a report written to standard output.
+    #[error("`{0}` is not the name of a file")]
+    NoFile(String),
     /// It is no zip, or one that cannot be kept as it is.
     #[error("cannot make `{path}` canonical: {error}")]
     Refused {
@@ -82,6 +85,12 @@ pub enum NormalizeError {
 }
 
 impl NormalizeError {
+    /// Refuses what stands for a stream elsewhere, and no name at all.
+    pub(super) fn check_name(path: &Path) -> Result<(), Self> {
+        let is_name = !path.as_os_str().is_empty() && path != Path::new("-");
+        if is_name { Ok(()) } else { Err(Self::NoFile(path.display().to_string())) }
+    }
+
     /// A file that cannot be read, or ended while it was.
     pub(super) fn read(path: &Path, error: io::Error) -> Self {
         let path = path.display().to_string();
@@ -119,6 +128,7 @@ impl Explain for NormalizeError {
         let usage = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory, io::ErrorKind::InvalidInput];
         match self {
             Self::Read { error, .. } if usage.contains(&error.kind()) => Status::Usage,
+            Self::NoFile(_) => Status::Usage,
             Self::Output(error) => error.status(),
             Self::Refused { .. } | Self::First { .. } | Self::Own { .. } | Self::TooLarge { .. } => Status::Refused,
             _ => Status::Machine,
@@ -128,6 +138,13 @@ impl Explain for NormalizeError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Refused { error: ReadError::Fault { fault, .. }, .. } => hint_of(fault),
+            Self::NoFile(_) => "name a file: no stream is read or written (a file called `-` is `./-`)",
+            Self::Read { error, .. } => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "name a file that is there",
+                io::ErrorKind::InvalidInput => "name a file: what comes through a pipe has to be written to one first",
+                io::ErrorKind::PermissionDenied => "make it readable, or run this as a user who may read it",
+                _ => return None,
+            },
             Self::First { .. } => "leave it to a tool for that format",
             Self::Own { .. } => {
                 "build it again, or see what `pyzpack verify` says of it: its own digests name what it holds"
@@ -152,11 +169,13 @@ impl Explain for NormalizeError {
 /// What to do about a rule that is broken.
 fn hint_of(fault: &ZipFault) -> &'static str {
     match fault {
-        ZipFault::EndRecord => "give a whole zip, with nothing behind it",
+        ZipFault::EndRecord => {
+            "give a whole zip, with nothing behind it (bsdtar adds zeros to what it writes into a pipe: give it `-f FILE`)"
+        }
         ZipFault::Method(_) => "pack it again, deflated: pip and zipimport read nothing else",
         ZipFault::Encrypted => "decrypt it first",
         ZipFault::NameEncoding => {
-            "pack it again with a tool that marks its names as UTF-8, as Python's zipfile, bsdtar and 7z do"
+            "pack it again with a tool that marks its names as UTF-8: bsdtar, 7z, `python -m zipfile -c`, but not zip(1)"
         }
         ZipFault::Name(PathFault::Long(_) | PathFault::LongSegment(_)) => {
             "pack it again under a shorter name: it could not be unpacked"

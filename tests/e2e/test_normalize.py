@@ -364,19 +364,40 @@ def test_what_cannot_be_written_changes_nothing(pyzpack: Pyzpack, tmp_path: Path
         done = pyzpack.run("normalize", path, "-o", output, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (status, "")
         assert done.stderr.startswith(f"error: {message}\nhint: ")
-    for name, message in [
-        ("gone.zip", "cannot read `gone.zip`: No such file or directory (os error 2)"),
-        ("other", "cannot read `other`: it is not a regular file"),
-        ("-", "cannot read `-`: No such file or directory (os error 2)"),
+    os.mkfifo(tmp_path / "pipe")
+    stream = "name a file: no stream is read or written (a file called `-` is `./-`)"
+    irregular = "name a file: what comes through a pipe has to be written to one first"
+    for arguments, message, hint in [
+        (["gone.zip"], "cannot read `gone.zip`: No such file or directory (os error 2)", "name a file that is there"),
+        (["a.zip/x"], "cannot read `a.zip/x`: Not a directory (os error 20)", "name a file that is there"),
+        (["other"], "cannot read `other`: it is not a regular file", irregular),
+        (["pipe"], "cannot read `pipe`: it is not a regular file", irregular),
+        (["/dev/null"], "cannot read `/dev/null`: it is not a regular file", irregular),
+        (["-"], "`-` is not the name of a file", stream),
+        (["--check", "-"], "`-` is not the name of a file", stream),
+        (["a.zip", "-o", "-"], "`-` is not the name of a file", stream),
+        (["a.zip", "-o", ""], "`` is not the name of a file", stream),
+        ([""], "`` is not the name of a file", stream),
     ]:
-        done = pyzpack.run("normalize", name, cwd=tmp_path)
-        assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {message}\n")
+        done = pyzpack.run("normalize", *arguments, cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {message}\nhint: {hint}\n")
     done = pyzpack.run("normalize", path, "--check", "-o", "b.zip", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     make(tmp_path / "bad.zip", {"../x": b""})
     done = pyzpack.run("normalize", "bad.zip", "-o", "old.zip", cwd=tmp_path)
     assert (done.returncode, (tmp_path / "old.zip").read_bytes(), path.read_bytes()) == (1, b"old", before)
     assert not [name for name in os.listdir(tmp_path) if name.endswith(".tmp")]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_a_file_of_another_user_stays_theirs(pyzpack: Pyzpack, tmp_path: Path) -> None:
+    path = make(tmp_path / "a.zip")
+    os.chown(path, 1234, 2345)
+    path.chmod(0o6750)
+    normalize(pyzpack, path, "-o", tmp_path / "b.zip")
+    normalize(pyzpack, path)
+    found = [(one.st_uid, one.st_gid, stat.S_IMODE(one.st_mode)) for one in (path.stat(), (tmp_path / "b.zip").stat())]
+    assert found == [(1234, 2345, 0o750), (0, os.getgid(), 0o750)]
 
 
 def test_what_speaks_of_the_old_file_is_named(pyzpack: Pyzpack, tmp_path: Path) -> None:
@@ -461,14 +482,14 @@ def too_many(path: Path) -> None:
 REPACK = "pack it again from its files: tools may read it in different ways as it is"
 NAMES = "pack it again under names that mean one file everywhere"
 SHORTER = "pack it again under a shorter name: it could not be unpacked"
-WHOLE = "give a whole zip, with nothing behind it"
+WHOLE = "give a whole zip, with nothing behind it (bsdtar adds zeros to what it writes into a pipe: give it `-f FILE`)"
 END = "no end-of-central-directory record at the very end (truncated, or something was appended) [zip-end-record]"
 METHOD = "pack it again, deflated: pip and zipimport read nothing else"
 TYPE = "pack files and directories alone, and instead of a link what it leads to"
 GAP = "pack it again: what no member accounts for may be a signature, or a deleted member"
 BEFORE = "take away what stands before the archive, or pack its files again: tools may read something else there"
 LOCAL = "what stands before the archive holds the signature of a zip's local header"
-MARKED = "pack it again with a tool that marks its names as UTF-8, as Python's zipfile, bsdtar and 7z do"
+MARKED = "pack it again with a tool that marks its names as UTF-8: bsdtar, 7z, `python -m zipfile -c`, but not zip(1)"
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "no zip": (lambda path: path.write_bytes(b"text\n"), END, WHOLE),
