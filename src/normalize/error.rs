@@ -186,7 +186,7 @@ fn hint_of(fault: &ZipFault) -> &'static str {
         ZipFault::FileType(_) => "pack files and directories alone, and instead of a link what it leads to",
         ZipFault::Gap { .. } => "pack it again: what no member accounts for may be a signature, or a deleted member",
         ZipFault::Prefix { .. } => {
-            "take away what stands before the archive, or pack its files again: tools may read something else there"
+            "pack it again from its files, with nothing in front and no zip in its comment: tools may read another archive"
         }
         ZipFault::Limit { .. } => "divide it",
         _ => "pack it again from its files: tools may read it in different ways as it is",

@@ -487,7 +487,7 @@ END = "no end-of-central-directory record at the very end (truncated, or somethi
 METHOD = "pack it again, deflated: pip and zipimport read nothing else"
 TYPE = "pack files and directories alone, and instead of a link what it leads to"
 GAP = "pack it again: what no member accounts for may be a signature, or a deleted member"
-BEFORE = "take away what stands before the archive, or pack its files again: tools may read something else there"
+BEFORE = "pack it again from its files, with nothing in front and no zip in its comment: tools may read another archive"
 LOCAL = "what stands before the archive holds the signature of a zip's local header"
 MARKED = "pack it again with a tool that marks its names as UTF-8: bsdtar, 7z, `python -m zipfile -c`, but not zip(1)"
 
@@ -572,6 +572,11 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "signing block": (with_signing_block, "16 bytes at offset 34 belong to no entry [zip-gap]", GAP),
     "behind another zip": (behind_another, f"{LOCAL}, at offset 0 [zip-gap]", BEFORE),
     "behind a deleted member": (behind_a_deleted_member, f"{LOCAL}, at offset 23 [zip-gap]", BEFORE),
+    "a zip in the comment": (
+        lambda path: make(path, {"a": b"1"}, comment=make(path, {"b": b"2"}).read_bytes()),
+        f"{LOCAL}, at offset 0 [zip-gap]",
+        BEFORE,
+    ),
     "behind a compressed stream": (
         lambda path: make(path, prefix=gzip.compress(b"hidden")),
         "what stands before the archive is neither a script (`#!`) nor a program (`MZ`, ELF), at offset 0 [zip-gap]",
