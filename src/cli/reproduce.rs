@@ -329,15 +329,20 @@ fn describe(reproduced: &Reproduced, seconds: f64) -> String {
     if !unchanging.is_empty() {
         let _ = writeln!(text, "changes nothing: {}", unchanging.join(", "));
     }
-    for tried in named(|outcome| matches!(outcome, Outcome::NotTried { .. })) {
-        if let Outcome::NotTried { reason } = &tried.outcome {
-            let _ = writeln!(text, "not tried: {}: {}", tried.condition, shown_in_line(reason));
-        }
+    let untried = named(|outcome| matches!(outcome, Outcome::NotTried { .. })).collect::<Vec<_>>();
+    for alike in untried.chunk_by(|one, next| reason_of(one) == reason_of(next)) {
+        let these: Vec<&str> = alike.iter().map(|tried| tried.condition.name()).collect();
+        let _ = writeln!(text, "not tried: {}: {}", these.join(", "), shown_in_line(reason_of(alike[0])));
     }
     if let Some(kept) = kept {
         let _ = writeln!(text, "kept: {}", shown_in_line(&kept.display().to_string()));
     }
     text
+}
+
+/// Why a condition was not tried.
+fn reason_of(tried: &Tried) -> &str {
+    if let Outcome::NotTried { reason } = &tried.outcome { reason } else { "" }
 }
 
 /// A condition by its name, and what it was changed to.

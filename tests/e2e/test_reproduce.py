@@ -118,7 +118,7 @@ def test_chance_is_told_from_the_clock(leak: str, cause: str, pyzpack: Pyzpack, 
         ),
     }[cause]
     reason = "builds differ though nothing is changed: this cannot be told from that\n"
-    rest = f"not tried: umask: {reason}" + (f"not tried: clock: {reason}" if cause == "chance" else "")
+    rest = f"not tried: umask{', clock' if cause == 'chance' else ''}: {reason}"
     head = f"leaky: DIFFERS, after {builds} builds, sha256 DIGEST, N s\n"
     assert answer == f"{head}{lines}{rest}kept: {project}/kept\n"
     assert sorted(os.listdir(project / "kept")) == [
