@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import REFERENCE, Pyzpack
+from conftest import REFERENCE, Pyzpack, needs
 from repositories import make_repository
 from wheels import BACKENDS, make_project, make_wheel
 
@@ -101,8 +101,7 @@ def test_what_every_build_is_given_alike_does_not_matter(pyzpack: Pyzpack, tmp_p
 
 @pytest.mark.parametrize(("leak", "cause"), [("chance", "chance"), ("second", "clock")])
 def test_chance_is_told_from_the_clock(leak: str, cause: str, pyzpack: Pyzpack, tmp_path: Path):
-    if shutil.which("faketime") is None:
-        pytest.skip("needs faketime")
+    needs("faketime")
     project = make_leaky(tmp_path / "project", [leak])
     answer = plain(reproduce(pyzpack, project, "--keep", "kept", "--condition=umask,clock", status=1))
     builds, lines = {
@@ -145,8 +144,7 @@ def test_the_digest_is_that_of_a_build(pyzpack: Pyzpack, tmp_path: Path, output:
 
 
 def test_a_clock_under_which_nothing_can_be_built_is_exchanged_for_a_near_one(pyzpack: Pyzpack, tmp_path: Path):
-    if shutil.which("faketime") is None:
-        pytest.skip("needs faketime")
+    needs("faketime")
     project = make_leaky(tmp_path / "project", [], "fails-after-2040")
     found = report(pyzpack, project, "--condition=clock")
     why = "cannot build `project`: build_wheel of leaking_backend failed (exit status 1)"
@@ -192,8 +190,7 @@ def test_messages_name_the_sources_and_not_their_copy(pyzpack: Pyzpack, tmp_path
 
 def test_rust_needs_no_other_clock(pyzpack: Pyzpack, tmp_path: Path):
     """Its compiler waits for ever where libfaketime is preloaded; this one fails."""
-    if shutil.which("faketime") is None:
-        pytest.skip("needs faketime")
+    needs("faketime")
     project = make_leaky(tmp_path / "project", [], "runs-rustc")
     programs = tmp_path / "programs of a user's"
     programs.mkdir()
